@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* include/faultline/flow.h -- the driver: flow_step(state, event) → effects (layer 4).
+ * The only place that knows the order of stages. Core thread only. Deterministic: same events, same bytes. */
+#pragma once
+
+#include <faultline/audit.h>
+#include <faultline/effects.h>
+#include <faultline/rank.h>
+
+/* ---- the state of one realm --------------------------------------------------------------------------- */
+
+struct fl_flow;
+struct fl_flow_options {
+    const char *realm;
+    const struct fl_rules *rules; /* initial; a FL_EV_CONFIG event replaces them. NULL = built in */
+    const struct fl_model *model; /* NULL = fl_model_default() */
+};
+FL_MUST_CHECK fl_status fl_flow_new(const struct fl_flow_options *o, struct fl_flow **ret, struct fl_err *err);
+struct fl_flow *fl_flow_free(struct fl_flow *f);
+/**
+ * Take one event, in seq order. Bad bodies are not errors: they give an audit entry that says so.
+ * @param fx  receives the effects (appended). A step either adds all its effects or fails whole.
+ * @return FL_OK; FL_E_NOMEM; FL_E_CONFLICT when seq is not the next one.
+ */
+FL_MUST_CHECK fl_status fl_flow_step(struct fl_flow *f, const struct fl_event *ev, struct fl_effects *fx,
+                                     struct fl_err *err);
+/** When a FL_EV_TICK is due next; 0 = never. */
+fl_usec fl_flow_deadline(const struct fl_flow *f);
+uint64_t fl_flow_seq(const struct fl_flow *f);
+const struct fl_audit_chain *fl_flow_chain(const struct fl_flow *f);
+/** Visit firing and stale episodes in a fixed order (to rebuild leases after a restart). */
+void fl_flow_each_alert(const struct fl_flow *f, void (*visit)(void *ctx, const struct fl_alert *a), void *ctx);
+/** State as text, and back: state = snapshot + journal after it. Deterministic bytes. */
+FL_MUST_CHECK fl_status fl_flow_snapshot(const struct fl_flow *f, struct fl_buf *out);
+FL_MUST_CHECK fl_status fl_flow_restore(const struct fl_flow_options *o, const char *text, size_t n,
+                                        struct fl_flow **ret, struct fl_err *err);
+
+struct fl_flow_stats {
+    uint64_t events, alerts_in, repeats, episodes, incidents_opened, incidents_open, merges, runs, unmapped;
+    size_t alerts_firing, alerts_stale;
+};
+void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret);
+
+/* ---- replay ---------------------------------------------------------------------------------------- */
+
+/** One line per decision (incident, timeline, ranking, run, call, audit rows) as canonical JSON. */
+FL_MUST_CHECK fl_status fl_effects_text(const struct fl_effects *fx, struct fl_buf *out);
+/** Journal file: one JSON object a line: {"seq","at","kind","realm","actor","source","body" | "body_base64"}. */
+FL_MUST_CHECK fl_status fl_journal_line(const struct fl_event *ev, struct fl_buf *out);
+FL_MUST_CHECK fl_status fl_journal_parse(struct fl_arena *arena, const char *line, size_t n,
+                                         struct fl_event *ret, struct fl_err *err);

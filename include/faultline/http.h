@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* include/faultline/http.h -- route table, authentication, limits (layer 5). The only user of libmicrohttpd. */
+#pragma once
+
+#include <faultline/config.h>
+#include <faultline/intake.h>
+#include <faultline/store.h>
+
+struct fl_http;
+struct fl_http_options {
+    const struct fl_config *config;
+    struct fl_store *store;
+    struct fl_leases *leases;
+    const char *conninfo; /* for its readers */
+    /** Extra Prometheus text of other stages for /metrics. */
+    void (*metrics)(void *ctx, struct fl_buf *out);
+    /** Ready = recovered and the journal is reachable. */
+    bool (*ready)(void *ctx, char *why, size_t cap);
+    void *ctx;
+};
+FL_MUST_CHECK fl_status fl_http_start(const struct fl_http_options *o, struct fl_http **ret, struct fl_err *err);
+int fl_http_port(const struct fl_http *h); /* the bound port (listen may say :0) */
+/** New intake is refused (503) from now on; reads go on. */
+void fl_http_drain(struct fl_http *h);
+/** Resume every suspended request with 503, then stop (MHD_stop_daemon aborts on suspended ones). */
+struct fl_http *fl_http_stop(struct fl_http *h);

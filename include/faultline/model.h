@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* include/faultline/model.h -- plain structs of the domain, shared by all stages (layer 1).
+ * Strings are NUL-terminated UTF-8 without NUL inside, borrowed from the arena that made the struct. */
+#pragma once
+
+#include <faultline/base.h>
+
+struct fl_json;
+struct fl_jw;
+
+/* ---- alerts --------------------------------------------------------------------------------- */
+
+/* Limits on what a sender controls; over them the alert is refused with its reason. */
+#define FL_ALERTS_MAX 100000u    /* alerts in one body */
+#define FL_LABELS_MAX 128u       /* labels, and annotations, of one alert */
+#define FL_LABEL_NAME_MAX 1024u  /* bytes */
+#define FL_LABEL_VALUE_MAX 65536u
+#define FL_ANNOTATION_MAX 65536u
+#define FL_URL_MAX 65536u
+#define FL_NODE_ID_MAX 512u
+
+struct fl_label {
+    const char *name, *value;
+};
+struct fl_labels {
+    const struct fl_label *v; /* sorted by name bytewise, names unique, no empty values */
+    size_t n;
+};
+
+typedef enum fl_alert_status { FL_ALERT_FIRING, FL_ALERT_RESOLVED, FL_ALERT_STALE } fl_alert_status;
+
+/** One report of one alert. An *episode* is (fingerprint, starts_at). */
+struct fl_alert {
+    uint64_t fingerprint;          /* Alertmanager's FNV-1a 64 of `labels`; never the sender's claim */
+    struct fl_labels labels, annotations;
+    fl_usec starts_at;             /* never 0 */
+    fl_usec ends_at;               /* 0 = not set; for a resolved one when it ended */
+    fl_usec lease_until;           /* firing: when silence makes it stale; 0 = the configured default */
+    fl_usec received_at;
+    fl_alert_status status;
+    bool starts_guessed;           /* startsAt was absent: an open episode of the fingerprint is meant */
+    const char *generator_url;     /* "" when absent */
+};
+
+const char *fl_label_get(const struct fl_labels *l, const char *name); /* "" when absent */
+/** Sort by name, drop empty values; duplicates keep the last. In place; returns the new count. */
+size_t fl_labels_normalise(struct fl_label *v, size_t n);
+/** Alertmanager's fingerprint of normalised labels. */
+uint64_t fl_labels_fingerprint(const struct fl_labels *l);
+/** Deep copy as one malloc()ed block: free() it. For alerts that outlive their arena. */
+struct fl_alert *fl_alert_dup(const struct fl_alert *a);
+const char *fl_alert_status_name(fl_alert_status s); /* firing, resolved, stale */
+/** {"alertname"="X", …} as people write matchers: alertname="X", instance="db1". */
+void fl_labels_text(const struct fl_labels *l, struct fl_buf *out);
+void fl_labels_json(struct fl_jw *w, const char *key, const struct fl_labels *l);
+
+typedef enum fl_severity {
+    FL_SEV_NONE, FL_SEV_INFO, FL_SEV_WARNING, FL_SEV_ERROR, FL_SEV_CRITICAL
+} fl_severity;
+const char *fl_severity_name(fl_severity s);
+/** Known spellings (critical, crit, page, P1, error, major, warning, warn, minor, info, …); else dflt. */
+fl_severity fl_severity_parse(const char *s, fl_severity dflt);
+
+/** What kind of evidence an alert is; set by rules. */
+typedef enum fl_evidence_class {
+    FL_EC_OTHER, FL_EC_RESOURCE, FL_EC_ERROR, FL_EC_LATENCY, FL_EC_NETWORK, FL_EC_TRAFFIC, FL_EC_LOG,
+    FL_EC_MISSING, FL_EC_AVAILABILITY, FL_EC_N
+} fl_evidence_class;
+const char *fl_evidence_class_name(fl_evidence_class c);
+bool fl_evidence_class_parse(const char *s, fl_evidence_class *ret);
+
+/* ---- topology --------------------------------------------------------------------------------- */
+
+#define FL_NODES_MAX 1000000u
+#define FL_EDGES_MAX 4000000u
+
+struct fl_node {
+    const char *id, *type;                     /* type: service, instance, host, store, queue, gateway, external, … */
+    const char *service, *host, *tier, *owner; /* NULL when absent; `service` = the service it counts as */
+    struct fl_labels labels;
+};
+/** `from` needs `to`: a caller needs its callee. */
+struct fl_edge {
+    const char *from, *to, *type; /* calls, data, has_instance, runs_on, registers_with, … */
+    double weight;                /* > 0 and finite; 1 when absent */
+};
+struct fl_topology_doc {
+    const struct fl_node *nodes;
+    size_t n_nodes;
+    const struct fl_edge *edges;
+    size_t n_edges;
+    struct fl_sha256 hash; /* of the canonical text: the topology's version */
+};
+
+/** A deploy, flag flip or configuration change. */
+struct fl_change {
+    fl_usec time;
+    const char *component, *kind, *id, *author, *title, *link, *detail; /* last four NULL when absent */
+};
+
+/* ---- rules (data; made from rules/<topic>.lua) -------------------------------------------------- */
+
+/** op: '=' equal, '!' not equal, '~' regex match, 'n' no regex match; regexes are anchored. */
+struct fl_matcher {
+    const char *name, *value;
+    char op;
+    void *compiled; /* owned by the rules; see fl_matcher_* */
+};
+
+/** labels → component: every matcher holds, then `node` with {label} replaced is the node's id.
+ *  With `regex`, {1}..{9} are its captures on label `from`. First rule whose node *exists* wins. */
+struct fl_mapping_rule {
+    const char *name;
+    const struct fl_matcher *match;
+    size_t n_match;
+    const char *from, *regex; /* NULL when unused */
+    void *compiled;
+    const char *node;         /* template */
+    const char *peer;         /* template of the caller's / other endpoint's id; NULL when none */
+};
+struct fl_class_rule {
+    const char *name;
+    const struct fl_matcher *match;
+    size_t n_match;
+    fl_evidence_class cls;
+};
+struct fl_severity_rule {
+    const char *name;
+    const struct fl_matcher *match;
+    size_t n_match;
+    fl_severity severity;
+};
+struct fl_correlation_params {
+    fl_usec window;             /* an alert joins an incident whose last new alert is at most this old */
+    unsigned distance;          /* hops on the dependency graph, either direction */
+    unsigned unmapped_distance; /* reserved */
+    const char *const *edge_types; /* edge types that correlate */
+    size_t n_edge_types;
+    const char *const *group_by;   /* labels that group alerts with no component */
+    size_t n_group_by;
+    fl_usec quiet_after;        /* no new alert for this long: quiet */
+    fl_usec resolve_after;      /* all alerts resolved for this long: resolved (until then a return reopens) */
+    fl_usec rerank_delay;       /* collect alerts this long before ranking again; first rank is at once */
+};
+/** Which playbook is tried for which incident. */
+struct fl_binding_rule {
+    const char *name, *playbook;
+    const struct fl_matcher *match; /* on an alert of the incident mapped to the top cause (or any, see any_alert) */
+    size_t n_match;
+    bool any_alert;
+    const char *const *cause_types; /* node types of the top cause; empty = any */
+    size_t n_cause_types;
+    double min_confidence;
+    const char *approval;           /* "required" (default) or "none" */
+    struct { const char *name, *value; } params[16]; /* value is a template: {cause} {service} {label:x} */
+    size_t n_params;
+};
+struct fl_guard_params { /* brakes; RELIABILITY guard 5 */
+    fl_usec cooldown;              /* per target after a disruptive run */
+    unsigned max_disruptive;       /* fleet-wide … */
+    fl_usec disruptive_window;     /* … in this long */
+    double max_alerting_share;     /* of known services; above it automation halts */
+    unsigned breaker_failures;     /* in a row of one playbook → off until acknowledged */
+    fl_usec approval_ttl;          /* an approval request older than this expires */
+};
+struct fl_rules {
+    const struct fl_mapping_rule *mapping;
+    size_t n_mapping;
+    const struct fl_class_rule *classes;
+    size_t n_classes;
+    const struct fl_severity_rule *severities;
+    size_t n_severities;
+    struct fl_correlation_params correlation;
+    const struct fl_binding_rule *bindings;
+    size_t n_bindings;
+    struct fl_guard_params guards;
+    fl_usec lease_default; /* firing alerts whose sender promises no end (webhook) */
+    fl_usec lease_grace;   /* after a restart */
+    struct fl_sha256 hash; /* version of the rules */
+    struct fl_arena *arena; /* owns everything */
+};
+/** Build rules from the canonical JSON that the rule files yield (docs/reference/rules.md).
+ *  Missing parts take defaults; an unknown key is an error with "did you mean". */
+FL_MUST_CHECK fl_status fl_rules_from_json(const char *json, size_t n, struct fl_rules **ret, struct fl_err *err);
+/** The built-in rules, used when no rule file is given: same bytes as rules/<all>.lua yield. */
+const char *fl_rules_default_json(void);
+struct fl_rules *fl_rules_free(struct fl_rules *r);
+/** All matchers hold (a missing label equals ""). Pure, any thread, bounded work (PCRE2 match limit). */
+bool fl_match_all(const struct fl_matcher *m, size_t n, const struct fl_labels *l);
+/** Compile / free one matcher's regex (RE2 subset, anchored). */
+FL_MUST_CHECK fl_status fl_matcher_compile(struct fl_matcher *m, struct fl_err *err);
+void fl_matcher_done(struct fl_matcher *m);
+fl_evidence_class fl_rules_class(const struct fl_rules *r, const struct fl_alert *a);
+fl_severity fl_rules_severity(const struct fl_rules *r, const struct fl_alert *a);
+/**
+ * Candidate node ids of one alert in rule order, already expanded.
+ * @param emit  called with (rule, node id, peer id or NULL); returns true to stop (the node exists).
+ * @return true when emit accepted one.
+ */
+bool fl_rules_map(const struct fl_rules *r, const struct fl_alert *a,
+                  bool (*emit)(void *ctx, const struct fl_mapping_rule *rule, const char *node, const char *peer),
+                  void *ctx);
+
+/* ---- incidents, ranking ------------------------------------------------------------------------- */
+
+typedef enum fl_incident_state {
+    FL_INC_OPEN, FL_INC_QUIET, FL_INC_RECOVERING, FL_INC_RESOLVED, FL_INC_MERGED, FL_INC_N
+} fl_incident_state;
+const char *fl_incident_state_name(fl_incident_state s);
+
+#define FL_ID_LEN 40 /* "INC-2026-000042", "RUN-2026-000007" and a NUL, with room */
+
+/** One signed term of a candidate's score, in words and numbers. */
+struct fl_contribution {
+    const char *term;             /* stable key: rarity, resource, explains_upstream, … */
+    double value;                 /* log-odds */
+    const char *text;             /* a sentence for people */
+    const uint64_t *alerts;       /* fingerprints behind it */
+    size_t n_alerts;
+    const char *const *path;      /* node ids, cause first; empty when none */
+    size_t n_path;
+};
+struct fl_candidate {
+    const char *node, *service, *type; /* type: the node's */
+    double score, confidence;          /* log-odds; calibrated probability within the incident */
+    const struct fl_contribution *contributions; /* largest magnitude first */
+    size_t n_contributions;
+    const char *counterfactual; /* "without alert X rank 3"; NULL when not computed */
+};
+struct fl_ranking {
+    const struct fl_candidate *candidates; /* best first; ties by node id */
+    size_t n_candidates;
+    bool convincing;          /* false: "no convincing cause" */
+    double confidence;        /* of the first */
+    const char *model;        /* id of the weights */
+    const char *culprit_change; /* change id, or NULL for none */
+    const char *culprit_text;
+};
+/** Canonical JSON of a ranking (stored, served, printed). */
+void fl_ranking_json(struct fl_jw *w, const char *key, const struct fl_ranking *r);
+
+/* ---- playbooks and runs ------------------------------------------------------------------------- */
+
+/** What a playbook file declares (its metadata as JSON comes from the script stage). */
+struct fl_playbook {
+    const char *name, *version, *doc;
+    struct fl_sha256 hash;         /* of the source text: pinned by each run */
+    const char *approval;          /* "required" or "none" */
+    fl_usec timeout;
+    bool disruptive;
+    const char *verify;            /* "alerts_clear" or NULL */
+    fl_usec verify_within;
+    const char *meta_json;         /* everything as declared */
+};
+
+typedef enum fl_run_state {
+    FL_RUN_PROPOSED,  /* waits for an approval */
+    FL_RUN_RUNNING,
+    FL_RUN_IN_DOUBT,  /* waits for a person to settle one call */
+    FL_RUN_VERIFYING,
+    FL_RUN_SUCCEEDED, FL_RUN_FAILED, FL_RUN_DENIED, FL_RUN_EXPIRED, FL_RUN_ABORTED, FL_RUN_DIVERGED,
+    FL_RUN_TIMED_OUT, FL_RUN_N
+} fl_run_state;
+const char *fl_run_state_name(fl_run_state s);
+static inline bool fl_run_is_over(fl_run_state s)
+{
+    return s >= FL_RUN_SUCCEEDED;
+}
+
+typedef enum fl_call_state {
+    FL_CALL_INTENT,   /* journalled, may be acting */
+    FL_CALL_DONE,     /* has a result */
+    FL_CALL_FAILED,   /* has an error as result */
+    FL_CALL_DENIED,   /* a guard or policy said no: never acted */
+    FL_CALL_IN_DOUBT, /* acted or not: unknown */
+    FL_CALL_N
+} fl_call_state;
+const char *fl_call_state_name(fl_call_state s);
+
+/* ---- events: everything the core ever sees -------------------------------------------------------- */
+
+typedef enum fl_event_kind {
+    FL_EV_ALERTS = 1,      /* body: as received; source names the format */
+    FL_EV_ALERT_EXPIRED,   /* body: {"alerts":[{"fingerprint","starts_at"}]}: leases that lapsed */
+    FL_EV_TOPOLOGY,        /* body: topology JSON (DESIGN.md §3) */
+    FL_EV_CHANGE,          /* body: one change object or a list */
+    FL_EV_COMMAND,         /* body: {"op", …}: what an operator or reviewer asked */
+    FL_EV_TICK,            /* empty: time has passed a deadline */
+    FL_EV_RUN_CALL,        /* body: {"run","n","fn","args","args_sha256","step"?} a worker asks */
+    FL_EV_RUN_OUTCOME,     /* body: {"run","n","ok","result"|"error"} an effect came back */
+    FL_EV_RUN_ENDED,       /* body: {"run","ending","error"?,"result"?} a worker ended */
+    FL_EV_ENGINE_STARTED,  /* body: {"version","epoch","projected_seq"} */
+    FL_EV_CONFIG,          /* body: {"rules":{…},"playbooks":[{meta…,"source"}],"model":{…}?} */
+    FL_EV_TOKEN,           /* body: token created or revoked (never the secret) */
+    FL_EV_N
+} fl_event_kind;
+const char *fl_event_kind_name(fl_event_kind k);
+bool fl_event_kind_parse(const char *s, fl_event_kind *ret);
+
+/** One journal row. `at` never goes back within a realm; seq has no gaps. */
+struct fl_event {
+    uint64_t seq;
+    fl_usec at;
+    fl_event_kind kind;
+    const char *realm;
+    const char *actor;  /* token name, "system", … : who */
+    const char *source; /* alerts: "alertmanager", "alertmanager-v2", …; else "" */
+    const void *body;
+    size_t body_len;
+    struct fl_sha256 body_hash;
+    /* What intake parsed already, or NULL: then the driver parses the body itself (replay, recovery). */
+    const struct fl_alert *alerts;
+    size_t n_alerts;
+};

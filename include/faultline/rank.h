@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* include/faultline/rank.h -- incident → ordered candidates with evidence; models and history (layer 3).
+ * Core thread only (graph). Deterministic: no clock, no unordered iteration, scores quantised to 1e-9. */
+#pragma once
+
+#include <faultline/model.h>
+#include <faultline/topology.h>
+
+/** An alert of the incident as the ranking sees it. */
+struct fl_rank_alert {
+    const struct fl_alert *alert;
+    fl_vertex node, peer; /* peer: the caller / other endpoint, -1 when none */
+    fl_evidence_class cls;
+    fl_severity severity;
+};
+
+struct fl_history; /* how often each alert was seen in past incidents; owned by the flow state */
+struct fl_history *fl_history_new(void);
+struct fl_history *fl_history_free(struct fl_history *h);
+/** One past incident's alerts, without labels of truth. Deterministic. */
+FL_MUST_CHECK fl_status fl_history_learn(struct fl_history *h, const struct fl_topo *t,
+                                         const struct fl_rank_alert *alerts, size_t n, fl_usec at);
+/** Text form for snapshots: write is deterministic (sorted). */
+void fl_history_write(const struct fl_history *h, struct fl_jw *w, const char *key);
+FL_MUST_CHECK fl_status fl_history_read(struct fl_history *h, const struct fl_json *v, struct fl_err *err);
+
+struct fl_model; /* weights, immutable */
+const struct fl_model *fl_model_default(void);
+FL_MUST_CHECK fl_status fl_model_parse(const char *json, size_t n, struct fl_model **ret, struct fl_err *err);
+struct fl_model *fl_model_free(struct fl_model *m);
+const char *fl_model_id(const struct fl_model *m);
+
+struct fl_rank_input {
+    struct fl_topo *topo;
+    const struct fl_rank_alert *alerts;
+    size_t n_alerts;
+    fl_vertex entry;                  /* the paged node, -1 when unknown */
+    const struct fl_history *history; /* may be NULL */
+    const struct fl_change *changes;
+    size_t n_changes;
+    const struct fl_case_data *data;  /* metrics, traces of an offline case; NULL in the engine */
+    const fl_vertex *candidates;      /* restrict to these; NULL = alerting nodes and their neighbourhood */
+    size_t n_candidates;
+    size_t max_candidates;            /* keep at most this many in the result; 0 = 20 */
+    bool explain;                     /* texts, paths, counterfactuals; false = scores only */
+};
+/** Rank. Result lives in `arena`. Empty incidents give 0 candidates, not an error. */
+FL_MUST_CHECK fl_status fl_rank(struct fl_arena *arena, const struct fl_model *model,
+                                const struct fl_rank_input *in, struct fl_ranking **ret, struct fl_err *err);

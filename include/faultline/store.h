@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* include/faultline/store.h -- PostgreSQL: private cluster, migrations, journal, projections, reads (layer 2).
+ * The only user of libpq. A connection belongs to one thread. */
+#pragma once
+
+#include <faultline/model.h>
+
+/* ---- private cluster -------------------------------------------------------------------------------- */
+
+struct fl_cluster;
+/**
+ * Make (initdb: UTF-8, C.UTF-8, checksums) and run a cluster under `dir`, unix socket only in a short
+ * private directory, durable settings on, as an unprivileged user when started as root. Starting again
+ * after a kill -9 of either side works; a second process on the same directory is refused.
+ */
+FL_MUST_CHECK fl_status fl_cluster_start(const char *dir, struct fl_cluster **ret, struct fl_err *err);
+/** Connection string (superuser of the private cluster). Borrowed. */
+const char *fl_cluster_conninfo(const struct fl_cluster *c);
+/** Fast shutdown and wait. */
+struct fl_cluster *fl_cluster_stop(struct fl_cluster *c);
+/** The conninfo of a cluster some `serve` runs under `dir`, without owning it. */
+FL_MUST_CHECK fl_status fl_cluster_find(const char *dir, char *ret, size_t cap, struct fl_err *err);
+/** Restart the postmaster if it died (called by the supervisor). */
+FL_MUST_CHECK fl_status fl_cluster_check(struct fl_cluster *c, struct fl_err *err);
+
+/* ---- migrations --------------------------------------------------------------------------------------- */
+
+struct fl_migration_report {
+    int current, latest, applied;
+    char text[2048]; /* a line per migration */
+};
+/** Apply schema/NNNN_*.sql under a lock, each in a transaction, hashes checked. Refuses a newer schema.
+ *  @param dry_run  only report. */
+FL_MUST_CHECK fl_status fl_migrate(const char *conninfo, bool dry_run, struct fl_migration_report *ret,
+                                   struct fl_err *err);
+
+/* ---- the store: one per process and realm ------------------------------------------------------------- */
+
+struct fl_store;
+struct fl_effects;
+
+/** A request waiting for its journal row. Made by http, runner or daemon; owned by the store from submit on. */
+struct fl_submission {
+    fl_event_kind kind;
+    const char *actor, *source;
+    const void *body;
+    size_t body_len;
+    struct fl_sha256 body_hash;  /* of body; the submitter computes it (spreads the work) */
+    struct fl_alert *alerts;     /* already parsed, or NULL */
+    size_t n_alerts;
+    struct fl_arena *arena;      /* owns all of the above, and this struct */
+    bool reserved;               /* engine's own: may use the reserved part of the queue */
+    /** Called on the journal thread: FL_OK after the commit, else why not. Then the event goes to the core. */
+    void (*committed)(void *ctx, fl_status st, uint64_t seq, fl_usec at);
+    /** Called on the projector thread once the step's rows are committed (commands: the core's answer). May be NULL. */
+    void (*answered)(void *ctx, fl_status st, const char *json);
+    void *ctx;
+};
+
+struct fl_store_options {
+    const char *conninfo, *realm, *owner; /* owner: unique name of this process */
+    size_t queue_bytes;                   /* journal queue; over it submit says FL_E_FULL */
+    size_t lag_events;                    /* projections may lag this far; past it submit says FL_E_FULL */
+    /** Journal thread → core: an event in seq order. Takes ownership of sub (it owns the event's memory). */
+    void (*deliver)(void *ctx, const struct fl_event *ev, struct fl_submission *sub);
+    /** Projector thread → runner: orders of a committed step (kinds FL_FX_RUN_START … FL_FX_STOP). */
+    void (*order)(void *ctx, const struct fl_effects *fx);
+    void *ctx;
+};
+/** Connect, take the realm's lease (a new fencing epoch), start the journal and projector threads. */
+FL_MUST_CHECK fl_status fl_store_open(const struct fl_store_options *o, struct fl_store **ret, struct fl_err *err);
+/** Drain both queues (bounded by `patience`), release the lease, join the threads. */
+struct fl_store *fl_store_close(struct fl_store *s, fl_usec patience);
+
+/** Hand over a submission. Never waits. On failure ownership stays with the caller.
+ *  @return FL_OK, FL_E_FULL, FL_E_UNAVAILABLE (database away or closing). Any thread. */
+FL_MUST_CHECK fl_status fl_store_submit(struct fl_store *s, struct fl_submission *sub);
+/** Core thread: effects of one step, in order. Takes ownership of fx and sub. Waits while the projector is behind. */
+void fl_store_project(struct fl_store *s, struct fl_effects *fx, struct fl_submission *sub);
+
+/** Recovery, before deliver is called for new events: the last snapshot, then every event after it. */
+FL_MUST_CHECK fl_status fl_store_load_snapshot(struct fl_store *s, char **ret, size_t *ret_n, uint64_t *ret_seq,
+                                               struct fl_err *err); /* FL_E_NOTFOUND: none yet */
+FL_MUST_CHECK fl_status fl_store_read_journal(struct fl_store *s, uint64_t after, uint64_t until, /* until 0: end */
+                                              fl_status (*visit)(void *ctx, const struct fl_event *ev),
+                                              void *ctx, struct fl_err *err);
+/** The last event whose rows and orders are committed. */
+uint64_t fl_store_projected_seq(struct fl_store *s);
+uint64_t fl_store_epoch(struct fl_store *s);
+FL_MUST_CHECK fl_status fl_store_save_snapshot(struct fl_store *s, uint64_t seq, const char *text, size_t n,
+                                               struct fl_err *err);
+enum fl_store_health { FL_STORE_OK, FL_STORE_DEGRADED, FL_STORE_DOWN, FL_STORE_FENCED };
+enum fl_store_health fl_store_health(struct fl_store *s);
+struct fl_store_stats {
+    uint64_t journal_rows, journal_commits, journal_bytes, projected_steps, projected_rows, projector_commits,
+        errors, reconnects, refused_full, refused_down;
+    uint64_t last_seq, projected_seq;
+    size_t queue_items, queue_bytes;
+};
+void fl_store_stats(struct fl_store *s, struct fl_store_stats *ret);
+
+/* ---- reads: a small pool of connections; a call blocks, so http hands it to its read workers ------------ */
+
+struct fl_reader;
+FL_MUST_CHECK fl_status fl_reader_open(const char *conninfo, struct fl_reader **ret, struct fl_err *err);
+struct fl_reader *fl_reader_close(struct fl_reader *r);
+
+struct fl_audit_query {
+    const char *incident, *actor, *action; /* NULL = any; action may end in '*' */
+    fl_usec since, until;                  /* 0 = open */
+    uint64_t after_seq;                    /* paging */
+    size_t limit;                          /* 0 = 100, at most 10,000 */
+};
+struct fl_audit_entry;
+FL_MUST_CHECK fl_status fl_read_audit(struct fl_reader *r, const char *realm, const struct fl_audit_query *q,
+                                      fl_status (*visit)(void *ctx, const struct fl_audit_entry *e), void *ctx,
+                                      struct fl_err *err);
+/** Named documents as JSON text built in SQL (jsonb): appended to out.
+ *  @return FL_E_NOTFOUND when there is no such thing. */
+struct fl_read_args {
+    const char *realm, *id, *text, *state; /* meaning per name; NULL when unused */
+    fl_usec since, until;
+    size_t limit, offset;
+};
+typedef enum fl_read {
+    FL_READ_INCIDENTS,   /* list, newest first; state filters ("" = all, "open" = not over) */
+    FL_READ_INCIDENT,    /* id: the row + alerts + last ranking + runs */
+    FL_READ_TIMELINE,    /* id */
+    FL_READ_RANKING,     /* id: last one; offset = version when > 0 */
+    FL_READ_ALERTS,      /* state, text = incident or ""; "unmapped" as state lists those with no component */
+    FL_READ_ALERT,       /* id = fingerprint hex: its episodes, newest first, with `why` */
+    FL_READ_RUNS, FL_READ_RUN, /* RUN: row + calls */
+    FL_READ_TOPOLOGY,    /* current, or as known at `until` */
+    FL_READ_DEADLETTERS, FL_READ_AUDIT_HEAD, FL_READ_CHANGES,
+} fl_read;
+FL_MUST_CHECK fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_args *a,
+                                     struct fl_buf *out, struct fl_err *err);
+/** Journal rows of an incident or a span, for replay. */
+FL_MUST_CHECK fl_status fl_read_journal(struct fl_reader *r, const char *realm, uint64_t after, uint64_t until,
+                                        fl_status (*visit)(void *ctx, const struct fl_event *ev), void *ctx,
+                                        struct fl_err *err);
+
+/* ---- dead letters, tokens ------------------------------------------------------------------------------- */
+
+struct fl_deadletter {
+    const char *source, *where, *reason, *raw;
+};
+/** Best kept beside the journal row they came with; bounded (oldest dropped, counted). Any thread: queued. */
+void fl_store_deadletters(struct fl_store *s, const struct fl_deadletter *v, size_t n);
+
+typedef enum fl_role { FL_ROLE_INGEST = 1, FL_ROLE_VIEWER = 2, FL_ROLE_OPERATOR = 4, FL_ROLE_APPROVER = 8, FL_ROLE_ADMIN = 16 } fl_role;
+const char *fl_role_name(fl_role r);
+bool fl_role_parse(const char *s, fl_role *ret);
+struct fl_token {
+    char id[40], name[128], realm[64];
+    struct fl_sha256 hash; /* of the secret */
+    fl_role role;
+    fl_usec created_at, expires_at, revoked_at;
+    char created_by[128];
+};
+/** A new secret ("flt_" + 43 base64url characters + 6 of checksum) and its row. @param secret 64 bytes. */
+FL_MUST_CHECK fl_status fl_token_create(struct fl_reader *r, const char *realm, const char *name, fl_role role,
+                                        fl_usec expires_at, const char *by, char *secret, struct fl_token *ret,
+                                        struct fl_err *err);
+FL_MUST_CHECK fl_status fl_token_revoke(struct fl_reader *r, const char *realm, const char *id_or_name, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_token_list(struct fl_reader *r, const char *realm,
+                                      void (*visit)(void *ctx, const struct fl_token *t), void *ctx, struct fl_err *err);

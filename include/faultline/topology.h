@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* include/faultline/topology.h -- the service-dependency graph as one immutable igraph snapshot (layer 2).
+ * Everything here runs on the core thread only: Debian's igraph is not thread-safe. */
+#pragma once
+
+#include <faultline/model.h>
+
+struct fl_topo;                /* immutable once built */
+typedef int32_t fl_vertex;     /* 0 … n-1; -1 = none */
+
+/** Once per process, before the first graph: error and warning handlers, one OpenMP thread. */
+void fl_topo_init(void);
+/**
+ * Build a snapshot. Accepts cycles, self-loops (dropped), duplicate edges (merged, weights added),
+ * unknown types; edges to unknown ids make nodes of type "unknown" (counted).
+ * Cost O(V + E). @param doc borrowed during the call only.
+ * @return FL_OK, FL_E_SHAPE (duplicate node id, weight not > 0 or not finite), FL_E_LIMIT, FL_E_NOMEM, FL_E_INTERNAL.
+ */
+FL_MUST_CHECK fl_status fl_topo_new(const struct fl_topology_doc *doc, struct fl_topo **ret, struct fl_err *err);
+struct fl_topo *fl_topo_free(struct fl_topo *t);
+
+size_t fl_topo_n_nodes(const struct fl_topo *t);
+size_t fl_topo_n_edges(const struct fl_topo *t);
+const struct fl_sha256 *fl_topo_hash(const struct fl_topo *t);
+fl_vertex fl_topo_find(const struct fl_topo *t, const char *id); /* -1 when unknown; O(1) */
+const struct fl_node *fl_topo_node(const struct fl_topo *t, fl_vertex v); /* borrowed */
+/** The service a vertex counts as: its own when it is one, else by `service` or has_instance; -1 when none. */
+fl_vertex fl_topo_service_of(const struct fl_topo *t, fl_vertex v);
+
+enum fl_dir { FL_DIR_NEEDS = 1, FL_DIR_NEEDED_BY = 2, FL_DIR_BOTH = 3 };
+struct fl_edge_mask; /* a set of edge types of one snapshot, resolved once */
+/** Neighbours over edges whose type is in `types` (n_types 0: all). Cost O(neighbourhood).
+ *  Visits (vertex, hops) breadth first, ties by vertex id; `visit` returns true to stop. */
+FL_MUST_CHECK fl_status fl_topo_walk(struct fl_topo *t, fl_vertex from, enum fl_dir dir, unsigned max_hops,
+                                     const char *const *types, size_t n_types,
+                                     bool (*visit)(void *ctx, fl_vertex v, unsigned hops), void *ctx,
+                                     struct fl_err *err);
+/** Shortest dependency path from → to (vertices, both ends), fewest hops; n = 0 when there is none. */
+FL_MUST_CHECK fl_status fl_topo_path(struct fl_topo *t, struct fl_arena *arena, fl_vertex from, fl_vertex to,
+                                     enum fl_dir dir, fl_vertex **ret, size_t *ret_n, struct fl_err *err);
+struct fl_impact {
+    fl_vertex *dependants; /* everything that needs the node, nearest first */
+    unsigned *hops;
+    size_t n;
+    bool articulation; /* removing it disconnects its component */
+};
+FL_MUST_CHECK fl_status fl_topo_impact(struct fl_topo *t, struct fl_arena *arena, fl_vertex v,
+                                       struct fl_impact *ret, struct fl_err *err);
