@@ -26,8 +26,8 @@ char *fl_uuid7(char *out)
     fl_random(r, sizeof r);
     uint64_t t = mine >> 12;
     snprintf(out, 37, "%08x-%04x-7%03x-%02x%02x-%02x%02x%02x%02x%02x%02x", (unsigned)(t >> 16),
-             (unsigned)(t & 0xffff), (unsigned)(mine & 0xfff), (r[0] & 0x3fu) | 0x80u, r[1], r[2], r[3],
-             r[4], r[5], r[6], r[7]);
+             (unsigned)(t & 0xffff), (unsigned)(mine & 0xfff), (r[0] & 0x3fu) | 0x80u, r[1], r[2], r[3], r[4],
+             r[5], r[6], r[7]);
     return out;
 }
 

@@ -83,9 +83,9 @@ static fl_status put(struct fl_queue *q, void *item, size_t bytes)
 fl_status fl_queue_push(struct fl_queue *q, void *item, size_t bytes, bool reserved)
 {
     pthread_mutex_lock(&q->lock);
-    fl_status st = q->closed                        ? FL_E_UNAVAILABLE
+    fl_status st = q->closed                       ? FL_E_UNAVAILABLE
                    : !has_room(q, bytes, reserved) ? FL_E_FULL
-                                                    : put(q, item, bytes);
+                                                   : put(q, item, bytes);
     pthread_mutex_unlock(&q->lock);
     return st;
 }

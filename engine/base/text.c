@@ -88,8 +88,12 @@ bool fl_parse_i64(const char *s, int64_t min, int64_t max, int64_t *ret)
 static const struct {
     const char *name;
     fl_usec factor;
-} units[] = {{"d", 86400 * FL_USEC_PER_SEC}, {"h", 3600 * FL_USEC_PER_SEC}, {"m", 60 * FL_USEC_PER_SEC},
-             {"s", FL_USEC_PER_SEC},          {"ms", 1000},                   {"us", 1}};
+} units[] = {{"d", 86400 * FL_USEC_PER_SEC},
+             {"h", 3600 * FL_USEC_PER_SEC},
+             {"m", 60 * FL_USEC_PER_SEC},
+             {"s", FL_USEC_PER_SEC},
+             {"ms", 1000},
+             {"us", 1}};
 
 bool fl_parse_duration(const char *s, fl_usec *ret)
 {

@@ -99,9 +99,10 @@ bool fl_time_parse(const char *s, size_t n, fl_usec *ret)
 {
     const char *end = s + n;
     unsigned y, mo, d, h, mi, sec;
-    if (!number(&s, end, 4, &y) || !letter(&s, end, "-") || !number(&s, end, 2, &mo) || !letter(&s, end, "-") ||
-        !number(&s, end, 2, &d) || !letter(&s, end, "Tt ") || !number(&s, end, 2, &h) || !letter(&s, end, ":") ||
-        !number(&s, end, 2, &mi) || !letter(&s, end, ":") || !number(&s, end, 2, &sec))
+    if (!number(&s, end, 4, &y) || !letter(&s, end, "-") || !number(&s, end, 2, &mo) ||
+        !letter(&s, end, "-") || !number(&s, end, 2, &d) || !letter(&s, end, "Tt ") ||
+        !number(&s, end, 2, &h) || !letter(&s, end, ":") || !number(&s, end, 2, &mi) ||
+        !letter(&s, end, ":") || !number(&s, end, 2, &sec))
         return false;
     if (y < 1 || mo < 1 || mo > 12 || d < 1 || d > days_in_month(y, mo) || h > 23 || mi > 59 || sec > 60)
         return false;
