@@ -4,6 +4,7 @@
 set -euo pipefail
 export LC_ALL=C.UTF-8
 src=$(cd -- "${1:?usage: $0 SOURCE_DIR [BUILD_DIR]}" && pwd)
+# shellcheck disable=SC2034  # used by the lint that sources this
 build=${2:-}
 cd -- "$src"
 findings=0

@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Each folder explains itself, each rule file has its page, and no link in the documentation is dead.
+# shellcheck source=tests/lint/common.sh
+. "$(dirname -- "$0")/common.sh"
+for folder in engine/*/ include/ schema/ rules/ playbooks/ tests/ docs/ packaging/; do
+    case $folder in engine/cmake/) continue ;; esac
+    # An empty folder is not a stage yet.
+    [ -n "$(find "$folder" -type f -print -quit)" ] || continue
+    [ -s "${folder}README.md" ] || finding "${folder}README.md is missing"
+done
+for file in rules/*.lua; do
+    [ ! -e "$file" ] || [ -s "${file%.lua}.md" ] || finding "${file%.lua}.md is missing: each rule file has its page"
+done
+for page in rules/*.md; do
+    [ "$page" = rules/README.md ] || [ -e "${page%.md}.lua" ] || [ "$page" = 'rules/*.md' ] ||
+        finding "$page describes no rule file"
+done
+checked=0
+while IFS= read -r -d '' file; do
+    file=${file#./}
+    checked=$((checked + 1))
+    while IFS=: read -r line link; do
+        link=${link%%#*}
+        case $link in '' | http://* | https://* | mailto:* | /*) continue ;; esac
+        [ -e "$(dirname -- "$file")/$link" ] || finding "$file:$line: dead link: $link"
+    done < <(awk '/^```/ { code = !code; next } !code {
+        rest = $0; gsub(/`[^`]*`/, "", rest)
+        while (match(rest, /\]\([^) ]+\)/)) {
+            print FNR ":" substr(rest, RSTART + 2, RLENGTH - 3)
+            rest = substr(rest, RSTART + RLENGTH)
+        } }' "$file")
+done < <(files . -- -name '*.md')
+verdict "$checked" pages
