@@ -227,6 +227,16 @@ bool fl_json_is_string(const struct fl_json *v)
     return v && json_is_string(J(v));
 }
 
+bool fl_json_is_bool(const struct fl_json *v)
+{
+    return v && json_is_boolean(J(v));
+}
+
+bool fl_json_is_number(const struct fl_json *v)
+{
+    return v && json_is_number(J(v));
+}
+
 const struct fl_json *fl_json_get(const struct fl_json *obj, const char *key)
 {
     return obj ? F(json_object_get(J(obj), key)) : NULL;

@@ -169,3 +169,7 @@ struct fl_effects {
 };
 struct fl_effects *fl_effects_new(void);
 struct fl_effects *fl_effects_free(struct fl_effects *fx);
+/** Append one effect; the slot is zeroed but for its kind and valid until the next add. NULL: no memory. */
+struct fl_fx *fl_effects_add(struct fl_effects *fx, fl_fx_kind kind);
+const char *fl_fx_kind_name(fl_fx_kind k); /* alert, incident, …, run_start, act, reply, stop, answer */
+bool fl_fx_kind_parse(const char *s, fl_fx_kind *ret);

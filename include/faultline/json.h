@@ -48,6 +48,8 @@ void fl_json_freep(struct fl_json **root);
 bool fl_json_is_object(const struct fl_json *v);
 bool fl_json_is_array(const struct fl_json *v);
 bool fl_json_is_string(const struct fl_json *v);
+bool fl_json_is_bool(const struct fl_json *v);
+bool fl_json_is_number(const struct fl_json *v);
 const struct fl_json *fl_json_get(const struct fl_json *obj, const char *key); /* NULL: absent or null */
 size_t fl_json_len(const struct fl_json *arr);
 const struct fl_json *fl_json_at(const struct fl_json *arr, size_t i);

@@ -50,6 +50,7 @@ uint64_t fl_labels_fingerprint(const struct fl_labels *l);
 /** Deep copy as one malloc()ed block: free() it. For alerts that outlive their arena. */
 struct fl_alert *fl_alert_dup(const struct fl_alert *a);
 const char *fl_alert_status_name(fl_alert_status s); /* firing, resolved, stale */
+bool fl_alert_status_parse(const char *s, fl_alert_status *ret);
 /** {"alertname"="X", …} as people write matchers: alertname="X", instance="db1". */
 void fl_labels_text(const struct fl_labels *l, struct fl_buf *out);
 void fl_labels_json(struct fl_jw *w, const char *key, const struct fl_labels *l);
@@ -58,6 +59,7 @@ typedef enum fl_severity {
     FL_SEV_NONE, FL_SEV_INFO, FL_SEV_WARNING, FL_SEV_ERROR, FL_SEV_CRITICAL
 } fl_severity;
 const char *fl_severity_name(fl_severity s);
+const char *const *fl_severity_names(size_t *ret_n); /* lowest first */
 /** Known spellings (critical, crit, page, P1, error, major, warning, warn, minor, info, …); else dflt. */
 fl_severity fl_severity_parse(const char *s, fl_severity dflt);
 
@@ -68,6 +70,7 @@ typedef enum fl_evidence_class {
 } fl_evidence_class;
 const char *fl_evidence_class_name(fl_evidence_class c);
 bool fl_evidence_class_parse(const char *s, fl_evidence_class *ret);
+const char *const *fl_evidence_class_names(size_t *ret_n);
 
 /* ---- topology --------------------------------------------------------------------------------- */
 
@@ -107,6 +110,8 @@ struct fl_matcher {
     void *compiled; /* owned by the rules; see fl_matcher_* */
 };
 
+#define FL_RULES_DURATION_MAX (366 * 86400 * FL_USEC_PER_SEC)
+
 /** labels → component: every matcher holds, then `node` with {label} replaced is the node's id.
  *  With `regex`, {1}..{9} are its captures on label `from`. First rule whose node *exists* wins. */
 struct fl_mapping_rule {
@@ -117,6 +122,7 @@ struct fl_mapping_rule {
     void *compiled;
     const char *node;         /* template */
     const char *peer;         /* template of the caller's / other endpoint's id; NULL when none */
+    /* Both may list alternatives, "{caller}|{client}": the first whose placeholders are all non-empty. */
 };
 struct fl_class_rule {
     const char *name;
@@ -187,9 +193,18 @@ const char *fl_rules_default_json(void);
 struct fl_rules *fl_rules_free(struct fl_rules *r);
 /** All matchers hold (a missing label equals ""). Pure, any thread, bounded work (PCRE2 match limit). */
 bool fl_match_all(const struct fl_matcher *m, size_t n, const struct fl_labels *l);
-/** Compile / free one matcher's regex (RE2 subset, anchored). */
+#define FL_REGEX_MAX 4096u         /* bytes of one pattern */
+#define FL_REGEX_SUBJECT_MAX 4096u /* a longer value is undecided: neither =~ nor !~ holds */
+#define FL_MATCHER_MAX 8192u       /* bytes of one matcher's text */
+/** Compile / free one matcher's regex (anchored at both ends; what RE2 lacks is refused with the reason). */
 FL_MUST_CHECK fl_status fl_matcher_compile(struct fl_matcher *m, struct fl_err *err);
 void fl_matcher_done(struct fl_matcher *m);
+/** One matcher as people write it: `name op value`, op one of = != =~ !~, the value bare or in double quotes
+ *  with Go's escapes. Not compiled yet. On failure err->text is Alertmanager's ("bad matcher format: …"). */
+FL_MUST_CHECK fl_status fl_matcher_parse(struct fl_arena *arena, const char *text, size_t n, struct fl_matcher *ret,
+                                         struct fl_err *err);
+/** The text form back: name="value". */
+void fl_matcher_text(const struct fl_matcher *m, struct fl_buf *out);
 fl_evidence_class fl_rules_class(const struct fl_rules *r, const struct fl_alert *a);
 fl_severity fl_rules_severity(const struct fl_rules *r, const struct fl_alert *a);
 /**
@@ -207,6 +222,7 @@ typedef enum fl_incident_state {
     FL_INC_OPEN, FL_INC_QUIET, FL_INC_RECOVERING, FL_INC_RESOLVED, FL_INC_MERGED, FL_INC_N
 } fl_incident_state;
 const char *fl_incident_state_name(fl_incident_state s);
+bool fl_incident_state_parse(const char *s, fl_incident_state *ret);
 
 #define FL_ID_LEN 40 /* "INC-2026-000042", "RUN-2026-000007" and a NUL, with room */
 
@@ -261,7 +277,8 @@ typedef enum fl_run_state {
     FL_RUN_SUCCEEDED, FL_RUN_FAILED, FL_RUN_DENIED, FL_RUN_EXPIRED, FL_RUN_ABORTED, FL_RUN_DIVERGED,
     FL_RUN_TIMED_OUT, FL_RUN_N
 } fl_run_state;
-const char *fl_run_state_name(fl_run_state s);
+const char *fl_run_state_name(fl_run_state s); /* lower case, in_doubt, timed_out */
+bool fl_run_state_parse(const char *s, fl_run_state *ret);
 static inline bool fl_run_is_over(fl_run_state s)
 {
     return s >= FL_RUN_SUCCEEDED;
@@ -276,6 +293,7 @@ typedef enum fl_call_state {
     FL_CALL_N
 } fl_call_state;
 const char *fl_call_state_name(fl_call_state s);
+bool fl_call_state_parse(const char *s, fl_call_state *ret);
 
 /* ---- events: everything the core ever sees -------------------------------------------------------- */
 

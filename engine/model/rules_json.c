@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/model/rules_json.c -- canonical rules JSON → struct fl_rules: strict, every problem with its JSON
+ * path. The form is documented in docs/reference/rules.md; contract in <faultline/model.h>. */
+#include "regex_priv.h"
+
+#include <faultline/json.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RULES_MAX 10000u    /* entries of one list */
+#define MATCHERS_MAX 64u    /* of one rule */
+#define RULES_JSON_MAX (16u << 20)
+
+/* Every reader below records the first failure here and carries on as a no-op, so that the code that
+ * describes a rule stays a plain list of its members. */
+struct reader {
+    struct fl_rules *rules;
+    struct fl_arena *arena;
+    struct fl_err *err;
+    fl_status st;
+};
+
+typedef void (*rule_reader)(struct reader *rd, const struct fl_json *v, void *slot);
+
+FL_COLD static void fail(struct reader *rd, fl_status st, const char *where, const char *text)
+{
+    if (!rd->st)
+        rd->st = fl_fail(rd->err, st, where, "%s", text);
+}
+
+static void *get_memory(struct reader *rd, size_t n, size_t size)
+{
+    void *p = fl_arena_calloc(rd->arena, n ? n : 1, size);
+    if (!p)
+        fail(rd, FL_E_NOMEM, NULL, "out of memory");
+    return p;
+}
+
+/* Unknown keys are errors: a misspelt guard that is silently ignored is worse than no guard. */
+static void only(struct reader *rd, const struct fl_json *obj, const char *const *keys, size_t n)
+{
+    if (rd->st)
+        return;
+    if (!fl_json_is_object(obj)) {
+        fail(rd, FL_E_SHAPE, NULL, "expected an object");
+        return;
+    }
+    for (void *it = fl_json_first(obj); it && !rd->st; it = fl_json_next(obj, it)) {
+        const char *key = fl_json_key(it);
+        size_t i = 0;
+        while (i < n && strcmp(keys[i], key) != 0)
+            i++;
+        if (i < n)
+            continue;
+        rd->st = fl_fail(rd->err, FL_E_SHAPE, NULL, "unrecognized key \"%.100s\"", key);
+        const char *nearest = fl_nearest_word(key, keys, n);
+        if (nearest)
+            fl_hint(rd->err, "did you mean \"%s\"?", nearest);
+    }
+}
+#define ONLY(rd, obj, ...)                                                                                    \
+    do {                                                                                                      \
+        static const char *const keys_[] = {__VA_ARGS__};                                                     \
+        only(rd, obj, keys_, FL_ARRAY_LEN(keys_));                                                            \
+    } while (0)
+
+/* ---- members ---- */
+
+static const char *text(struct reader *rd, const struct fl_json *v, const char *where, size_t max)
+{
+    const char *s = fl_json_string(v);
+    if (rd->st)
+        return "";
+    if (!s || strlen(s) > max) {
+        fail(rd, s ? FL_E_LIMIT : FL_E_SHAPE, where, s ? "text is too long" : "expected a string");
+        return "";
+    }
+    char *copy = fl_arena_strdup(rd->arena, s);
+    if (!copy)
+        fail(rd, FL_E_NOMEM, where, "out of memory");
+    return copy ? copy : "";
+}
+
+static const char *opt_text(struct reader *rd, const struct fl_json *obj, const char *key, const char *dflt)
+{
+    const struct fl_json *v = fl_json_get(obj, key);
+    return v ? text(rd, v, key, FL_LABEL_VALUE_MAX) : dflt;
+}
+
+static const char *need_text(struct reader *rd, const struct fl_json *obj, const char *key)
+{
+    const char *s = opt_text(rd, obj, key, "");
+    if (!rd->st && !*s)
+        fail(rd, FL_E_SHAPE, key, "is required");
+    return s;
+}
+
+static void duration(struct reader *rd, const struct fl_json *obj, const char *key, fl_usec *ret)
+{
+    const struct fl_json *v = fl_json_get(obj, key);
+    if (!v || rd->st)
+        return;
+    const char *s = fl_json_string(v);
+    double seconds = fl_json_number(v, NAN);
+    if (s && fl_parse_duration(s, ret) && *ret <= FL_RULES_DURATION_MAX)
+        return;
+    if (!s && seconds >= 0 && seconds <= (double)(FL_RULES_DURATION_MAX / FL_USEC_PER_SEC))
+        *ret = (fl_usec)llround(seconds * 1e6);
+    else
+        fail(rd, FL_E_SHAPE, key, "expected a duration such as \"5m\", or seconds, of at most 366 days");
+}
+
+static void real(struct reader *rd, const struct fl_json *obj, const char *key, double min, double max, double *ret)
+{
+    const struct fl_json *v = fl_json_get(obj, key);
+    if (!v || rd->st)
+        return;
+    double d = fl_json_number(v, NAN);
+    if (d >= min && d <= max)
+        *ret = d;
+    else
+        rd->st = fl_fail(rd->err, FL_E_SHAPE, key, "expected a number from %g to %g", min, max);
+}
+
+static void count(struct reader *rd, const struct fl_json *obj, const char *key, unsigned max, unsigned *ret)
+{
+    double d = *ret;
+    real(rd, obj, key, 0, max, &d);
+    if (!rd->st && d != floor(d))
+        fail(rd, FL_E_SHAPE, key, "expected a whole number");
+    if (!rd->st)
+        *ret = (unsigned)d;
+}
+
+static bool array(struct reader *rd, const struct fl_json *v, const char *where, size_t max)
+{
+    if (rd->st)
+        return false;
+    if (!fl_json_is_array(v))
+        fail(rd, FL_E_SHAPE, where, "expected a list");
+    else if (fl_json_len(v) > max)
+        fail(rd, FL_E_LIMIT, where, "the list is too long");
+    return !rd->st;
+}
+
+static void words(struct reader *rd, const struct fl_json *obj, const char *key, const char *const **ret, size_t *ret_n)
+{
+    const struct fl_json *v = fl_json_get(obj, key);
+    if (!v || !array(rd, v, key, MATCHERS_MAX))
+        return;
+    const char **out = get_memory(rd, fl_json_len(v), sizeof *out);
+    size_t n = 0;
+    for (; out && n < fl_json_len(v) && !rd->st; n++)
+        out[n] = text(rd, fl_json_at(v, n), key, FL_LABEL_NAME_MAX);
+    *ret = out;
+    *ret_n = n;
+}
+
+/* ---- matchers ---- */
+
+static void matcher_object(struct reader *rd, const struct fl_json *v, struct fl_matcher *m)
+{
+    static const char *const ops[] = {"=", "!=", "=~", "!~"};
+    ONLY(rd, v, "label", "op", "value");
+    m->name = need_text(rd, v, "label");
+    m->value = opt_text(rd, v, "value", "");
+    const char *op = opt_text(rd, v, "op", "=");
+    for (size_t i = 0; i < FL_ARRAY_LEN(ops); i++)
+        if (strcmp(op, ops[i]) == 0)
+            m->op = "=!~n"[i];
+    if (!m->op)
+        fail(rd, FL_E_SHAPE, "op", "expected one of = != =~ !~");
+}
+
+static void matcher(struct reader *rd, const struct fl_json *v, void *slot)
+{
+    struct fl_matcher *m = slot;
+    const char *s = fl_json_string(v);
+    if (s)
+        rd->st = fl_matcher_parse(rd->arena, s, strlen(s), m, rd->err);
+    else
+        matcher_object(rd, v, m);
+    if (!rd->st)
+        rd->st = fl_matcher_compile(m, rd->err);
+}
+
+/* Read every element of a list into zeroed slots; failures get "key[i]" before their place. The list is
+ * hung up by *ret and *ret_n as it grows, so that a failure half way still frees what was compiled. */
+static void list(struct reader *rd, const struct fl_json *v, const char *key, size_t max, size_t size, void **ret,
+                 size_t *ret_n, rule_reader each)
+{
+    if (!v || !array(rd, v, key, max))
+        return;
+    size_t n = fl_json_len(v);
+    char *slots = get_memory(rd, n, size);
+    if (!slots)
+        return;
+    *ret = slots;
+    for (size_t i = 0; i < n && !rd->st; i++) {
+        *ret_n = i + 1;
+        each(rd, fl_json_at(v, i), slots + i * size);
+        if (rd->st)
+            fl_err_within(rd->err, "%s[%zu]", key, i);
+    }
+}
+
+static void matchers(struct reader *rd, const struct fl_json *obj, const struct fl_matcher **ret, size_t *ret_n)
+{
+    void *v = NULL;
+    list(rd, fl_json_get(obj, "match"), "match", MATCHERS_MAX, sizeof(struct fl_matcher), &v, ret_n, matcher);
+    *ret = v;
+}
+
+/* ---- one reader per kind of rule ---- */
+
+/* A template is checked when it is loaded: an unclosed brace would otherwise show as "never maps". */
+static void check_template(struct reader *rd, const char *where, const char *tmpl, unsigned groups)
+{
+    for (const char *p = tmpl; *p && !rd->st; p++) {
+        if (*p == '}') {
+            fail(rd, FL_E_SHAPE, where, "\"}\" without \"{\"");
+        } else if (*p == '{') {
+            const char *close = strpbrk(p + 1, "{}|");
+            if (!close || *close != '}' || close == p + 1)
+                fail(rd, FL_E_SHAPE, where, "expected {label} or {1} to {9}");
+            else if (close == p + 2 && p[1] >= '0' && p[1] <= '9' && (unsigned)(p[1] - '0') - 1u >= groups)
+                rd->st = fl_fail(rd->err, FL_E_SHAPE, where, "{%c} is not a group of the regex", p[1]);
+            else
+                p = close;
+        }
+    }
+}
+
+static void mapping_rule(struct reader *rd, const struct fl_json *v, void *slot)
+{
+    struct fl_mapping_rule *r = slot;
+    ONLY(rd, v, "name", "match", "from", "regex", "node", "peer");
+    r->name = need_text(rd, v, "name");
+    matchers(rd, v, &r->match, &r->n_match);
+    r->from = opt_text(rd, v, "from", NULL);
+    r->regex = opt_text(rd, v, "regex", NULL);
+    if (!rd->st && !r->from != !r->regex)
+        fail(rd, FL_E_SHAPE, r->from ? "regex" : "from", "\"from\" and \"regex\" go together");
+    unsigned groups = 0;
+    if (!rd->st && r->regex) {
+        struct fl_regex *re = NULL;
+        rd->st = fl_regex_new(r->regex, &re, rd->err);
+        r->compiled = re;
+        if (rd->st)
+            fl_err_within(rd->err, "regex");
+        else
+            groups = fl_regex_groups(re);
+    }
+    r->node = need_text(rd, v, "node");
+    check_template(rd, "node", r->node, groups);
+    r->peer = opt_text(rd, v, "peer", NULL);
+    if (r->peer)
+        check_template(rd, "peer", r->peer, groups);
+}
+
+static void fail_word(struct reader *rd, const char *where, const char *word, const char *const *known, size_t n)
+{
+    if (rd->st)
+        return;
+    rd->st = fl_fail(rd->err, FL_E_SHAPE, where, "unknown %s \"%.100s\"", where, word);
+    const char *nearest = fl_nearest_word(word, known, n);
+    if (nearest)
+        fl_hint(rd->err, "did you mean \"%s\"?", nearest);
+}
+
+static void class_rule(struct reader *rd, const struct fl_json *v, void *slot)
+{
+    struct fl_class_rule *r = slot;
+    ONLY(rd, v, "name", "match", "class");
+    r->name = need_text(rd, v, "name");
+    matchers(rd, v, &r->match, &r->n_match);
+    const char *cls = need_text(rd, v, "class");
+    if (!rd->st && !fl_evidence_class_parse(cls, &r->cls)) {
+        size_t n;
+        const char *const *known = fl_evidence_class_names(&n);
+        fail_word(rd, "class", cls, known, n);
+    }
+}
+
+static void severity_rule(struct reader *rd, const struct fl_json *v, void *slot)
+{
+    struct fl_severity_rule *r = slot;
+    ONLY(rd, v, "name", "match", "severity");
+    r->name = need_text(rd, v, "name");
+    matchers(rd, v, &r->match, &r->n_match);
+    const char *word = need_text(rd, v, "severity");
+    size_t n, i = 0;
+    const char *const *known = fl_severity_names(&n);
+    while (i < n && strcmp(known[i], word) != 0)
+        i++;
+    if (i < n)
+        r->severity = (fl_severity)i;
+    else
+        fail_word(rd, "severity", word, known, n);
+}
+
+static void binding_params(struct reader *rd, const struct fl_json *v, struct fl_binding_rule *r)
+{
+    if (!v || rd->st)
+        return;
+    if (!fl_json_is_object(v)) {
+        fail(rd, FL_E_SHAPE, "params", "expected an object");
+        return;
+    }
+    for (void *it = fl_json_first(v); it && !rd->st; it = fl_json_next(v, it)) {
+        if (r->n_params == FL_ARRAY_LEN(r->params)) {
+            fail(rd, FL_E_LIMIT, "params", "more than 16 parameters");
+            return;
+        }
+        char *name = fl_arena_strdup(rd->arena, fl_json_key(it));
+        if (!name)
+            fail(rd, FL_E_NOMEM, "params", "out of memory");
+        r->params[r->n_params].name = name;
+        r->params[r->n_params++].value = text(rd, fl_json_value(it), "params", FL_LABEL_VALUE_MAX);
+    }
+}
+
+static void binding_rule(struct reader *rd, const struct fl_json *v, void *slot)
+{
+    struct fl_binding_rule *r = slot;
+    ONLY(rd, v, "name", "playbook", "match", "any_alert", "cause_types", "min_confidence", "approval", "params");
+    r->name = need_text(rd, v, "name");
+    r->playbook = need_text(rd, v, "playbook");
+    matchers(rd, v, &r->match, &r->n_match);
+    const struct fl_json *any = fl_json_get(v, "any_alert");
+    if (any && !fl_json_is_bool(any))
+        fail(rd, FL_E_SHAPE, "any_alert", "expected true or false");
+    r->any_alert = fl_json_bool(v, "any_alert", false);
+    words(rd, v, "cause_types", &r->cause_types, &r->n_cause_types);
+    real(rd, v, "min_confidence", 0, 1, &r->min_confidence);
+    r->approval = opt_text(rd, v, "approval", "required");
+    if (!rd->st && strcmp(r->approval, "required") != 0 && strcmp(r->approval, "none") != 0)
+        fail(rd, FL_E_SHAPE, "approval", "expected \"required\" or \"none\"");
+    binding_params(rd, fl_json_get(v, "params"), r);
+}
+
+/* ---- sections ---- */
+
+static void section_mapping(struct reader *rd, const struct fl_json *v)
+{
+    void *p = NULL;
+    list(rd, v, "mapping", RULES_MAX, sizeof(struct fl_mapping_rule), &p, &rd->rules->n_mapping, mapping_rule);
+    rd->rules->mapping = p;
+}
+
+static void section_classes(struct reader *rd, const struct fl_json *v)
+{
+    void *p = NULL;
+    list(rd, v, "classes", RULES_MAX, sizeof(struct fl_class_rule), &p, &rd->rules->n_classes, class_rule);
+    rd->rules->classes = p;
+}
+
+static void section_severities(struct reader *rd, const struct fl_json *v)
+{
+    void *p = NULL;
+    list(rd, v, "severities", RULES_MAX, sizeof(struct fl_severity_rule), &p, &rd->rules->n_severities,
+         severity_rule);
+    rd->rules->severities = p;
+}
+
+static void section_bindings(struct reader *rd, const struct fl_json *v)
+{
+    void *p = NULL;
+    list(rd, v, "bindings", RULES_MAX, sizeof(struct fl_binding_rule), &p, &rd->rules->n_bindings, binding_rule);
+    rd->rules->bindings = p;
+}
+
+static void section_correlation(struct reader *rd, const struct fl_json *v)
+{
+    struct fl_correlation_params *c = &rd->rules->correlation;
+    ONLY(rd, v, "window", "distance", "unmapped_distance", "edge_types", "group_by", "quiet_after", "resolve_after",
+         "rerank_delay");
+    duration(rd, v, "window", &c->window);
+    count(rd, v, "distance", 16, &c->distance);
+    count(rd, v, "unmapped_distance", 16, &c->unmapped_distance);
+    words(rd, v, "edge_types", &c->edge_types, &c->n_edge_types);
+    words(rd, v, "group_by", &c->group_by, &c->n_group_by);
+    duration(rd, v, "quiet_after", &c->quiet_after);
+    duration(rd, v, "resolve_after", &c->resolve_after);
+    duration(rd, v, "rerank_delay", &c->rerank_delay);
+}
+
+static void section_guards(struct reader *rd, const struct fl_json *v)
+{
+    struct fl_guard_params *g = &rd->rules->guards;
+    ONLY(rd, v, "cooldown", "max_disruptive", "disruptive_window", "max_alerting_share", "breaker_failures",
+         "approval_ttl");
+    duration(rd, v, "cooldown", &g->cooldown);
+    count(rd, v, "max_disruptive", 1000, &g->max_disruptive);
+    duration(rd, v, "disruptive_window", &g->disruptive_window);
+    real(rd, v, "max_alerting_share", 0, 1, &g->max_alerting_share);
+    count(rd, v, "breaker_failures", 1000, &g->breaker_failures);
+    duration(rd, v, "approval_ttl", &g->approval_ttl);
+}
+
+static void section_leases(struct reader *rd, const struct fl_json *v)
+{
+    ONLY(rd, v, "default", "grace");
+    duration(rd, v, "default", &rd->rules->lease_default);
+    duration(rd, v, "grace", &rd->rules->lease_grace);
+}
+
+static const struct section {
+    const char *key;
+    void (*read)(struct reader *rd, const struct fl_json *v);
+    bool overlay; /* members missing from the section keep their defaults; a list is replaced as a whole */
+} sections[] = {
+    {"mapping", section_mapping, false},         {"classes", section_classes, false},
+    {"severities", section_severities, false},   {"correlation", section_correlation, true},
+    {"bindings", section_bindings, false},       {"guards", section_guards, true},
+    {"leases", section_leases, true},
+};
+
+/* The version covers what was left to the defaults too: other defaults are other rules. */
+static void hash_part(struct reader *rd, const struct fl_json *v, struct fl_buf *out)
+{
+    FL_AUTO_FREE char *s = fl_json_text(v, true);
+    if (!s)
+        fail(rd, FL_E_NOMEM, NULL, "out of memory");
+    else
+        fl_buf_str(out, s);
+    fl_buf_chr(out, '\n');
+}
+
+static void read_sections(struct reader *rd, const struct fl_json *root, const struct fl_json *dflt)
+{
+    FL_AUTO_BUF canonical = fl_buf_init(0);
+    ONLY(rd, root, "mapping", "classes", "severities", "correlation", "bindings", "guards", "leases");
+    for (size_t i = 0; i < FL_ARRAY_LEN(sections) && !rd->st; i++) {
+        const struct section *s = &sections[i];
+        const struct fl_json *own = fl_json_get(root, s->key), *base = fl_json_get(dflt, s->key);
+        if (!own || s->overlay) {
+            s->read(rd, base);
+            hash_part(rd, base, &canonical);
+        }
+        if (own && !rd->st) {
+            s->read(rd, own);
+            hash_part(rd, own, &canonical);
+            if (rd->st && s->overlay)
+                fl_err_within(rd->err, "%s", s->key);
+        }
+    }
+    if (canonical.failed)
+        fail(rd, FL_E_NOMEM, NULL, "out of memory");
+    else
+        fl_sha256(canonical.p, canonical.n, &rd->rules->hash);
+}
+
+fl_status fl_rules_from_json(const char *json, size_t n, struct fl_rules **ret, struct fl_err *err)
+{
+    struct fl_err local = {.status = FL_OK};
+    err = err ? err : &local;
+    if (n > RULES_JSON_MAX)
+        return fl_fail(err, FL_E_LIMIT, NULL, "rules longer than %u bytes", RULES_JSON_MAX);
+    const char *builtin = fl_rules_default_json();
+    FL_AUTO_JSON root = fl_json_parse(json, n, err);
+    if (!root)
+        return err->status;
+    FL_AUTO_JSON dflt = fl_json_parse(builtin, strlen(builtin), err);
+    if (!dflt)
+        return err->status;
+    struct fl_arena *arena = fl_arena_new(0);
+    struct fl_rules *rules = arena ? fl_arena_calloc(arena, 1, sizeof *rules) : NULL;
+    if (!rules) {
+        fl_arena_free(arena);
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    }
+    rules->arena = arena;
+    struct reader rd = {.rules = rules, .arena = arena, .err = err};
+    read_sections(&rd, root, dflt);
+    if (rd.st) {
+        fl_rules_free(rules);
+        return rd.st;
+    }
+    *ret = rules;
+    return FL_OK;
+}
+
+/* ---- free ---- */
+
+static void free_matchers(const struct fl_matcher *m, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        fl_regex_free(m[i].compiled);
+}
+
+struct fl_rules *fl_rules_free(struct fl_rules *r)
+{
+    if (!r)
+        return NULL;
+    for (size_t i = 0; i < r->n_mapping; i++) {
+        free_matchers(r->mapping[i].match, r->mapping[i].n_match);
+        fl_regex_free(r->mapping[i].compiled);
+    }
+    for (size_t i = 0; i < r->n_classes; i++)
+        free_matchers(r->classes[i].match, r->classes[i].n_match);
+    for (size_t i = 0; i < r->n_severities; i++)
+        free_matchers(r->severities[i].match, r->severities[i].n_match);
+    for (size_t i = 0; i < r->n_bindings; i++)
+        free_matchers(r->bindings[i].match, r->bindings[i].n_match);
+    fl_arena_free(r->arena);
+    return NULL;
+}
