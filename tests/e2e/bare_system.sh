@@ -26,7 +26,7 @@ command -v debootstrap >/dev/null || cannot "debootstrap is missing: apt-get ins
 unshare --mount --pid --fork true 2>/dev/null || cannot "unshare --mount --pid is not permitted (a container without CAP_SYS_ADMIN?)"
 case $who in root | user | both) ;; *) cannot "unknown user \"$who\": root, user or both" ;; esac
 
-mirror=${FL_BARE_MIRROR:-$(grep -rhoE '(https?|mirror)://[^ ]*/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -n 1 | tr -d ' ')}
+mirror=${FL_BARE_MIRROR:-$(grep -rhoE '(https?|mirror)://[^ ]*/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -n 1 | tr -d ' ' || true)}
 mirror=${mirror:-http://deb.debian.org/debian}
 
 mkdir -p "$dir"
@@ -57,6 +57,7 @@ try() { # root|user
     rm -rf -- "$root"
     cp -a -- "$dir/base" "$root"
     cp -- /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
+    echo "127.0.0.1 localhost $(uname -n)" >"$root/etc/hosts"
     local home=/root
     [ "$as" = root ] || home=/home/newcomer
     mkdir -p "$root$home/a checkout"
