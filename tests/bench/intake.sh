@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Durable intake against Debian's alertmanager (which keeps alerts in memory only) in the same run: 8 connections,
+# 64 alerts a request, every alert with labels of its own. Rounds alternate, the median of each counts.
+#   intake.sh BUILD_DIR      FL_BENCH_ROUNDS=3 FL_BENCH_SECONDS=5
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname -- "$0")/../integration/lib.sh"
+need prometheus-alertmanager prometheus-alertmanager
+need jq jq
+build=${1:?usage: $0 BUILD_DIR}
+lib_begin intake "$build"
+load=$build/tests/bench/bench_load
+rounds=${FL_BENCH_ROUNDS:-3} seconds=${FL_BENCH_SECONDS:-5}
+
+# Grouped as Debian's /etc/prometheus/alertmanager.yml groups, its inhibition rule too; the receiver is a black hole.
+cat >"$work/am.yml" <<'YML'
+route:
+  group_by: [alertname, cluster, service]
+  group_wait: 30s
+  group_interval: 5m
+  repeat_interval: 3h
+  receiver: hole
+receivers:
+- name: hole
+  webhook_configs: [{url: 'http://127.0.0.1:9/'}]
+inhibit_rules:
+- source_match: {severity: critical}
+  target_match: {severity: warning}
+  equal: [alertname, cluster, service]
+YML
+
+alertmanager_round() { # LOAD OPTIONS…
+    local p pid
+    p=$(free_port)
+    rm -rf -- "$work/am"
+    prometheus-alertmanager --config.file="$work/am.yml" --storage.path="$work/am" --cluster.listen-address= \
+        --web.listen-address="127.0.0.1:$p" --log.level=error >>"$work/am.log" 2>&1 &
+    pid=$!
+    started "$pid"
+    wait_for 20 "alertmanager is ready" curl -fsS "http://127.0.0.1:$p/-/ready"
+    "$load" "127.0.0.1:$p" --seconds "$seconds" "$@"
+    kill "$pid"
+    wait "$pid" 2>/dev/null || true
+}
+
+faultline_round() { # LOAD OPTIONS…
+    rm -rf -- "$work/data" "$work/token"
+    engine_start
+    "$load" "127.0.0.1:$port" --seconds "$seconds" --token-file "$token" "$@"
+    engine_stop
+}
+
+median() { jq -s 'sort_by(.alerts_per_s) | .[(length - 1) / 2 | floor]' "$@"; }
+
+compare() { # NAME LOAD OPTIONS…
+    local name=$1 i a f
+    shift
+    for ((i = 0; i < rounds; i++)); do
+        alertmanager_round "$@" >"$work/a.$i.json"
+        faultline_round "$@" >"$work/f.$i.json"
+    done
+    a=$(median "$work"/a.?.json) f=$(median "$work"/f.?.json)
+    jq -rn --arg name "$name" --argjson a "$a" --argjson f "$f" '
+        "| \($name) | \($a.alerts_per_s) | \($f.alerts_per_s) | \(($f.alerts_per_s / $a.alerts_per_s * 100 | round) / 100) x | \($f.p50_ms) / \($f.p99_ms) | \($f.refused_503) |"'
+}
+
+echo "commit $(git -C "$src" rev-parse --short HEAD 2>/dev/null || echo none), $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $rounds rounds of $seconds s, medians"
+echo '| mode | alertmanager, alerts/s | faultline, alerts/s | ratio | p50 / p99 ms | 503s |'
+echo '|---|---|---|---|---|---|'
+compare '64 alerts a request, 8 connections'
+compare '1 alert a request, 8 connections' --alerts 1
+compare '64 alerts a request, 8 connections, repeats' --same

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tests/bench/load.c -- posts alerts as fast as the server takes them, and says how fast that was.
+ *
+ *   load HOST:PORT [--path P] [--format v2|webhook] [--connections 8] [--alerts 64] [--seconds 5]
+ *        [--requests 0] [--token-file F] [--same] [--prefix TEXT]
+ *
+ * One blocking thread a connection; a body is rendered once and only its counters are overwritten, so that the
+ * generator costs next to nothing beside the server it measures. Prints one JSON object. */
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { DIGITS = 10, ALERTS_MAX = 4096, LATENCIES_MAX = 1 << 20, ANSWER_MAX = 1 << 16 };
+
+static struct {
+    const char *host, *port, *path, *prefix;
+    char token[256];
+    bool webhook, same;
+    unsigned connections, alerts;
+    double seconds;
+    uint64_t requests;
+} opt = {.path = NULL, .prefix = "n", .connections = 8, .alerts = 64, .seconds = 5};
+
+static atomic_uint_fast64_t next_alert, requests_left;
+static double deadline;
+
+struct worker {
+    pthread_t thread;
+    uint64_t ok, refused, other, broken; /* requests answered 2xx, 503, else; connections lost */
+    uint32_t *us;                        /* latencies of the ones answered 2xx */
+    size_t n_us;
+    int last_status;
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void *must(void *p)
+{
+    if (!p) {
+        fprintf(stderr, "load: out of memory\n");
+        exit(1);
+    }
+    return p;
+}
+
+/* ---- the body: rendered once, the places of its counters remembered ---------------------------------- */
+
+struct body {
+    char *p;
+    size_t n, headers;         /* of which headers */
+    size_t at[ALERTS_MAX * 2]; /* where counters stand */
+    size_t n_at;
+};
+
+static void add(struct body *b, size_t cap, const char *text)
+{
+    size_t n = strlen(text);
+    if (b->n + n > cap)
+        exit(1);
+    memcpy(b->p + b->n, text, n);
+    b->n += n;
+}
+
+static void counter(struct body *b, size_t cap)
+{
+    b->at[b->n_at++] = b->n;
+    add(b, cap, "0000000000");
+}
+
+/* About what Prometheus sends for a common rule: seven labels, two annotations, a generator URL. */
+static void one_alert(struct body *b, size_t cap, const char *starts)
+{
+    char head[256];
+    add(b, cap, opt.webhook ? "{\"status\":\"firing\"," : "{");
+    add(b, cap, "\"labels\":{\"alertname\":\"HighErrorRate\",\"cluster\":\"prod\",\"instance\":\"");
+    add(b, cap, opt.prefix);
+    counter(b, cap);
+    add(b, cap,
+        ".example:8080\",\"job\":\"api\",\"namespace\":\"shop\",\"service\":\"checkout\",\"severity\":"
+        "\"critical\"},\"annotations\":{\"summary\":\"error rate above 5% for 5 minutes\",\"description\":"
+        "\"12.4% of requests failed in the last 5 minutes on ");
+    counter(b, cap);
+    snprintf(head, sizeof head, "\"},\"startsAt\":\"%s\",", starts);
+    add(b, cap, head);
+    if (opt.webhook)
+        add(b, cap, "\"endsAt\":\"0001-01-01T00:00:00Z\",");
+    add(b, cap,
+        "\"generatorURL\":\"http://prometheus.example:9090/graph?g0.expr=sum%28rate%28http_requests_total%7B"
+        "code%3D~%225..%22%7D%5B5m%5D%29%29&g0.tab=1\"}");
+}
+
+static void render(struct body *b)
+{
+    size_t cap = 4096 + (size_t)opt.alerts * 1024;
+    char *json = must(malloc(cap)), starts[40], head[1024];
+    struct body j = {.p = json};
+    time_t t = time(NULL);
+    struct tm tm;
+    gmtime_r(&t, &tm);
+    strftime(starts, sizeof starts, "%Y-%m-%dT%H:%M:%S.000Z", &tm);
+    add(&j, cap,
+        opt.webhook ? "{\"version\":\"4\",\"groupKey\":\"{}:{}\",\"truncatedAlerts\":0,\"status\":\"firing\","
+                      "\"receiver\":\"faultline\",\"groupLabels\":{},\"commonLabels\":{},"
+                      "\"commonAnnotations\":{},\"externalURL\":\"http://am.example:9093\",\"alerts\":["
+                    : "[");
+    for (unsigned i = 0; i < opt.alerts; i++) {
+        if (i > 0)
+            add(&j, cap, ",");
+        one_alert(&j, cap, starts);
+    }
+    add(&j, cap, opt.webhook ? "]}\n" : "]");
+    snprintf(head, sizeof head,
+             "POST %s HTTP/1.1\r\nHost: %s:%s\r\nUser-Agent: load\r\nContent-Type: application/json\r\n%s%s%s"
+             "Content-Length: %zu\r\n\r\n",
+             opt.path, opt.host, opt.port, opt.token[0] ? "Authorization: Bearer " : "", opt.token,
+             opt.token[0] ? "\r\n" : "", j.n);
+    b->headers = strlen(head);
+    b->n = b->headers + j.n;
+    b->p = must(malloc(b->n));
+    memcpy(b->p, head, b->headers);
+    memcpy(b->p + b->headers, json, j.n);
+    b->n_at = j.n_at;
+    for (size_t i = 0; i < j.n_at; i++)
+        b->at[i] = j.at[i] + b->headers;
+    free(json);
+}
+
+static void put_number(char *p, uint64_t v)
+{
+    for (int i = DIGITS; i-- > 0; v /= 10)
+        p[i] = (char)('0' + v % 10);
+}
+
+static void number(struct body *b)
+{
+    uint64_t first = opt.same ? 0 : atomic_fetch_add(&next_alert, opt.alerts);
+    for (size_t i = 0; i < b->n_at; i++)
+        put_number(b->p + b->at[i], first + i / 2);
+}
+
+/* ---- one connection ---------------------------------------------------------------------------------- */
+
+static int dial(void)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
+    if (getaddrinfo(opt.host, opt.port, &hints, &list) != 0 || !list)
+        return -1;
+    int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+    struct timeval patience = {.tv_sec = 30};
+    if (fd >= 0 && connect(fd, list->ai_addr, list->ai_addrlen) != 0) {
+        close(fd);
+        fd = -1;
+    }
+    freeaddrinfo(list);
+    if (fd >= 0) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    }
+    return fd;
+}
+
+static bool send_all(int fd, const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = send(fd, p, n, MSG_NOSIGNAL);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k <= 0)
+            return false;
+        p += k;
+        n -= (size_t)k;
+    }
+    return true;
+}
+
+/* Reads one answer whole. Returns its status, 0 when the connection broke; *ret_close when it will. */
+static int answer(int fd, char *buf, bool *ret_close)
+{
+    size_t n = 0, want = 0;
+    while (n < ANSWER_MAX - 1) {
+        ssize_t k = recv(fd, buf + n, ANSWER_MAX - 1 - n, 0);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k <= 0)
+            return 0;
+        n += (size_t)k;
+        buf[n] = 0;
+        if (want == 0) {
+            char *end = strstr(buf, "\r\n\r\n");
+            if (!end)
+                continue;
+            *end = 0;
+            const char *length = strcasestr(buf, "\r\ncontent-length:");
+            *ret_close = strcasestr(buf, "\r\nconnection: close") != NULL;
+            want = (size_t)(end - buf) + 4 + (length ? strtoul(length + 17, NULL, 10) : 0);
+        }
+        if (n >= want)
+            return (int)strtol(buf + 9, NULL, 10);
+    }
+    return 0;
+}
+
+static void count(struct worker *w, int status, double began)
+{
+    if (status >= 200 && status < 300) {
+        w->ok++;
+        if (w->n_us < LATENCIES_MAX)
+            w->us[w->n_us++] = (uint32_t)((now() - began) * 1e6);
+    } else if (status == 503) {
+        w->refused++;
+    } else if (status > 0) {
+        w->other++;
+        w->last_status = status;
+    } else {
+        w->broken++;
+    }
+}
+
+static bool more(void)
+{
+    if (now() >= deadline)
+        return false;
+    if (opt.requests == 0)
+        return true;
+    uint_fast64_t left = atomic_load(&requests_left);
+    while (left > 0) {
+        if (atomic_compare_exchange_weak(&requests_left, &left, left - 1))
+            return true;
+    }
+    return false;
+}
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    struct body b = {0};
+    char *buf = must(malloc(ANSWER_MAX));
+    render(&b);
+    int fd = -1;
+    while (more()) {
+        if (fd < 0 && (fd = dial()) < 0) {
+            w->broken++;
+            nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+            continue;
+        }
+        number(&b);
+        bool closing = false;
+        double began = now();
+        int status = send_all(fd, b.p, b.n) ? answer(fd, buf, &closing) : 0;
+        count(w, status, began);
+        if (status == 0 || closing) {
+            close(fd);
+            fd = -1;
+        }
+    }
+    if (fd >= 0)
+        close(fd);
+    free(b.p);
+    free(buf);
+    return NULL;
+}
+
+/* ---- the sum ----------------------------------------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int report(struct worker *w, double took)
+{
+    struct worker sum = {0};
+    for (unsigned i = 0; i < opt.connections; i++) {
+        sum.ok += w[i].ok;
+        sum.refused += w[i].refused;
+        sum.other += w[i].other;
+        sum.broken += w[i].broken;
+        sum.n_us += w[i].n_us;
+        if (w[i].last_status)
+            sum.last_status = w[i].last_status;
+    }
+    sum.us = must(calloc(sum.n_us + 1, sizeof *sum.us));
+    size_t n = 0;
+    for (unsigned i = 0; i < opt.connections; i++) {
+        memcpy(sum.us + n, w[i].us, w[i].n_us * sizeof *sum.us);
+        n += w[i].n_us;
+        free(w[i].us);
+    }
+    qsort(sum.us, n, sizeof *sum.us, by_value);
+    printf(
+        "{\"alerts_per_s\":%.0f,\"requests_per_s\":%.0f,\"alerts\":%lu,\"seconds\":%.3f,\"ok\":%lu,\"refused_503\":%lu,"
+        "\"other\":%lu,\"broken\":%lu,\"last_other_status\":%d,\"p50_ms\":%.2f,\"p99_ms\":%.2f}\n",
+        (double)(sum.ok * opt.alerts) / took, (double)sum.ok / took, sum.ok * opt.alerts, took, sum.ok,
+        sum.refused, sum.other, sum.broken, sum.last_status, n ? sum.us[n / 2] / 1e3 : 0.0,
+        n ? sum.us[n * 99 / 100] / 1e3 : 0.0);
+    free(sum.us);
+    return sum.ok > 0 && sum.other == 0 ? 0 : 1;
+}
+
+static void read_token(const char *file)
+{
+    FILE *f = fopen(file, "r");
+    if (!f || !fgets(opt.token, sizeof opt.token, f)) {
+        fprintf(stderr, "load: cannot read a token from %s\n", file);
+        exit(2);
+    }
+    fclose(f);
+    opt.token[strcspn(opt.token, "\r\n")] = 0;
+}
+
+static void usage(void)
+{
+    fprintf(
+        stderr,
+        "usage: load HOST:PORT [--path P] [--format v2|webhook] [--connections N] [--alerts N] [--seconds S]\n"
+        "            [--requests N] [--token-file F] [--same] [--prefix TEXT]\n");
+    exit(2);
+}
+
+static void options(int argc, char **argv)
+{
+    static char address[256];
+    if (argc < 2 || !strchr(argv[1], ':'))
+        usage();
+    snprintf(address, sizeof address, "%s", argv[1]);
+    char *colon = strrchr(address, ':');
+    *colon = 0;
+    opt.host = address;
+    opt.port = colon + 1;
+    for (int i = 2; i < argc; i++) {
+        const char *name = argv[i];
+        if (strcmp(name, "--same") == 0) {
+            opt.same = true;
+            continue;
+        }
+        const char *value = i + 1 < argc ? argv[++i] : (usage(), "");
+        if (strcmp(name, "--path") == 0)
+            opt.path = value;
+        else if (strcmp(name, "--prefix") == 0)
+            opt.prefix = value;
+        else if (strcmp(name, "--format") == 0)
+            opt.webhook = strcmp(value, "webhook") == 0;
+        else if (strcmp(name, "--connections") == 0)
+            opt.connections = (unsigned)strtoul(value, NULL, 10);
+        else if (strcmp(name, "--alerts") == 0)
+            opt.alerts = (unsigned)strtoul(value, NULL, 10);
+        else if (strcmp(name, "--seconds") == 0)
+            opt.seconds = strtod(value, NULL);
+        else if (strcmp(name, "--requests") == 0)
+            opt.requests = strtoull(value, NULL, 10);
+        else if (strcmp(name, "--token-file") == 0)
+            read_token(value);
+        else
+            usage();
+    }
+    if (!opt.path)
+        opt.path = opt.webhook ? "/api/v1/intake/alertmanager" : "/api/v2/alerts";
+    if (opt.connections < 1 || opt.connections > 1024 || opt.alerts < 1 || opt.alerts > ALERTS_MAX)
+        usage();
+}
+
+int main(int argc, char **argv)
+{
+    options(argc, argv);
+    atomic_store(&requests_left, opt.requests);
+    struct worker *w = must(calloc(opt.connections, sizeof *w));
+    double began = now();
+    deadline = began + opt.seconds;
+    for (unsigned i = 0; i < opt.connections; i++) {
+        w[i].us = must(malloc(LATENCIES_MAX * sizeof *w[i].us));
+        if (pthread_create(&w[i].thread, NULL, work, &w[i]) != 0) {
+            fprintf(stderr, "load: cannot start a thread\n");
+            return 1;
+        }
+    }
+    for (unsigned i = 0; i < opt.connections; i++)
+        pthread_join(w[i].thread, NULL);
+    int rc = report(w, now() - began);
+    free(w);
+    return rc;
+}
