@@ -124,6 +124,10 @@ void fl_closep(int *fd);
 
 /** True when the n bytes are well-formed UTF-8 (no surrogates, no overlong forms) without NUL. */
 bool fl_utf8_valid(const char *s, size_t n);
+/** Every byte that is not part of well-formed UTF-8 becomes '?'. In place; the length stays. */
+void fl_utf8_repair(char *s, size_t n);
+/** Encode one code point (at most 0x10ffff). @param out at least 4 bytes. @return bytes written. */
+size_t fl_utf8_put(char *out, uint32_t cp);
 /** "did you mean": the nearest of n words within distance 2 (a third of the length for short ones), or NULL. */
 const char *fl_nearest_word(const char *word, const char *const *words, size_t n);
 static inline bool fl_streq(const char *a, const char *b)
@@ -159,6 +163,8 @@ char *fl_time_format_ms(fl_usec t, char *out);
 
 #define FL_FNV1A_INIT UINT64_C(14695981039346656037)
 uint64_t fl_fnv1a(uint64_t h, const void *p, size_t n);
+/** SipHash with a key of this process: for tables whose keys strangers choose. Never stored. Any thread. */
+uint64_t fl_keyed_hash(const void *p, size_t n);
 
 struct fl_sha256 {
     uint8_t b[32];

@@ -28,6 +28,10 @@ FL_MUST_CHECK fl_status fl_flow_step(struct fl_flow *f, const struct fl_event *e
 fl_usec fl_flow_deadline(const struct fl_flow *f);
 uint64_t fl_flow_seq(const struct fl_flow *f);
 const struct fl_audit_chain *fl_flow_chain(const struct fl_flow *f);
+/** Hash of the canonical text of the last FL_EV_CONFIG body (keys sorted), NULL when there was none. */
+const struct fl_sha256 *fl_flow_config_hash(const struct fl_flow *f);
+/** Version of the graph in force, NULL when none was given yet. */
+const struct fl_sha256 *fl_flow_topology_hash(const struct fl_flow *f);
 /** Visit firing and stale episodes in a fixed order (to rebuild leases after a restart). */
 void fl_flow_each_alert(const struct fl_flow *f, void (*visit)(void *ctx, const struct fl_alert *a), void *ctx);
 /** State as text, and back: state = snapshot + journal after it. Deterministic bytes. */
@@ -45,7 +49,7 @@ void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret);
 
 /** One line per decision (incident, timeline, ranking, run, call, audit rows) as canonical JSON. */
 FL_MUST_CHECK fl_status fl_effects_text(const struct fl_effects *fx, struct fl_buf *out);
-/** Journal file: one JSON object a line: {"seq","at","kind","realm","actor","source","body" | "body_base64"}. */
+/** Journal file: one JSON object a line: {"seq","at","kind","realm","actor","source","body" | "body_hex"}. */
 FL_MUST_CHECK fl_status fl_journal_line(const struct fl_event *ev, struct fl_buf *out);
 FL_MUST_CHECK fl_status fl_journal_parse(struct fl_arena *arena, const char *line, size_t n,
                                          struct fl_event *ret, struct fl_err *err);

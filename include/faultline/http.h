@@ -16,6 +16,8 @@ struct fl_http_options {
     void (*metrics)(void *ctx, struct fl_buf *out);
     /** Ready = recovered and the journal is reachable. */
     bool (*ready)(void *ctx, char *why, size_t cap);
+    /** POST /-/reload: read rules and playbooks again, swap only when all of it is good. NULL: 404. */
+    fl_status (*reload)(void *ctx, struct fl_err *err);
     void *ctx;
 };
 FL_MUST_CHECK fl_status fl_http_start(const struct fl_http_options *o, struct fl_http **ret, struct fl_err *err);

@@ -21,6 +21,7 @@ struct fl_topo *fl_topo_free(struct fl_topo *t);
 
 size_t fl_topo_n_nodes(const struct fl_topo *t);
 size_t fl_topo_n_edges(const struct fl_topo *t);
+size_t fl_topo_n_unknown(const struct fl_topo *t); /* nodes that only edges name */
 const struct fl_sha256 *fl_topo_hash(const struct fl_topo *t);
 fl_vertex fl_topo_find(const struct fl_topo *t, const char *id); /* -1 when unknown; O(1) */
 const struct fl_node *fl_topo_node(const struct fl_topo *t, fl_vertex v); /* borrowed */
@@ -28,7 +29,11 @@ const struct fl_node *fl_topo_node(const struct fl_topo *t, fl_vertex v); /* bor
 fl_vertex fl_topo_service_of(const struct fl_topo *t, fl_vertex v);
 
 enum fl_dir { FL_DIR_NEEDS = 1, FL_DIR_NEEDED_BY = 2, FL_DIR_BOTH = 3 };
-struct fl_edge_mask; /* a set of edge types of one snapshot, resolved once */
+/** Direct neighbours over all edges (dir: NEEDS or NEEDED_BY), sorted by vertex; one per edge type, so a
+ *  vertex may repeat. Borrowed. @return how many. */
+size_t fl_topo_neighbours(const struct fl_topo *t, fl_vertex v, enum fl_dir dir, const fl_vertex **ret);
+/** Type of the i-th of those edges. */
+const char *fl_topo_edge_type(const struct fl_topo *t, fl_vertex v, enum fl_dir dir, size_t i);
 /** Neighbours over edges whose type is in `types` (n_types 0: all). Cost O(neighbourhood).
  *  Visits (vertex, hops) breadth first, ties by vertex id; `visit` returns true to stop. */
 FL_MUST_CHECK fl_status fl_topo_walk(struct fl_topo *t, fl_vertex from, enum fl_dir dir, unsigned max_hops,

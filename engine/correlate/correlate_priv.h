@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/correlate/correlate_priv.h -- state shared by the files of this stage; nobody else includes it. */
+#pragma once
+
+#include <faultline/correlate.h>
+
+#include <stdlib.h>
+
+#define HASH_NONFATAL_OOM 0
+#include <uthash.h>
+
+struct incident;
+
+/* Key of an episode; 16 bytes without padding, hashed as they are. */
+struct ep_key {
+    uint64_t fingerprint;
+    fl_usec starts_at;
+};
+
+struct episode {
+    struct ep_key key;
+    struct fl_alert *alert; /* owned; content of the newest report */
+    fl_alert_status status;
+    fl_evidence_class cls;
+    fl_severity severity;
+    fl_vertex node, peer;   /* of the current snapshot */
+    char *node_id, *peer_id, *map_rule, *source; /* owned; NULL when none */
+    char *joined;           /* owned: the sentence that says why it is in its incident */
+    fl_usec updated_at;
+    struct incident *incident; /* NULL: none (a resolved report of an unknown episode) */
+    struct episode *next, *prev; /* in the incident, order of joining */
+    UT_hash_handle hh;
+};
+
+/* A component of an incident. */
+struct part {
+    char *id; /* owned; key */
+    fl_vertex vertex;
+    size_t firing, total;
+    UT_hash_handle hh;
+};
+
+struct incident {
+    struct fl_incident pub; /* first: a fl_incident pointer is an incident pointer */
+    struct episode *head, *tail;
+    struct part *parts;
+    char *group;        /* owned; key of an incident of alerts with no component, else NULL */
+    bool dirty;         /* row to be written at the end of the step */
+    size_t joined_now;  /* alerts that joined in this step */
+    struct incident *next, *prev; /* order of opening */
+    UT_hash_handle hh, hh_group;
+};
+
+/* Newest open episode of a fingerprint, for reports without startsAt. */
+struct newest {
+    uint64_t fingerprint;
+    struct episode *ep;
+    UT_hash_handle hh;
+};
+
+/* An episode that is over and forgotten: a late firing report of it must not open it again. */
+struct tomb {
+    struct ep_key key;
+    fl_usec until;
+    UT_hash_handle hh;
+};
+
+struct fl_corr {
+    struct episode *episodes;
+    struct newest *newest;
+    struct tomb *tombs; /* insertion order = order of expiry */
+    struct incident *by_id, *by_group;
+    struct incident *first, *last;
+    struct incident **at_vertex; /* the active incident each vertex belongs to */
+    size_t n_vertices;
+    uint64_t next_number;
+    int last_year;
+    struct fl_corr_stats stats;
+};
+
+enum { TOMB_HOURS = 24, TOMBS_MAX = 1000000, OVER_KEEP = 1000, JOINS_TOLD = 3 };
+
+/* incident_fsm.c */
+enum incident_event {
+    IE_ALERT,      /* a new alert joined, or one returned */
+    IE_QUIET,      /* no new alert for quiet_after */
+    IE_CLEAR,      /* no firing or stale alert is left */
+    IE_SETTLED,    /* clear for resolve_after */
+    IE_CLOSED,     /* an operator resolved it */
+    IE_MERGED,
+    IE_N
+};
+/* The only writer of state. Returns false (and changes nothing) when the table refuses. */
+bool incident_event(struct fl_corr *c, struct fl_step *s, struct incident *i, enum incident_event e, const char *detail);
+
+/* incidents.c */
+static inline bool is_active(const struct incident *i)
+{
+    return i->pub.state <= FL_INC_RECOVERING;
+}
+struct incident *incident_open(struct fl_corr *c, struct fl_step *s, const struct episode *first, const char *group);
+struct incident *incident_new(struct fl_corr *c, uint64_t number, int year);
+void incident_add(struct fl_corr *c, struct fl_step *s, struct incident *i, struct episode *e);
+void incident_drop(struct fl_corr *c, struct incident *i, struct episode *e);
+void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into, struct incident *from, const char *why);
+void incident_touch(struct incident *i, struct fl_step *s);
+/* An episode changed between firing, stale and resolved: counts, parts, and the state that follows. */
+void incident_episode_changed(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_alert_status before);
+void incident_title(struct incident *i);
+void incident_forget(struct fl_corr *c, struct incident *i);
+struct part *incident_part(struct incident *i, const char *id, fl_vertex v);
+
+/* join.c */
+void join_episode(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);
+
+/* episodes.c */
+void episode_map(struct episode *e, const struct fl_rules *rules, struct fl_topo *topo);
+void episode_row(struct fl_step *s, const struct episode *e);
+void episode_free(struct fl_corr *c, struct episode *e);
+void episode_insert(struct fl_corr *c, struct episode *e);
+static inline bool is_live(const struct episode *e)
+{
+    return e->status != FL_ALERT_RESOLVED;
+}
+static inline void set_text(char **slot, const char *text)
+{
+    char *old = *slot;
+    *slot = fl_core_strdup(text);
+    free(old);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/correlate/episodes.c -- reports of alerts become episodes (fingerprint, startsAt) and change state. */
+#include "correlate_priv.h"
+
+#include <faultline/json.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- mapping labels to a component ---- */
+
+struct map_try {
+    struct fl_topo *topo;
+    struct episode *e;
+};
+
+static bool accept_node(void *ctx, const struct fl_mapping_rule *rule, const char *node, const char *peer)
+{
+    struct map_try *m = ctx;
+    fl_vertex v = m->topo ? fl_topo_find(m->topo, node) : -1;
+    if (v < 0)
+        return false;
+    m->e->node = v;
+    set_text(&m->e->node_id, fl_topo_node(m->topo, v)->id);
+    set_text(&m->e->map_rule, rule->name);
+    fl_vertex p = peer && *peer ? fl_topo_find(m->topo, peer) : -1;
+    m->e->peer = p;
+    set_text(&m->e->peer_id, p >= 0 ? fl_topo_node(m->topo, p)->id : NULL);
+    return true;
+}
+
+void episode_map(struct episode *e, const struct fl_rules *rules, struct fl_topo *topo)
+{
+    e->node = e->peer = -1;
+    set_text(&e->node_id, NULL);
+    set_text(&e->peer_id, NULL);
+    set_text(&e->map_rule, NULL);
+    struct map_try m = {topo, e};
+    (void)fl_rules_map(rules, e->alert, accept_node, &m);
+    e->cls = fl_rules_class(rules, e->alert);
+    e->severity = fl_rules_severity(rules, e->alert);
+}
+
+/* ---- the row, with the alert's path so far in words ---- */
+
+static void why_json(struct fl_jw *w, const struct episode *e)
+{
+    char line[640];
+    fl_jw_arr(w, NULL);
+    snprintf(line, sizeof line, "accepted from %s", e->source ? e->source : "an unknown source");
+    fl_jw_str(w, NULL, line);
+    if (e->node_id)
+        snprintf(line, sizeof line, "mapped to component %.300s by rule \"%.100s\"", e->node_id, e->map_rule);
+    else
+        snprintf(line, sizeof line, "matches no component of the topology");
+    fl_jw_str(w, NULL, line);
+    if (e->joined)
+        fl_jw_str(w, NULL, e->joined);
+    if (e->status == FL_ALERT_STALE)
+        fl_jw_str(w, NULL, "its sender fell silent: stale, not resolved");
+    fl_jw_arr_end(w);
+}
+
+void episode_row(struct fl_step *s, const struct episode *e)
+{
+    FL_AUTO_BUF b = fl_buf_init(0);
+    struct fl_jw w = fl_jw_init(&b);
+    why_json(&w, e);
+    struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_ALERT);
+    fx->alert = (struct fl_alert_row){
+        .fingerprint = e->key.fingerprint, .starts_at = e->key.starts_at, .ends_at = e->alert->ends_at,
+        .received_at = e->alert->received_at, .updated_at = s->at, .status = e->status,
+        .labels = fl_fx_labels(s->fx, &e->alert->labels), .annotations = fl_fx_labels(s->fx, &e->alert->annotations),
+        .generator_url = fl_fx_str(s->fx, e->alert->generator_url), .source = fl_fx_str(s->fx, e->source),
+        .severity = e->severity, .cls = e->cls, .node = fl_fx_str(s->fx, e->node_id),
+        .map_rule = fl_fx_str(s->fx, e->map_rule),
+        .incident = fl_fx_str(s->fx, e->incident ? e->incident->pub.id : NULL), .why = fl_fx_str(s->fx, b.p)};
+}
+
+/* ---- the index ---- */
+
+void episode_insert(struct fl_corr *c, struct episode *e)
+{
+    HASH_ADD(hh, c->episodes, key, sizeof e->key, e);
+    struct newest *n;
+    HASH_FIND(hh, c->newest, &e->key.fingerprint, sizeof e->key.fingerprint, n);
+    if (!n) {
+        n = fl_core_alloc(1, sizeof *n);
+        n->fingerprint = e->key.fingerprint;
+        HASH_ADD(hh, c->newest, fingerprint, sizeof n->fingerprint, n);
+    }
+    if (!n->ep || n->ep->key.starts_at <= e->key.starts_at)
+        n->ep = e;
+}
+
+void episode_free(struct fl_corr *c, struct episode *e)
+{
+    HASH_DEL(c->episodes, e);
+    struct newest *n;
+    HASH_FIND(hh, c->newest, &e->key.fingerprint, sizeof e->key.fingerprint, n);
+    if (n && n->ep == e) {
+        HASH_DEL(c->newest, n);
+        free(n);
+    }
+    free(e->alert);
+    free(e->node_id);
+    free(e->peer_id);
+    free(e->map_rule);
+    free(e->source);
+    free(e->joined);
+    free(e);
+}
+
+static void bury(struct fl_corr *c, struct fl_step *s, const struct ep_key *key)
+{
+    struct tomb *t;
+    HASH_FIND(hh, c->tombs, key, sizeof *key, t);
+    if (t)
+        HASH_DEL(c->tombs, t);
+    else
+        t = fl_core_alloc(1, sizeof *t);
+    t->key = *key;
+    t->until = s->at + TOMB_HOURS * 3600 * FL_USEC_PER_SEC;
+    HASH_ADD(hh, c->tombs, key, sizeof t->key, t);
+}
+
+static struct episode *find(struct fl_corr *c, const struct fl_alert *a)
+{
+    if (a->starts_guessed) {
+        struct newest *n;
+        HASH_FIND(hh, c->newest, &a->fingerprint, sizeof a->fingerprint, n);
+        return n && n->ep && is_live(n->ep) ? n->ep : NULL;
+    }
+    struct ep_key key = {a->fingerprint, a->starts_at};
+    struct episode *e;
+    HASH_FIND(hh, c->episodes, &key, sizeof key, e);
+    return e;
+}
+
+static bool same_labels(const struct fl_labels *a, const struct fl_labels *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (strcmp(a->v[i].name, b->v[i].name) != 0 || strcmp(a->v[i].value, b->v[i].value) != 0)
+            return false;
+    return true;
+}
+
+/* ---- reports ---- */
+
+static void take_content(struct episode *e, const struct fl_alert *a)
+{
+    struct fl_alert merged = *a;
+    /* A resolved report often comes without annotations: the earlier ones are still the best we know. */
+    if (!a->annotations.n)
+        merged.annotations = e->alert->annotations;
+    if (!*a->generator_url)
+        merged.generator_url = e->alert->generator_url;
+    merged.starts_at = e->key.starts_at;
+    struct fl_alert *copy = fl_alert_dup(&merged);
+    FL_REQUIRE(copy != NULL);
+    free(e->alert);
+    e->alert = copy;
+}
+
+static void fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source, const struct fl_alert *a)
+{
+    struct episode *e = fl_core_alloc(1, sizeof *e);
+    e->key = (struct ep_key){a->fingerprint, a->starts_at};
+    e->alert = fl_alert_dup(a);
+    FL_REQUIRE(e->alert != NULL);
+    e->status = a->status;
+    e->source = fl_core_strdup(source);
+    e->updated_at = s->at;
+    episode_map(e, s->rules, topo);
+    episode_insert(c, e);
+    c->stats.episodes++;
+    c->stats.unmapped += !e->node_id;
+    if (e->status == FL_ALERT_RESOLVED) {
+        set_text(&e->joined, "reported as resolved before it was ever seen firing: joins no incident");
+        episode_row(s, e);
+        struct ep_key key = e->key;
+        episode_free(c, e);
+        bury(c, s, &key);
+        return;
+    }
+    join_episode(c, s, topo, e);
+    episode_row(s, e);
+}
+
+static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_alert_status to, const char *word)
+{
+    fl_alert_status before = e->status;
+    e->status = to;
+    e->updated_at = s->at;
+    if (e->incident) {
+        const char *name = fl_label_get(&e->alert->labels, "alertname");
+        s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE, .action = "alert.changed", .incident = e->incident->pub.id,
+                                     .subject = "alert",
+                                     .text = fl_fx_printf(s->fx, "%s%s%s %s", *name ? name : "alert",
+                                                          e->node_id ? " on " : "", e->node_id ? e->node_id : "", word)});
+    }
+    incident_episode_changed(c, s, e, before);
+    episode_row(s, e);
+    if (to == FL_ALERT_RESOLVED)
+        bury(c, s, &e->key);
+}
+
+static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const struct fl_alert *a)
+{
+    if (a->status == FL_ALERT_RESOLVED) {
+        if (e->status == FL_ALERT_RESOLVED)
+            return true;
+        take_content(e, a);
+        change_status(c, s, e, FL_ALERT_RESOLVED, "resolved");
+        return false;
+    }
+    if (e->status == FL_ALERT_RESOLVED) {
+        /* Out of order, or the slower half of a pair of senders: the resolve is the newer truth. */
+        c->stats.late++;
+        return true;
+    }
+    bool same = same_labels(&a->annotations, &e->alert->annotations) && strcmp(a->generator_url, e->alert->generator_url) == 0;
+    if (!same)
+        take_content(e, a);
+    if (e->status == FL_ALERT_STALE) {
+        change_status(c, s, e, FL_ALERT_FIRING, "is reported again: firing");
+        return false;
+    }
+    if (!same)
+        episode_row(s, e);
+    return same;
+}
+
+size_t fl_corr_alerts(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                      const struct fl_alert *alerts, size_t n)
+{
+    size_t repeats = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct fl_alert *a = &alerts[i];
+        struct episode *e = find(c, a);
+        if (e) {
+            repeats += known(c, s, e, a);
+            continue;
+        }
+        struct ep_key key = {a->fingerprint, a->starts_at};
+        struct tomb *t = NULL;
+        if (!a->starts_guessed)
+            HASH_FIND(hh, c->tombs, &key, sizeof key, t);
+        if (t) {
+            c->stats.late += a->status == FL_ALERT_FIRING;
+            repeats++;
+            continue;
+        }
+        fresh(c, s, topo, source, a);
+    }
+    c->stats.repeats += repeats;
+    return repeats;
+}
+
+void fl_corr_expired(struct fl_corr *c, struct fl_step *s, uint64_t fingerprint, fl_usec starts_at)
+{
+    struct ep_key key = {fingerprint, starts_at};
+    struct episode *e;
+    HASH_FIND(hh, c->episodes, &key, sizeof key, e);
+    if (e && e->status == FL_ALERT_FIRING)
+        change_status(c, s, e, FL_ALERT_STALE, "is stale: its sender fell silent");
+}
+
+void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
+{
+    c->n_vertices = topo ? fl_topo_n_nodes(topo) : 0;
+    free(c->at_vertex);
+    c->at_vertex = fl_core_alloc(c->n_vertices, sizeof *c->at_vertex);
+    for (struct incident *i = c->first; i; i = i->next)
+        for (struct episode *e = i->head; e; e = e->next) {
+            char *before = fl_core_strdup(e->node_id);
+            struct incident *in = e->incident;
+            struct part *p;
+            if (before) {
+                HASH_FIND_STR(in->parts, before, p);
+                p->firing -= is_live(e);
+                p->total--;
+            }
+            episode_map(e, s->rules, topo);
+            if (e->node_id) {
+                p = incident_part(in, e->node_id, e->node);
+                p->firing += is_live(e);
+                p->total++;
+                in->pub.mapped = true;
+                if (is_active(in))
+                    c->at_vertex[e->node] = in;
+            }
+            if (!fl_streq(before, e->node_id)) {
+                episode_row(s, e);
+                incident_touch(in, s);
+            }
+            free(before);
+        }
+    for (struct incident *i = c->first; i; i = i->next) {
+        struct part *p, *tmp;
+        HASH_ITER(hh, i->parts, p, tmp)
+        {
+            if (!p->total) {
+                HASH_DEL(i->parts, p);
+                i->pub.components--;
+                free(p->id);
+                free(p);
+            }
+        }
+        /* The graph is evidence: every open incident is ranked again on the new one. */
+        if (is_active(i))
+            incident_touch(i, s);
+    }
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/correlate/incidents.c -- the incidents of a realm: open, grow, merge, forget, rows. */
+#include "correlate_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fl_corr *fl_corr_new(void)
+{
+    struct fl_corr *c = fl_core_alloc(1, sizeof *c);
+    c->next_number = 1;
+    return c;
+}
+
+static void free_incident(struct incident *i)
+{
+    struct part *p, *tmp;
+    HASH_ITER(hh, i->parts, p, tmp)
+    {
+        HASH_DEL(i->parts, p);
+        free(p->id);
+        free(p);
+    }
+    free(i->pub.title);
+    free(i->pub.reason);
+    free(i->pub.cause);
+    free(i->pub.acked_by);
+    free(i->pub.assignee);
+    free(i->pub.merged_into);
+    free(i->group);
+    free(i);
+}
+
+struct fl_corr *fl_corr_free(struct fl_corr *c)
+{
+    if (!c)
+        return NULL;
+    struct episode *e, *etmp;
+    HASH_ITER(hh, c->episodes, e, etmp)
+    {
+        episode_free(c, e);
+    }
+    struct newest *n, *ntmp;
+    HASH_ITER(hh, c->newest, n, ntmp)
+    {
+        HASH_DEL(c->newest, n);
+        free(n);
+    }
+    struct tomb *t, *ttmp;
+    HASH_ITER(hh, c->tombs, t, ttmp)
+    {
+        HASH_DEL(c->tombs, t);
+        free(t);
+    }
+    HASH_CLEAR(hh_group, c->by_group);
+    HASH_CLEAR(hh, c->by_id);
+    for (struct incident *i = c->first, *next; i; i = next) {
+        next = i->next;
+        free_incident(i);
+    }
+    free(c->at_vertex);
+    free(c);
+    return NULL;
+}
+
+/* Year of an instant, for the id that people say aloud. */
+static int year_of(fl_usec at)
+{
+    char t[FL_TIME_LEN];
+    fl_time_format(at ? at : 1, t);
+    return atoi(t);
+}
+
+struct incident *incident_new(struct fl_corr *c, uint64_t number, int year)
+{
+    struct incident *i = fl_core_alloc(1, sizeof *i);
+    i->pub.number = number;
+    snprintf(i->pub.id, sizeof i->pub.id, "INC-%04d-%06llu", year, (unsigned long long)number);
+    HASH_ADD(hh, c->by_id, pub.id, strlen(i->pub.id), i);
+    i->prev = c->last;
+    if (c->last)
+        c->last->next = i;
+    else
+        c->first = i;
+    c->last = i;
+    return i;
+}
+
+struct incident *incident_open(struct fl_corr *c, struct fl_step *s, const struct episode *first, const char *group)
+{
+    struct incident *i = incident_new(c, c->next_number++, year_of(s->at));
+    i->pub.opened_at = i->pub.updated_at = i->pub.last_alert_at = s->at;
+    i->pub.mapped = first->node_id != NULL;
+    i->pub.reason = fl_core_strdup("opened");
+    i->dirty = true;
+    if (group) {
+        i->group = fl_core_strdup(group);
+        struct incident *old;
+        HASH_FIND(hh_group, c->by_group, group, strlen(group), old);
+        if (old)
+            HASH_DELETE(hh_group, c->by_group, old);
+        HASH_ADD_KEYPTR(hh_group, c->by_group, i->group, strlen(i->group), i);
+    }
+    c->stats.opened++;
+    return i;
+}
+
+struct part *incident_part(struct incident *i, const char *id, fl_vertex v)
+{
+    struct part *p;
+    HASH_FIND_STR(i->parts, id, p);
+    if (!p) {
+        p = fl_core_alloc(1, sizeof *p);
+        p->id = fl_core_strdup(id);
+        HASH_ADD_KEYPTR(hh, i->parts, p->id, strlen(p->id), p);
+        i->pub.components++;
+    }
+    p->vertex = v;
+    return p;
+}
+
+void incident_title(struct incident *i)
+{
+    FL_AUTO_BUF b = fl_buf_init(2048);
+    size_t n = i->pub.alerts_total;
+    if (i->pub.cause) {
+        fl_buf_printf(&b, "%s: likely cause of %zu alert%s on %zu component%s", i->pub.cause, n, n == 1 ? "" : "s",
+                      i->pub.components, i->pub.components == 1 ? "" : "s");
+    } else {
+        const struct episode *e = i->head;
+        const char *name = e ? fl_label_get(&e->alert->labels, "alertname") : "";
+        fl_buf_printf(&b, "%s%s%s", *name ? name : "alert", e && e->node_id ? " on " : "", e && e->node_id ? e->node_id : "");
+        if (n > 1)
+            fl_buf_printf(&b, " and %zu more", n - 1);
+    }
+    if (!b.failed)
+        set_text(&i->pub.title, b.p);
+}
+
+static void link_episode(struct incident *i, struct episode *e)
+{
+    e->incident = i;
+    e->next = NULL;
+    e->prev = i->tail;
+    if (i->tail)
+        i->tail->next = e;
+    else
+        i->head = e;
+    i->tail = e;
+}
+
+static void count(struct incident *i, const struct episode *e, int by)
+{
+    size_t d = (size_t)(ptrdiff_t)by;
+    if (e->status == FL_ALERT_FIRING)
+        i->pub.alerts_firing += d;
+    else if (e->status == FL_ALERT_STALE)
+        i->pub.alerts_stale += d;
+    if (e->node_id) {
+        struct part *p = incident_part(i, e->node_id, e->node);
+        if (is_live(e))
+            p->firing += d;
+    }
+}
+
+void incident_add(struct fl_corr *c, struct fl_step *s, struct incident *i, struct episode *e)
+{
+    link_episode(i, e);
+    i->pub.alerts_total++;
+    count(i, e, 1);
+    if (e->node_id) {
+        incident_part(i, e->node_id, e->node)->total++;
+        i->pub.mapped = true;
+        if (e->node >= 0 && (size_t)e->node < c->n_vertices)
+            c->at_vertex[e->node] = i;
+    }
+    if (e->severity > i->pub.severity)
+        i->pub.severity = e->severity;
+    i->pub.last_alert_at = s->at;
+    i->joined_now++;
+    incident_touch(i, s);
+    incident_event(c, s, i, IE_ALERT, NULL);
+}
+
+void incident_drop(struct fl_corr *c, struct incident *i, struct episode *e)
+{
+    (void)c;
+    count(i, e, -1);
+    i->pub.alerts_total--;
+    if (e->node_id) {
+        struct part *p = incident_part(i, e->node_id, e->node);
+        if (--p->total == 0) {
+            HASH_DEL(i->parts, p);
+            i->pub.components--;
+            free(p->id);
+            free(p);
+        }
+    }
+    if (e->prev)
+        e->prev->next = e->next;
+    else
+        i->head = e->next;
+    if (e->next)
+        e->next->prev = e->prev;
+    else
+        i->tail = e->prev;
+    e->next = e->prev = NULL;
+    e->incident = NULL;
+}
+
+/* Ranked again at once the first time, then at most every rerank_delay: a storm costs a few rankings. */
+void incident_touch(struct incident *i, struct fl_step *s)
+{
+    i->dirty = true;
+    i->pub.updated_at = s->at;
+    if (!is_active(i) || i->pub.rank_due)
+        return;
+    fl_usec earliest = i->pub.rankings ? i->pub.ranked_at + s->rules->correlation.rerank_delay : s->at;
+    i->pub.rank_due = earliest > s->at ? earliest : s->at;
+}
+
+void incident_episode_changed(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_alert_status before)
+{
+    struct incident *i = e->incident;
+    if (!i)
+        return;
+    fl_alert_status now = e->status;
+    e->status = before;
+    count(i, e, -1);
+    e->status = now;
+    count(i, e, 1);
+    incident_touch(i, s);
+    if (now == FL_ALERT_FIRING) {
+        i->pub.last_alert_at = s->at;
+        incident_event(c, s, i, IE_ALERT, NULL);
+    } else if (!i->pub.alerts_firing && !i->pub.alerts_stale) {
+        incident_event(c, s, i, IE_CLEAR, NULL);
+    }
+}
+
+void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into, struct incident *from, const char *why)
+{
+    while (from->head) {
+        struct episode *e = from->head;
+        incident_drop(c, from, e);
+        link_episode(into, e);
+        into->pub.alerts_total++;
+        count(into, e, 1);
+        if (e->node_id) {
+            incident_part(into, e->node_id, e->node)->total++;
+            into->pub.mapped = true;
+        }
+        if (e->severity > into->pub.severity)
+            into->pub.severity = e->severity;
+        episode_row(s, e);
+    }
+    for (size_t v = 0; v < c->n_vertices; v++)
+        if (c->at_vertex[v] == from)
+            c->at_vertex[v] = into;
+    if (from->pub.last_alert_at > into->pub.last_alert_at)
+        into->pub.last_alert_at = from->pub.last_alert_at;
+    set_text(&from->pub.merged_into, into->pub.id);
+    incident_event(c, s, from, IE_MERGED, why);
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT, .action = "incident.absorbed",
+                                 .incident = into->pub.id, .subject = from->pub.id,
+                                 .text = fl_fx_printf(s->fx, "%s was merged into this incident: %s", from->pub.id, why)});
+    incident_touch(into, s);
+    if (into->pub.alerts_firing)
+        incident_event(c, s, into, IE_ALERT, NULL);
+    c->stats.merged++;
+}
+
+/* An incident that is over leaves memory; its rows stay in the database. */
+void incident_forget(struct fl_corr *c, struct incident *i)
+{
+    for (size_t v = 0; v < c->n_vertices; v++)
+        if (c->at_vertex[v] == i)
+            c->at_vertex[v] = NULL;
+    while (i->head) {
+        struct episode *e = i->head;
+        incident_drop(c, i, e);
+        episode_free(c, e);
+    }
+    HASH_DELETE(hh, c->by_id, i);
+    if (i->group) {
+        struct incident *g;
+        HASH_FIND(hh_group, c->by_group, i->group, strlen(i->group), g);
+        if (g == i)
+            HASH_DELETE(hh_group, c->by_group, i);
+    }
+    if (i->prev)
+        i->prev->next = i->next;
+    else
+        c->first = i->next;
+    if (i->next)
+        i->next->prev = i->prev;
+    else
+        c->last = i->prev;
+    free_incident(i);
+}
+
+static void incident_row(struct fl_step *s, struct incident *i)
+{
+    incident_title(i);
+    const struct fl_incident *p = &i->pub;
+    struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_INCIDENT);
+    fx->incident = (struct fl_incident_row){
+        .id = fl_fx_str(s->fx, p->id), .title = fl_fx_str(s->fx, p->title), .state = p->state,
+        .severity = p->severity, .opened_at = p->opened_at, .updated_at = p->updated_at,
+        .last_alert_at = p->last_alert_at, .resolved_at = p->resolved_at, .alerts_total = p->alerts_total,
+        .alerts_firing = p->alerts_firing, .alerts_stale = p->alerts_stale, .components = p->components,
+        .cause = fl_fx_str(s->fx, p->cause), .confidence = p->confidence,
+        .merged_into = fl_fx_str(s->fx, p->merged_into), .acked_by = fl_fx_str(s->fx, p->acked_by),
+        .assignee = fl_fx_str(s->fx, p->assignee), .reason = fl_fx_str(s->fx, p->reason)};
+}
+
+void fl_corr_flush(struct fl_corr *c, struct fl_step *s)
+{
+    size_t over = 0;
+    for (struct incident *i = c->first; i; i = i->next) {
+        if (i->joined_now > JOINS_TOLD)
+            s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE, .action = "alert.joined", .incident = i->pub.id,
+                                         .subject = "alert",
+                                         .text = fl_fx_printf(s->fx, "%zu more alerts joined in the same batch",
+                                                              i->joined_now - JOINS_TOLD)});
+        if (i->dirty)
+            incident_row(s, i);
+        i->dirty = false;
+        i->joined_now = 0;
+        over += !is_active(i);
+    }
+    /* The youngest OVER_KEEP incidents that are over stay, so that commands on them answer with a reason. */
+    for (struct incident *i = c->first, *next; i && over > OVER_KEEP; i = next) {
+        next = i->next;
+        if (!is_active(i)) {
+            incident_forget(c, i);
+            over--;
+        }
+    }
+}
+
+
+static fl_usec state_deadline(const struct incident *i, const struct fl_rules *rules)
+{
+    if (i->pub.state == FL_INC_OPEN)
+        return i->pub.last_alert_at + rules->correlation.quiet_after;
+    if (i->pub.state == FL_INC_RECOVERING)
+        return i->pub.recovering_at + rules->correlation.resolve_after;
+    return 0;
+}
+
+void fl_corr_tick(struct fl_corr *c, struct fl_step *s)
+{
+    for (struct incident *i = c->first; i; i = i->next) {
+        fl_usec due = state_deadline(i, s->rules);
+        if (!due || due > s->at)
+            continue;
+        incident_event(c, s, i, i->pub.state == FL_INC_OPEN ? IE_QUIET : IE_SETTLED, NULL);
+    }
+    while (c->tombs && (c->tombs->until <= s->at || HASH_COUNT(c->tombs) > TOMBS_MAX)) {
+        struct tomb *t = c->tombs;
+        HASH_DEL(c->tombs, t);
+        free(t);
+    }
+}
+
+fl_usec fl_corr_deadline(const struct fl_corr *c, const struct fl_rules *rules)
+{
+    fl_usec least = 0;
+    for (const struct incident *i = c->first; i; i = i->next) {
+        fl_usec due = state_deadline(i, rules);
+        if (due && (!least || due < least))
+            least = due;
+        due = i->pub.rank_due;
+        if (due && (!least || due < least))
+            least = due;
+    }
+    return least;
+}
+
+struct fl_incident *fl_corr_find(struct fl_corr *c, const char *id)
+{
+    struct incident *i = NULL;
+    for (int hops = 0; id && hops < 64; hops++) {
+        HASH_FIND(hh, c->by_id, id, strlen(id), i);
+        if (!i || i->pub.state != FL_INC_MERGED)
+            break;
+        id = i->pub.merged_into;
+    }
+    return i ? &i->pub : NULL;
+}
+
+void fl_corr_each(struct fl_corr *c, bool (*visit)(void *ctx, struct fl_incident *i), void *ctx)
+{
+    for (struct incident *i = c->first; i; i = i->next)
+        if (visit(ctx, &i->pub))
+            return;
+}
+
+static struct fl_episode view(const struct episode *e)
+{
+    return (struct fl_episode){.alert = e->alert, .status = e->status, .node = e->node, .peer = e->peer,
+                               .node_id = e->node_id, .map_rule = e->map_rule, .cls = e->cls, .severity = e->severity};
+}
+
+void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,
+                          bool (*visit)(void *ctx, const struct fl_episode *e), void *ctx)
+{
+    (void)c;
+    for (const struct episode *e = ((const struct incident *)i)->head; e; e = e->next) {
+        struct fl_episode v = view(e);
+        if (visit(ctx, &v))
+            return;
+    }
+}
+
+void fl_corr_each_active(struct fl_corr *c, void (*visit)(void *ctx, const struct fl_episode *e), void *ctx)
+{
+    for (struct episode *e = c->episodes; e; e = e->hh.next)
+        if (is_live(e)) {
+            struct fl_episode v = view(e);
+            visit(ctx, &v);
+        }
+}
+
+size_t fl_corr_firing_on(struct fl_corr *c, const struct fl_incident *i, const char *node)
+{
+    (void)c;
+    if (!node)
+        return i->alerts_firing + i->alerts_stale;
+    const struct part *p;
+    HASH_FIND_STR(((const struct incident *)i)->parts, node, p);
+    return p ? p->firing : 0;
+}
+
+size_t fl_corr_alerting_services(struct fl_corr *c, struct fl_topo *topo)
+{
+    size_t n = fl_topo_n_nodes(topo), found = 0;
+    bool *seen = fl_core_alloc(n, 1);
+    for (struct incident *i = c->first; i; i = i->next)
+        for (struct part *p = is_active(i) ? i->parts : NULL; p; p = p->hh.next) {
+            fl_vertex v = p->firing && p->vertex >= 0 && (size_t)p->vertex < n ? fl_topo_service_of(topo, p->vertex) : -1;
+            if (v >= 0 && !seen[v]) {
+                seen[v] = true;
+                found++;
+            }
+        }
+    free(seen);
+    return found;
+}
+
+void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *pub, const char *cause, double confidence)
+{
+    (void)c;
+    struct incident *i = (struct incident *)pub;
+    pub->rank_due = 0;
+    pub->ranked_at = s->at;
+    pub->rankings++;
+    pub->confidence = confidence;
+    set_text(&pub->cause, cause && *cause ? cause : NULL);
+    i->dirty = true;
+}
+
+void fl_corr_stats(const struct fl_corr *c, struct fl_corr_stats *ret)
+{
+    *ret = c->stats;
+    for (const struct incident *i = c->first; i; i = i->next)
+        if (is_active(i)) {
+            ret->open_incidents++;
+            ret->firing += i->pub.alerts_firing;
+            ret->stale += i->pub.alerts_stale;
+        }
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/correlate/join.c -- which incident a new alert belongs to: the same component, a component within
+ * reach on the dependency graph, the same group of labels; else a new incident. */
+#include "correlate_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NEAR_MAX = 16 }; /* incidents one alert can connect; more than that wait for the next alert */
+
+struct near {
+    struct incident *i;
+    unsigned hops;
+    fl_vertex via;
+};
+struct search {
+    struct fl_corr *c;
+    struct fl_step *s;
+    struct near found[NEAR_MAX];
+    size_t n;
+};
+
+static bool in_window(const struct incident *i, const struct fl_step *s)
+{
+    return s->at - i->pub.last_alert_at <= s->rules->correlation.window;
+}
+
+static bool look(void *ctx, fl_vertex v, unsigned hops)
+{
+    struct search *q = ctx;
+    struct incident *i = (size_t)v < q->c->n_vertices ? q->c->at_vertex[v] : NULL;
+    if (!i || !is_active(i) || !in_window(i, q->s))
+        return false;
+    for (size_t k = 0; k < q->n; k++)
+        if (q->found[k].i == i)
+            return false;
+    q->found[q->n++] = (struct near){i, hops, v};
+    return q->n == NEAR_MAX;
+}
+
+/* The reason, once: alert row, timeline and `why` all show this sentence. */
+static void say_joined(struct fl_step *s, struct episode *e, struct incident *i, const char *reason)
+{
+    FL_AUTO_BUF b = fl_buf_init(4096);
+    fl_buf_printf(&b, "joined %s: %s", i->pub.id, reason);
+    set_text(&e->joined, b.failed ? reason : b.p);
+    /* In a storm the timeline tells the first ones of a step and counts the others (fl_corr_flush). */
+    if (i->joined_now > JOINS_TOLD)
+        return;
+    const char *name = fl_label_get(&e->alert->labels, "alertname");
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE, .action = "alert.joined", .incident = i->pub.id, .subject = "alert",
+                                 .text = fl_fx_printf(s->fx, "%s%s%s joined: %s", *name ? name : "alert",
+                                                      e->node_id ? " on " : "", e->node_id ? e->node_id : "", reason)});
+}
+
+static void opened(struct fl_corr *c, struct fl_step *s, struct episode *e, const char *group, const char *why)
+{
+    struct incident *i = incident_open(c, s, e, group);
+    const char *name = fl_label_get(&e->alert->labels, "alertname");
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT, .action = "incident.opened", .incident = i->pub.id,
+                                 .subject = i->pub.id,
+                                 .text = fl_fx_printf(s->fx, "opened by %s%s%s: %s", *name ? name : "an alert",
+                                                      e->node_id ? " on " : "", e->node_id ? e->node_id : "", why)});
+    incident_add(c, s, i, e);
+    FL_AUTO_BUF b = fl_buf_init(4096);
+    fl_buf_printf(&b, "opened %s: %s", i->pub.id, why);
+    set_text(&e->joined, b.p);
+}
+
+static void join_mapped(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
+{
+    const struct fl_correlation_params *cp = &s->rules->correlation;
+    struct incident *here = (size_t)e->node < c->n_vertices ? c->at_vertex[e->node] : NULL;
+    char reason[900];
+    if (here && is_active(here) && (in_window(here, s) || fl_corr_firing_on(c, &here->pub, e->node_id))) {
+        snprintf(reason, sizeof reason, "%.400s already alerts in it", e->node_id);
+        incident_add(c, s, here, e);
+        say_joined(s, e, here, reason);
+        return;
+    }
+    struct search q = {.c = c, .s = s};
+    struct fl_err err = {0};
+    /* A graph error costs this alert its neighbours, never the alert. */
+    if (fl_topo_walk(topo, e->node, FL_DIR_BOTH, cp->distance, cp->edge_types, cp->n_edge_types, look, &q, &err) != FL_OK)
+        q.n = 0;
+    if (!q.n) {
+        snprintf(reason, sizeof reason, "no incident of the last %lld min alerts within %u hops of it",
+                 (long long)(cp->window / (60 * FL_USEC_PER_SEC)), cp->distance);
+        opened(c, s, e, NULL, reason);
+        return;
+    }
+    /* The oldest survives a merge: its number is the one people have already said aloud. */
+    size_t best = 0;
+    for (size_t k = 1; k < q.n; k++)
+        if (q.found[k].i->pub.number < q.found[best].i->pub.number)
+            best = k;
+    struct near *to = &q.found[best];
+    const char *via = fl_topo_node(topo, to->via)->id;
+    snprintf(reason, sizeof reason, "%.300s is %u hop%s from %.300s, which alerts in it", e->node_id, to->hops,
+             to->hops == 1 ? "" : "s", via);
+    incident_add(c, s, to->i, e);
+    say_joined(s, e, to->i, reason);
+    for (size_t k = 0; k < q.n; k++) {
+        if (k == best)
+            continue;
+        snprintf(reason, sizeof reason, "%.300s is %u hop%s from %.300s and %u from %.200s", e->node_id, to->hops,
+                 to->hops == 1 ? "" : "s", via, q.found[k].hops, fl_topo_node(topo, q.found[k].via)->id);
+        incident_absorb(c, s, to->i, q.found[k].i, reason);
+    }
+}
+
+/* Alerts with no component still must not each open an incident: the rules' labels group them. */
+static void join_unmapped(struct fl_corr *c, struct fl_step *s, struct episode *e)
+{
+    const struct fl_correlation_params *cp = &s->rules->correlation;
+    FL_AUTO_BUF key = fl_buf_init(0);
+    FL_AUTO_BUF words = fl_buf_init(600);
+    for (size_t k = 0; k < cp->n_group_by; k++) {
+        const char *v = fl_label_get(&e->alert->labels, cp->group_by[k]);
+        fl_buf_printf(&key, "%s\x1f%s\x1e", cp->group_by[k], v);
+        if (*v)
+            fl_buf_printf(&words, "%s%s=%.100s", words.n ? ", " : "", cp->group_by[k], v);
+    }
+    const char *k = key.p ? key.p : "";
+    struct incident *i;
+    HASH_FIND(hh_group, c->by_group, k, strlen(k), i);
+    char reason[900];
+    if (i && is_active(i) && in_window(i, s)) {
+        snprintf(reason, sizeof reason, "no component, but the same group (%s)", words.p ? words.p : "no labels");
+        incident_add(c, s, i, e);
+        say_joined(s, e, i, reason);
+        return;
+    }
+    snprintf(reason, sizeof reason, "it matches no component; its group is (%s)", words.p ? words.p : "no labels");
+    opened(c, s, e, k, reason);
+}
+
+void join_episode(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
+{
+    if (e->node >= 0)
+        join_mapped(c, s, topo, e);
+    else
+        join_unmapped(c, s, e);
+}

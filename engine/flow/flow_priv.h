@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/flow/flow_priv.h -- state of one realm, shared by the files of this stage; nobody else includes it. */
+#pragma once
+
+#include <faultline/correlate.h>
+#include <faultline/flow.h>
+#include <faultline/intake.h>
+#include <faultline/json.h>
+#include <faultline/respond.h>
+#include <faultline/step.h>
+
+enum {
+    CHANGES_MAX = 1000,     /* recent changes kept as evidence */
+    RANK_ALERTS_MAX = 50000, /* alerts of one incident the ranking looks at: the first ones */
+    CTX_ALERTS_MAX = 50,    /* alerts shown to a playbook */
+};
+#define CHANGES_FOR (24 * 3600 * FL_USEC_PER_SEC)
+/* A cause named by the very first alert is a guess: nothing is proposed before the incident is this old. */
+#define PROPOSE_AFTER (2 * FL_USEC_PER_SEC)
+
+struct change_item {
+    struct fl_arena *arena; /* owns the change */
+    struct fl_change change;
+    struct change_item *next;
+};
+
+struct fl_flow {
+    char *realm;
+    const struct fl_rules *rules; /* in force: own_rules, or the caller's, or default_rules */
+    struct fl_rules *own_rules, *default_rules;
+    const struct fl_model *model;
+    struct fl_model *own_model;
+    char *config_text;   /* body of the last FL_EV_CONFIG, or NULL */
+    struct fl_sha256 config_hash;
+    struct fl_topo *topo; /* never NULL: an empty graph at first */
+    char *topo_text;      /* canonical JSON of the graph, or NULL */
+    struct fl_history *history;
+    struct fl_corr *corr;
+    struct fl_resp *resp;
+    struct fl_audit_chain chain;
+    struct change_item *changes, *last_change;
+    size_t n_changes;
+    uint64_t seq, alerts_in, runs;
+    fl_usec at;
+    unsigned notes; /* timeline rows of the step under way */
+};
+
+/* notes.c */
+void flow_note(struct fl_step *s, const struct fl_note *n);
+void flow_audit(struct fl_step *s, const char *action, const char *subject, const char *actor, const char *text, const char *detail);
+void flow_answer(struct fl_step *s, fl_status st, const char *json, const struct fl_err *err);
+
+/* config.c */
+fl_status flow_apply_config(struct fl_flow *f, const struct fl_json *body, struct fl_err *err);
+fl_status flow_apply_topology(struct fl_flow *f, struct fl_step *s, const char *text, size_t n, struct fl_arena *arena,
+                              struct fl_topology_doc *doc, struct fl_err *err);
+
+/* ranking.c */
+void flow_rank_due(struct fl_flow *f, struct fl_step *s);
+void flow_close_out(struct fl_flow *f, struct fl_step *s);
+void flow_changes(struct fl_flow *f, struct fl_step *s, const char *body, size_t n);
+void flow_forget_changes(struct fl_flow *f);
+struct change_item *flow_keep_change(struct fl_flow *f, const struct fl_change *c);
+
+/* view.c */
+struct flow_view {
+    struct fl_resp_view v;
+    struct fl_flow *f;
+    struct fl_incident *i;
+};
+void flow_view(struct flow_view *ret, struct fl_flow *f, struct fl_step *s, struct fl_incident *i, const struct fl_ranking *r);
+size_t flow_firing_on(void *ctx, const char *incident, const char *node);
+
+/* commands.c */
+void flow_command(struct fl_flow *f, struct fl_step *s, const struct fl_json *body);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/flow/snapshot.c -- the realm's whole state as one JSON text, and back. */
+#include "flow_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SNAPSHOT_VERSION = 1 };
+
+static void write_changes(const struct fl_flow *f, struct fl_jw *w)
+{
+    fl_jw_arr(w, "changes");
+    for (const struct change_item *k = f->changes; k; k = k->next) {
+        const struct fl_change *c = &k->change;
+        fl_jw_obj(w, NULL);
+        fl_jw_int(w, "time", c->time);
+        fl_jw_str(w, "component", c->component);
+        fl_jw_str(w, "kind", c->kind);
+        fl_jw_str(w, "id", c->id);
+        fl_jw_str(w, "author", c->author);
+        fl_jw_str(w, "title", c->title);
+        fl_jw_str(w, "link", c->link);
+        fl_jw_str(w, "detail", c->detail);
+        fl_jw_obj_end(w);
+    }
+    fl_jw_arr_end(w);
+}
+
+fl_status fl_flow_snapshot(const struct fl_flow *f, struct fl_buf *out)
+{
+    struct fl_jw w = fl_jw_init(out);
+    char hex[65];
+    fl_jw_obj(&w, NULL);
+    fl_jw_int(&w, "version", SNAPSHOT_VERSION);
+    fl_jw_str(&w, "realm", f->realm);
+    fl_jw_int(&w, "seq", (int64_t)f->seq);
+    fl_jw_int(&w, "at", f->at);
+    fl_jw_int(&w, "alerts_in", (int64_t)f->alerts_in);
+    fl_jw_int(&w, "audit_seq", (int64_t)f->chain.seq);
+    fl_jw_str(&w, "audit_head", fl_sha256_hex(&f->chain.head, hex));
+    fl_jw_raw(&w, "config", f->config_text);
+    fl_jw_raw(&w, "topology", f->topo_text);
+    write_changes(f, &w);
+    fl_history_write(f->history, &w, "history");
+    fl_corr_write(f->corr, &w, "incidents");
+    fl_resp_write(f->resp, &w, "runs");
+    fl_jw_obj_end(&w);
+    return out->failed ? FL_E_NOMEM : FL_OK;
+}
+
+static fl_status read_parts(struct fl_flow *f, const struct fl_json *root, struct fl_err *err)
+{
+    f->seq = (uint64_t)fl_json_int(root, "seq", 0);
+    f->at = fl_json_int(root, "at", 0);
+    f->alerts_in = (uint64_t)fl_json_int(root, "alerts_in", 0);
+    f->chain.seq = (uint64_t)fl_json_int(root, "audit_seq", 0);
+    const char *head = fl_json_str(root, "audit_head", "");
+    if (strlen(head) != 64 || !fl_unhex(head, 64, f->chain.head.b))
+        return fl_fail(err, FL_E_CORRUPT, "snapshot", "its audit head is no SHA-256");
+    fl_status st = FL_OK;
+    const struct fl_json *config = fl_json_get(root, "config"), *topology = fl_json_get(root, "topology");
+    if (config)
+        st = flow_apply_config(f, config, err);
+    if (st == FL_OK && topology) {
+        FL_AUTO_ARENA a = fl_arena_new(0);
+        FL_AUTO_FREE char *text = fl_json_text(topology, false);
+        FL_REQUIRE(a != NULL && text != NULL);
+        struct fl_topology_doc doc;
+        st = flow_apply_topology(f, NULL, text, strlen(text), a, &doc, err);
+    }
+    const struct fl_json *list = fl_json_get(root, "changes");
+    for (size_t i = 0; i < fl_json_len(list); i++) {
+        const struct fl_json *v = fl_json_at(list, i);
+        flow_keep_change(f, &(struct fl_change){fl_json_int(v, "time", 0), fl_json_str(v, "component", ""),
+                                                fl_json_str(v, "kind", ""), fl_json_str(v, "id", ""),
+                                                fl_json_str(v, "author", NULL), fl_json_str(v, "title", NULL),
+                                                fl_json_str(v, "link", NULL), fl_json_str(v, "detail", NULL)});
+    }
+    if (st == FL_OK)
+        st = fl_history_read(f->history, fl_json_get(root, "history"), err);
+    if (st == FL_OK)
+        st = fl_corr_read(f->corr, fl_json_get(root, "incidents"), f->topo, err);
+    if (st == FL_OK)
+        st = fl_resp_read(f->resp, fl_json_get(root, "runs"), err);
+    return st;
+}
+
+fl_status fl_flow_restore(const struct fl_flow_options *o, const char *text, size_t n, struct fl_flow **ret, struct fl_err *err)
+{
+    FL_AUTO_JSON root = fl_json_parse(text, n, err);
+    if (!root)
+        return FL_E_CORRUPT;
+    int64_t version = fl_json_int(root, "version", 0);
+    if (version != SNAPSHOT_VERSION)
+        return fl_fail(err, FL_E_CORRUPT, "snapshot", "its version is %lld, this program reads %d", (long long)version,
+                       SNAPSHOT_VERSION);
+    struct fl_flow *f;
+    fl_status st = fl_flow_new(o, &f, err);
+    if (st != FL_OK)
+        return st;
+    st = read_parts(f, root, err);
+    if (st != FL_OK) {
+        fl_flow_free(f);
+        return st;
+    }
+    *ret = f;
+    return FL_OK;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/flow/text.c -- effects as canonical JSON lines: what a replay compares. */
+#include "flow_priv.h"
+
+static void hash(struct fl_jw *w, const char *key, const struct fl_sha256 *h)
+{
+    char hex[65];
+    fl_jw_str(w, key, fl_sha256_hex(h, hex));
+}
+
+static void alert_line(struct fl_jw *w, const struct fl_alert_row *r)
+{
+    char hex[17];
+    fl_jw_str(w, "row", "alert");
+    fl_jw_str(w, "fingerprint", fl_fingerprint_hex(r->fingerprint, hex));
+    fl_jw_time(w, "starts_at", r->starts_at);
+    fl_jw_str(w, "status", fl_alert_status_name(r->status));
+    fl_jw_str(w, "node", r->node);
+    fl_jw_str(w, "incident", r->incident);
+    fl_jw_raw(w, "why", r->why);
+}
+
+static void incident_line(struct fl_jw *w, const struct fl_incident_row *r)
+{
+    fl_jw_str(w, "row", "incident");
+    fl_jw_str(w, "id", r->id);
+    fl_jw_str(w, "title", r->title);
+    fl_jw_str(w, "state", fl_incident_state_name(r->state));
+    fl_jw_str(w, "severity", fl_severity_name(r->severity));
+    fl_jw_int(w, "alerts", (int64_t)r->alerts_total);
+    fl_jw_int(w, "firing", (int64_t)r->alerts_firing);
+    fl_jw_int(w, "stale", (int64_t)r->alerts_stale);
+    fl_jw_str(w, "cause", r->cause);
+    fl_jw_fixed(w, "confidence", r->confidence, 6);
+    fl_jw_str(w, "merged_into", r->merged_into);
+    fl_jw_str(w, "reason", r->reason);
+}
+
+static void run_line(struct fl_jw *w, const struct fl_run_row *r)
+{
+    fl_jw_str(w, "row", "run");
+    fl_jw_str(w, "id", r->id);
+    fl_jw_str(w, "incident", r->incident);
+    fl_jw_str(w, "playbook", r->playbook);
+    fl_jw_str(w, "state", fl_run_state_name(r->state));
+    fl_jw_raw(w, "params", r->params);
+    fl_jw_str(w, "reason", r->reason);
+}
+
+static void call_line(struct fl_jw *w, const struct fl_call_row *r)
+{
+    fl_jw_str(w, "row", "call");
+    fl_jw_str(w, "run", r->run);
+    fl_jw_int(w, "n", r->n);
+    fl_jw_str(w, "fn", r->fn);
+    fl_jw_raw(w, "args", r->args);
+    fl_jw_str(w, "state", fl_call_state_name(r->state));
+    fl_jw_raw(w, "result", *r->result ? r->result : NULL);
+}
+
+static void audit_line(struct fl_jw *w, const struct fl_audit_entry *e)
+{
+    fl_jw_str(w, "row", "audit");
+    fl_jw_int(w, "seq", (int64_t)e->seq);
+    fl_jw_time(w, "at", e->at);
+    fl_jw_str(w, "actor", e->actor);
+    fl_jw_str(w, "action", e->action);
+    fl_jw_str(w, "subject", e->subject);
+    fl_jw_str(w, "incident", e->incident);
+    fl_jw_str(w, "reason", e->reason);
+    fl_jw_raw(w, "detail", e->detail);
+    hash(w, "hash", &e->hash);
+}
+
+static void other_line(struct fl_jw *w, const struct fl_fx *fx)
+{
+    switch (fx->kind) {
+    case FL_FX_TIMELINE:
+        fl_jw_str(w, "row", "timeline");
+        fl_jw_str(w, "incident", fx->timeline.incident);
+        fl_jw_str(w, "kind", fx->timeline.kind);
+        fl_jw_str(w, "actor", fx->timeline.actor);
+        fl_jw_str(w, "text", fx->timeline.text);
+        break;
+    case FL_FX_RANKING:
+        fl_jw_str(w, "row", "ranking");
+        fl_jw_str(w, "incident", fx->ranking.incident);
+        fl_jw_int(w, "version", fx->ranking.version);
+        fl_jw_raw(w, "ranking", fx->ranking.json);
+        break;
+    case FL_FX_TOPOLOGY:
+        fl_jw_str(w, "row", "topology");
+        hash(w, "sha256", &fx->topology.doc->hash);
+        break;
+    case FL_FX_CHANGE:
+        fl_jw_str(w, "row", "change");
+        fl_jw_str(w, "id", fx->change.change->id);
+        break;
+    case FL_FX_RUN_START:
+        fl_jw_str(w, "order", "start");
+        fl_jw_str(w, "run", fx->start.run);
+        fl_jw_int(w, "recorded", (int64_t)fx->start.n_calls);
+        break;
+    case FL_FX_ACT:
+        fl_jw_str(w, "order", "act");
+        fl_jw_str(w, "run", fx->act.run);
+        fl_jw_int(w, "n", fx->act.n);
+        break;
+    case FL_FX_REPLY:
+        fl_jw_str(w, "order", "reply");
+        fl_jw_str(w, "run", fx->reply.run);
+        fl_jw_int(w, "n", fx->reply.n);
+        fl_jw_str(w, "state", fl_call_state_name(fx->reply.state));
+        break;
+    case FL_FX_STOP:
+        fl_jw_str(w, "order", "stop");
+        fl_jw_str(w, "run", fx->stop.run);
+        fl_jw_str(w, "reason", fx->stop.reason);
+        break;
+    case FL_FX_ANSWER:
+        fl_jw_str(w, "order", "answer");
+        fl_jw_str(w, "status", fl_status_name(fx->answer.status));
+        fl_jw_raw(w, "json", fx->answer.json);
+        break;
+    default:
+        break;
+    }
+}
+
+fl_status fl_effects_text(const struct fl_effects *fx, struct fl_buf *out)
+{
+    for (size_t i = 0; i < fx->n; i++) {
+        const struct fl_fx *e = &fx->v[i];
+        struct fl_jw w = fl_jw_init(out);
+        fl_jw_obj(&w, NULL);
+        fl_jw_int(&w, "event", (int64_t)fx->event_seq);
+        switch (e->kind) {
+        case FL_FX_ALERT: alert_line(&w, &e->alert); break;
+        case FL_FX_INCIDENT: incident_line(&w, &e->incident); break;
+        case FL_FX_RUN: run_line(&w, &e->run); break;
+        case FL_FX_CALL: call_line(&w, &e->call); break;
+        case FL_FX_AUDIT: audit_line(&w, &e->audit); break;
+        default: other_line(&w, e); break;
+        }
+        fl_jw_obj_end(&w);
+        fl_buf_chr(out, '\n');
+    }
+    return out->failed ? FL_E_NOMEM : FL_OK;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/flow/view.c -- an incident as the respond stage may see it: stages of one layer do not know each other. */
+#include "flow_priv.h"
+
+struct alert_visit {
+    bool (*visit)(void *vctx, const struct fl_labels *l, const char *node);
+    void *vctx;
+};
+
+static bool pass_on(void *ctx, const struct fl_episode *e)
+{
+    struct alert_visit *a = ctx;
+    return e->status != FL_ALERT_RESOLVED && a->visit(a->vctx, &e->alert->labels, e->node_id);
+}
+
+static void each_alert(void *ctx, bool (*visit)(void *vctx, const struct fl_labels *l, const char *node), void *vctx)
+{
+    struct flow_view *w = ctx;
+    struct alert_visit a = {visit, vctx};
+    if (w->i)
+        fl_corr_each_episode(w->f->corr, w->i, pass_on, &a);
+}
+
+size_t flow_firing_on(void *ctx, const char *incident, const char *node)
+{
+    struct fl_flow *f = ctx;
+    struct fl_incident *i = fl_corr_find(f->corr, incident);
+    return i ? fl_corr_firing_on(f->corr, i, node) : 0;
+}
+
+struct alert_list {
+    struct fl_jw *w;
+    size_t n;
+};
+
+static bool list_alert(void *ctx, const struct fl_episode *e)
+{
+    struct alert_list *l = ctx;
+    if (l->n++ >= CTX_ALERTS_MAX)
+        return true;
+    fl_jw_obj(l->w, NULL);
+    fl_jw_str(l->w, "status", fl_alert_status_name(e->status));
+    fl_jw_str(l->w, "node", e->node_id);
+    fl_jw_str(l->w, "severity", fl_severity_name(e->severity));
+    fl_labels_json(l->w, "labels", &e->alert->labels);
+    fl_jw_obj_end(l->w);
+    return false;
+}
+
+static const char *incident_json(struct fl_flow *f, struct fl_step *s, const struct fl_incident *i)
+{
+    FL_AUTO_BUF b = fl_buf_init(0);
+    struct fl_jw w = fl_jw_init(&b);
+    fl_jw_obj(&w, NULL);
+    fl_jw_str(&w, "id", i->id);
+    fl_jw_str(&w, "title", i->title);
+    fl_jw_str(&w, "state", fl_incident_state_name(i->state));
+    fl_jw_str(&w, "severity", fl_severity_name(i->severity));
+    fl_jw_time(&w, "opened_at", i->opened_at);
+    fl_jw_int(&w, "alerts_total", (int64_t)i->alerts_total);
+    fl_jw_int(&w, "alerts_firing", (int64_t)i->alerts_firing);
+    fl_jw_arr(&w, "alerts");
+    struct alert_list l = {&w, 0};
+    fl_corr_each_episode(f->corr, i, list_alert, &l);
+    fl_jw_arr_end(&w);
+    fl_jw_obj_end(&w);
+    return fl_fx_str(s->fx, b.p);
+}
+
+static const char *cause_json(struct fl_step *s, const struct fl_topo *topo, fl_vertex v, const struct fl_incident *i)
+{
+    FL_AUTO_BUF b = fl_buf_init(0);
+    struct fl_jw w = fl_jw_init(&b);
+    const struct fl_node *n = v >= 0 ? fl_topo_node(topo, v) : NULL;
+    fl_jw_obj(&w, NULL);
+    if (n) {
+        fl_jw_str(&w, "node", n->id);
+        fl_jw_str(&w, "type", n->type);
+        fl_jw_str(&w, "service", n->service);
+        fl_jw_str(&w, "host", n->host);
+        fl_jw_str(&w, "owner", n->owner);
+        fl_labels_json(&w, "labels", &n->labels);
+        fl_jw_fixed(&w, "confidence", i->confidence, 4);
+    }
+    fl_jw_obj_end(&w);
+    return fl_fx_str(s->fx, b.p);
+}
+
+static size_t known_services(const struct fl_topo *topo)
+{
+    size_t n = 0;
+    for (fl_vertex v = 0; (size_t)v < fl_topo_n_nodes(topo); v++)
+        n += fl_topo_service_of(topo, v) == v;
+    return n;
+}
+
+void flow_view(struct flow_view *ret, struct fl_flow *f, struct fl_step *s, struct fl_incident *i, const struct fl_ranking *r)
+{
+    *ret = (struct flow_view){.f = f, .i = i};
+    struct fl_resp_view *v = &ret->v;
+    *v = (struct fl_resp_view){.incident = i ? i->id : "", .cause = "", .cause_type = "", .cause_service = "",
+                               .incident_json = "{}", .cause_json = "{}", .each_alert = each_alert,
+                               .firing_on = flow_firing_on, .ctx = ret};
+    if (!i)
+        return;
+    fl_vertex node = i->cause ? fl_topo_find(f->topo, i->cause) : -1;
+    const struct fl_node *n = node >= 0 ? fl_topo_node(f->topo, node) : NULL;
+    v->active = i->state <= FL_INC_RECOVERING;
+    v->convincing = r ? r->convincing : i->cause != NULL;
+    v->confidence = i->confidence;
+    if (n) {
+        v->cause = n->id;
+        v->cause_type = n->type ? n->type : "";
+        v->cause_labels = &n->labels;
+        fl_vertex svc = fl_topo_service_of(f->topo, node);
+        v->cause_service = svc >= 0 ? fl_topo_node(f->topo, svc)->id : n->id;
+    }
+    v->incident_json = incident_json(f, s, i);
+    v->cause_json = cause_json(s, f->topo, node, i);
+    v->services_known = known_services(f->topo);
+    v->services_alerting = fl_corr_alerting_services(f->corr, f->topo);
+}

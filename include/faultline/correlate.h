@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* include/faultline/correlate.h -- alerts → episodes → incidents, by time and graph distance (layer 3).
+ * Core thread only. Deterministic: its only clock is the event's time. */
+#pragma once
+
+#include <faultline/fsm.h>
+#include <faultline/step.h>
+#include <faultline/topology.h>
+
+struct fl_json;
+struct fl_jw;
+
+/** What an incident looks like to others; borrowed, valid until the next call that changes it. */
+struct fl_incident {
+    char id[FL_ID_LEN];
+    uint64_t number;
+    fl_incident_state state;
+    fl_severity severity; /* worst ever */
+    fl_usec opened_at, updated_at, last_alert_at, recovering_at, resolved_at;
+    size_t alerts_total, alerts_firing, alerts_stale, components;
+    char *title, *reason;
+    char *cause;         /* NULL when none */
+    double confidence;
+    char *acked_by, *assignee, *merged_into; /* NULL */
+    bool mapped;         /* at least one alert has a component */
+    bool closed_out;     /* what follows its end is done: history learned, runs moved */
+    fl_usec rank_due;    /* 0 = ranking is fresh */
+    fl_usec ranked_at;
+    unsigned rankings;   /* versions so far */
+};
+/** One alert of an incident; borrowed. */
+struct fl_episode {
+    const struct fl_alert *alert;
+    fl_alert_status status;
+    fl_vertex node, peer;
+    const char *node_id, *map_rule; /* NULL when it matches no component */
+    fl_evidence_class cls;
+    fl_severity severity;
+};
+
+struct fl_corr;
+struct fl_corr *fl_corr_new(void);
+struct fl_corr *fl_corr_free(struct fl_corr *c);
+
+/** A new snapshot: alerts are mapped again, the index of alerting components is rebuilt. */
+void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo);
+/**
+ * Alerts of one body: episodes open, renew, resolve; incidents open, grow, merge, reopen, recover.
+ * @param source  format name.
+ * @return how many were repeats that changed nothing.
+ */
+size_t fl_corr_alerts(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                      const struct fl_alert *alerts, size_t n);
+/** A lease lapsed: firing → stale. Unknown or already over: nothing. */
+void fl_corr_expired(struct fl_corr *c, struct fl_step *s, uint64_t fingerprint, fl_usec starts_at);
+/** Time passed: quiet and resolve deadlines. */
+void fl_corr_tick(struct fl_corr *c, struct fl_step *s);
+/** Write the incident rows that changed in this step. Called once, last. */
+void fl_corr_flush(struct fl_corr *c, struct fl_step *s);
+/** The next time fl_corr_tick or a ranking is due; 0 = never. */
+fl_usec fl_corr_deadline(const struct fl_corr *c, const struct fl_rules *rules);
+
+/** NULL when unknown or long over. Merged ones are followed to where they went. */
+struct fl_incident *fl_corr_find(struct fl_corr *c, const char *id);
+/** Incidents in order of opening. */
+void fl_corr_each(struct fl_corr *c, bool (*visit)(void *ctx, struct fl_incident *i), void *ctx);
+/** Episodes of an incident in order of joining; visit returns true to stop. */
+void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,
+                          bool (*visit)(void *ctx, const struct fl_episode *e), void *ctx);
+/** All firing and stale episodes, in order of arrival. */
+void fl_corr_each_active(struct fl_corr *c, void (*visit)(void *ctx, const struct fl_episode *e), void *ctx);
+/** Firing or stale alerts of an incident on one component (node NULL: all of them). */
+size_t fl_corr_firing_on(struct fl_corr *c, const struct fl_incident *i, const char *node);
+/** Distinct known services with a firing alert, for the brake on mass remediation. */
+size_t fl_corr_alerting_services(struct fl_corr *c, struct fl_topo *topo);
+
+/** The ranking of an incident was made: cause "" or NULL = none. Marks the row changed. */
+void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *i, const char *cause, double confidence);
+/* Operator commands; FL_E_NOTFOUND, FL_E_CONFLICT with the reason in err. */
+FL_MUST_CHECK fl_status fl_corr_ack(struct fl_corr *c, struct fl_step *s, const char *id, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_corr_assign(struct fl_corr *c, struct fl_step *s, const char *id, const char *to, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_corr_resolve(struct fl_corr *c, struct fl_step *s, const char *id, const char *why, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_corr_merge(struct fl_corr *c, struct fl_step *s, const char *id, const char *into, struct fl_err *err);
+/** Move alerts (by fingerprint) of an incident into a new one; its id is written to ret. */
+FL_MUST_CHECK fl_status fl_corr_split(struct fl_corr *c, struct fl_step *s, const char *id, const uint64_t *fingerprints,
+                                      size_t n, char ret[FL_ID_LEN], struct fl_err *err);
+
+struct fl_corr_stats {
+    uint64_t episodes, repeats, late, unmapped, opened, merged, resolved;
+    size_t firing, stale, open_incidents;
+};
+void fl_corr_stats(const struct fl_corr *c, struct fl_corr_stats *ret);
+
+void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key);
+FL_MUST_CHECK fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_topo *topo, struct fl_err *err);
+
+/** The incident's state machine (docs, diagram, tests). */
+const struct fl_fsm *fl_incident_fsm(void);
