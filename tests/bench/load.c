@@ -6,22 +6,18 @@
  *
  * One blocking thread a connection; a body is rendered once and only its counters are overwritten, so that the
  * generator costs next to nothing beside the server it measures. Prints one JSON object. */
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include "client.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { DIGITS = 10, ALERTS_MAX = 4096, LATENCIES_MAX = 1 << 20, ANSWER_MAX = 1 << 16 };
+enum { DIGITS = 10, ALERTS_MAX = 4096, LATENCIES_MAX = 1 << 20 };
 
 static struct {
     const char *host, *port, *path, *prefix;
@@ -42,22 +38,6 @@ struct worker {
     size_t n_us;
     int last_status;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void *must(void *p)
-{
-    if (!p) {
-        fprintf(stderr, "load: out of memory\n");
-        exit(1);
-    }
-    return p;
-}
 
 /* ---- the body: rendered once, the places of its counters remembered ---------------------------------- */
 
@@ -108,7 +88,7 @@ static void one_alert(struct body *b, size_t cap, const char *starts)
 static void render(struct body *b)
 {
     size_t cap = 4096 + (size_t)opt.alerts * 1024;
-    char *json = must(malloc(cap)), starts[40], head[1024];
+    char *json = client_must(malloc(cap)), starts[40], head[1024];
     struct body j = {.p = json};
     time_t t = time(NULL);
     struct tm tm;
@@ -132,7 +112,7 @@ static void render(struct body *b)
              opt.token[0] ? "\r\n" : "", j.n);
     b->headers = strlen(head);
     b->n = b->headers + j.n;
-    b->p = must(malloc(b->n));
+    b->p = client_must(malloc(b->n));
     memcpy(b->p, head, b->headers);
     memcpy(b->p + b->headers, json, j.n);
     b->n_at = j.n_at;
@@ -156,73 +136,12 @@ static void number(struct body *b)
 
 /* ---- one connection ---------------------------------------------------------------------------------- */
 
-static int dial(void)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
-    if (getaddrinfo(opt.host, opt.port, &hints, &list) != 0 || !list)
-        return -1;
-    int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-    struct timeval patience = {.tv_sec = 30};
-    if (fd >= 0 && connect(fd, list->ai_addr, list->ai_addrlen) != 0) {
-        close(fd);
-        fd = -1;
-    }
-    freeaddrinfo(list);
-    if (fd >= 0) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    }
-    return fd;
-}
-
-static bool send_all(int fd, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t k = send(fd, p, n, MSG_NOSIGNAL);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k <= 0)
-            return false;
-        p += k;
-        n -= (size_t)k;
-    }
-    return true;
-}
-
-/* Reads one answer whole. Returns its status, 0 when the connection broke; *ret_close when it will. */
-static int answer(int fd, char *buf, bool *ret_close)
-{
-    size_t n = 0, want = 0;
-    while (n < ANSWER_MAX - 1) {
-        ssize_t k = recv(fd, buf + n, ANSWER_MAX - 1 - n, 0);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k <= 0)
-            return 0;
-        n += (size_t)k;
-        buf[n] = 0;
-        if (want == 0) {
-            char *end = strstr(buf, "\r\n\r\n");
-            if (!end)
-                continue;
-            *end = 0;
-            const char *length = strcasestr(buf, "\r\ncontent-length:");
-            *ret_close = strcasestr(buf, "\r\nconnection: close") != NULL;
-            want = (size_t)(end - buf) + 4 + (length ? strtoul(length + 17, NULL, 10) : 0);
-        }
-        if (n >= want)
-            return (int)strtol(buf + 9, NULL, 10);
-    }
-    return 0;
-}
-
 static void count(struct worker *w, int status, double began)
 {
     if (status >= 200 && status < 300) {
         w->ok++;
         if (w->n_us < LATENCIES_MAX)
-            w->us[w->n_us++] = (uint32_t)((now() - began) * 1e6);
+            w->us[w->n_us++] = (uint32_t)((client_now() - began) * 1e6);
     } else if (status == 503) {
         w->refused++;
     } else if (status > 0) {
@@ -235,7 +154,7 @@ static void count(struct worker *w, int status, double began)
 
 static bool more(void)
 {
-    if (now() >= deadline)
+    if (client_now() >= deadline)
         return false;
     if (opt.requests == 0)
         return true;
@@ -251,19 +170,19 @@ static void *work(void *arg)
 {
     struct worker *w = arg;
     struct body b = {0};
-    char *buf = must(malloc(ANSWER_MAX));
+    char *buf = client_must(malloc(CLIENT_ANSWER_MAX));
     render(&b);
     int fd = -1;
     while (more()) {
-        if (fd < 0 && (fd = dial()) < 0) {
+        if (fd < 0 && (fd = client_dial(opt.host, opt.port)) < 0) {
             w->broken++;
             nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
             continue;
         }
         number(&b);
         bool closing = false;
-        double began = now();
-        int status = send_all(fd, b.p, b.n) ? answer(fd, buf, &closing) : 0;
+        double began = client_now();
+        int status = client_send(fd, b.p, b.n) ? client_answer(fd, buf, CLIENT_ANSWER_MAX, &closing) : 0;
         count(w, status, began);
         if (status == 0 || closing) {
             close(fd);
@@ -297,7 +216,7 @@ static int report(struct worker *w, double took)
         if (w[i].last_status)
             sum.last_status = w[i].last_status;
     }
-    sum.us = must(calloc(sum.n_us + 1, sizeof *sum.us));
+    sum.us = client_must(calloc(sum.n_us + 1, sizeof *sum.us));
     size_t n = 0;
     for (unsigned i = 0; i < opt.connections; i++) {
         memcpy(sum.us + n, w[i].us, w[i].n_us * sizeof *sum.us);
@@ -313,17 +232,6 @@ static int report(struct worker *w, double took)
         n ? sum.us[n * 99 / 100] / 1e3 : 0.0);
     free(sum.us);
     return sum.ok > 0 && sum.other == 0 ? 0 : 1;
-}
-
-static void read_token(const char *file)
-{
-    FILE *f = fopen(file, "r");
-    if (!f || !fgets(opt.token, sizeof opt.token, f)) {
-        fprintf(stderr, "load: cannot read a token from %s\n", file);
-        exit(2);
-    }
-    fclose(f);
-    opt.token[strcspn(opt.token, "\r\n")] = 0;
 }
 
 static void usage(void)
@@ -367,7 +275,7 @@ static void options(int argc, char **argv)
         else if (strcmp(name, "--requests") == 0)
             opt.requests = strtoull(value, NULL, 10);
         else if (strcmp(name, "--token-file") == 0)
-            read_token(value);
+            client_token(value, opt.token, sizeof opt.token);
         else
             usage();
     }
@@ -381,11 +289,11 @@ int main(int argc, char **argv)
 {
     options(argc, argv);
     atomic_store(&requests_left, opt.requests);
-    struct worker *w = must(calloc(opt.connections, sizeof *w));
-    double began = now();
+    struct worker *w = client_must(calloc(opt.connections, sizeof *w));
+    double began = client_now();
     deadline = began + opt.seconds;
     for (unsigned i = 0; i < opt.connections; i++) {
-        w[i].us = must(malloc(LATENCIES_MAX * sizeof *w[i].us));
+        w[i].us = client_must(malloc(LATENCIES_MAX * sizeof *w[i].us));
         if (pthread_create(&w[i].thread, NULL, work, &w[i]) != 0) {
             fprintf(stderr, "load: cannot start a thread\n");
             return 1;
@@ -393,7 +301,7 @@ int main(int argc, char **argv)
     }
     for (unsigned i = 0; i < opt.connections; i++)
         pthread_join(w[i].thread, NULL);
-    int rc = report(w, now() - began);
+    int rc = report(w, client_now() - began);
     free(w);
     return rc;
 }
