@@ -16,6 +16,15 @@ for page in rules/*.md; do
     [ "$page" = rules/README.md ] || [ -e "${page%.md}.lua" ] || [ "$page" = 'rules/*.md' ] ||
         finding "$page describes no rule file"
 done
+# The reference knows every route.
+if [ -f engine/http/routes.c ]; then
+    while IFS= read -r path; do
+        grep -qF -- "$path" docs/reference/http.md || finding "docs/reference/http.md: no word about $path of engine/http/routes.c"
+    done < <({
+        grep -oE '"/[^" ]*[^"/ ]"' engine/http/routes.c | tr -d '"'
+        sed -n 's/.*_COMMAND("\([a-z]*\)".*/\/\1`/p' engine/http/routes.c
+    } | sort -u)
+fi
 checked=0
 while IFS= read -r -d '' file; do
     file=${file#./}
