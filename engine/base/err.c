@@ -42,6 +42,9 @@ fl_status fl_fail(struct fl_err *err, fl_status st, const char *where, const cha
     va_start(ap, fmt);
     vsnprintf(err->text, sizeof err->text, fmt, ap);
     va_end(ap);
+    /* Quoted values may be anything, and the cut may fall inside a character. */
+    fl_utf8_repair(err->where, strlen(err->where));
+    fl_utf8_repair(err->text, strlen(err->text));
     return st;
 }
 

@@ -2,6 +2,7 @@
 /* engine/base/hash.c -- contract in <faultline/base.h>. */
 #include <faultline/base.h>
 
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,22 @@ uint64_t fl_fnv1a(uint64_t h, const void *p, size_t n)
     const unsigned char *c = p;
     for (size_t i = 0; i < n; i++)
         h = (h ^ c[i]) * UINT64_C(1099511628211);
+    return h;
+}
+
+static unsigned char hash_key[crypto_shorthash_KEYBYTES];
+static pthread_once_t hash_key_once = PTHREAD_ONCE_INIT;
+
+static void make_hash_key(void)
+{
+    fl_random(hash_key, sizeof hash_key);
+}
+
+uint64_t fl_keyed_hash(const void *p, size_t n)
+{
+    pthread_once(&hash_key_once, make_hash_key);
+    uint64_t h;
+    crypto_shorthash((unsigned char *)&h, p, n, hash_key);
     return h;
 }
 

@@ -7,32 +7,59 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Length of the well-formed character at the start of n > 0 bytes, 0 when there is none. */
+static size_t character(const unsigned char *p, size_t n)
+{
+    unsigned char c = p[0];
+    if (c < 0x80)
+        return c ? 1 : 0;
+    size_t more = c >= 0xc2 && c <= 0xdf ? 1 : (c & 0xf0) == 0xe0 ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
+    if (!more || n <= more)
+        return 0;
+    uint32_t cp = c & (0x3fu >> more);
+    for (size_t k = 1; k <= more; k++) {
+        if ((p[k] & 0xc0) != 0x80)
+            return 0;
+        cp = cp << 6 | (p[k] & 0x3fu);
+    }
+    static const uint32_t lowest[] = {0, 0x80, 0x800, 0x10000};
+    bool bad = cp < lowest[more] || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff);
+    return bad ? 0 : more + 1;
+}
+
 bool fl_utf8_valid(const char *s, size_t n)
 {
-    const unsigned char *p = (const unsigned char *)s;
     for (size_t i = 0; i < n;) {
-        unsigned char c = p[i];
-        if (c == 0)
+        size_t len = character((const unsigned char *)s + i, n - i);
+        if (!len)
             return false;
-        if (c < 0x80) {
-            i++;
-            continue;
-        }
-        size_t more = c >= 0xc2 && c <= 0xdf ? 1 : (c & 0xf0) == 0xe0 ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
-        if (!more || n - i <= more)
-            return false;
-        uint32_t cp = c & (0x3fu >> more);
-        for (size_t k = 1; k <= more; k++) {
-            if ((p[i + k] & 0xc0) != 0x80)
-                return false;
-            cp = cp << 6 | (p[i + k] & 0x3fu);
-        }
-        static const uint32_t lowest[] = {0, 0x80, 0x800, 0x10000};
-        if (cp < lowest[more] || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff))
-            return false;
-        i += more + 1;
+        i += len;
     }
     return true;
+}
+
+void fl_utf8_repair(char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        size_t len = character((const unsigned char *)s + i, n - i);
+        if (!len)
+            s[i] = '?';
+        i += len ? len : 1;
+    }
+}
+
+size_t fl_utf8_put(char *out, uint32_t cp)
+{
+    if (cp < 0x80) {
+        out[0] = (char)cp;
+        return 1;
+    }
+    size_t n = cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
+    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    for (size_t i = n; i-- > 1; cp >>= 6)
+        out[i] = (char)(0x80 | (cp & 0x3f));
+    out[0] = (char)(lead[n] | cp);
+    return n;
 }
 
 /* Levenshtein distance, words cut at 63 bytes. */

@@ -54,20 +54,6 @@ static bool name_char(char c, bool first)
            (!first && c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
 }
 
-static size_t put_utf8(char *out, uint32_t cp)
-{
-    if (cp < 0x80) {
-        out[0] = (char)cp;
-        return 1;
-    }
-    size_t n = cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
-    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = n; i-- > 1; cp >>= 6)
-        out[i] = (char)(0x80 | (cp & 0x3f));
-    out[0] = (char)(lead[n] | cp);
-    return n;
-}
-
 /* One escape of a Go string literal after its backslash; false when Go would refuse it. */
 static bool unescape(const char **p, const char *end, char *out, size_t *n)
 {
@@ -88,7 +74,7 @@ static bool unescape(const char **p, const char *end, char *out, size_t *n)
     *p += digits;
     if (!cp || cp > 0x10ffff || (cp >= 0xd800 && cp < 0xe000) || (digits == 2 && cp > 0x7f))
         return false;
-    *n += put_utf8(out + *n, cp);
+    *n += fl_utf8_put(out + *n, cp);
     return true;
 }
 

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/intake/leases.c -- which episodes the journal knows already, and until when their sender vouches for
+ * them; contract in <faultline/intake.h>. In memory only: after a restart it is rebuilt from the state.
+ *
+ * 64 tables under a lock each; open addressing with linear probing and backward-shift deletion, 40 bytes an
+ * entry. All episodes of a fingerprint share a probe chain, so that an alert without startsAt finds its open
+ * episode; FL_EPISODES_MAX bounds the chain a stranger can build with one fingerprint, and the keyed hash what he
+ * can build with many. */
+#include <faultline/intake.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SHARDS = 64,
+    EPISODES_MAX = 8,              /* of one fingerprint; the one that lapses first makes room */
+    ENTRIES_MAX = 4000000 / SHARDS, /* of one shard: 4 million alerts in all; more are simply not deduplicated */
+};
+#define KEEP_OVER (30 * 60 * FL_USEC_PER_SEC) /* resolved and stale ones: Prometheus re-sends resolves for 15 min */
+
+typedef enum lease_state { FREE, FIRING, RESOLVED, STALE } lease_state;
+
+struct entry {
+    uint64_t fingerprint, content;
+    fl_usec starts_at, until;
+    lease_state state;
+};
+struct shard {
+    pthread_mutex_t lock;
+    struct entry *v;
+    size_t n, cap;    /* cap is a power of two, or 0 */
+    fl_usec earliest; /* no entry lapses before this: saves the scan */
+};
+struct fl_leases {
+    fl_usec default_lease;
+    struct shard shard[SHARDS];
+};
+
+struct fl_leases *fl_leases_new(fl_usec default_lease)
+{
+    struct fl_leases *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    l->default_lease = default_lease;
+    for (size_t i = 0; i < SHARDS; i++) {
+        pthread_mutex_init(&l->shard[i].lock, NULL);
+        l->shard[i].earliest = INT64_MAX;
+    }
+    return l;
+}
+
+struct fl_leases *fl_leases_free(struct fl_leases *l)
+{
+    for (size_t i = 0; l && i < SHARDS; i++) {
+        pthread_mutex_destroy(&l->shard[i].lock);
+        free(l->shard[i].v);
+    }
+    free(l);
+    return NULL;
+}
+
+/* ---- content ---- */
+
+static uint64_t mix(uint64_t h, const char *s)
+{
+    h ^= fl_keyed_hash(s, strlen(s));
+    return ((h << 29) | (h >> 35)) * UINT64_C(0x9e3779b97f4a7c15) + 1;
+}
+
+static uint64_t mix_labels(uint64_t h, const struct fl_labels *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        h = mix(mix(h, l->v[i].name), l->v[i].value);
+    return mix(h + l->n, "");
+}
+
+/* Everything but the times a repeat moves. The labels too: 64 bits of fingerprint can collide. */
+static uint64_t content_of(const struct fl_alert *a)
+{
+    uint64_t h = mix_labels((uint64_t)a->status, &a->labels);
+    h = mix(mix_labels(h, &a->annotations), a->generator_url ? a->generator_url : "");
+    return a->status == FL_ALERT_RESOLVED ? h ^ (uint64_t)a->ends_at : h;
+}
+
+static lease_state state_of(const struct fl_alert *a)
+{
+    return a->status == FL_ALERT_FIRING ? FIRING : a->status == FL_ALERT_RESOLVED ? RESOLVED : STALE;
+}
+
+/* ---- one table ---- */
+
+static uint64_t place(uint64_t fingerprint)
+{
+    return fl_keyed_hash(&fingerprint, sizeof fingerprint);
+}
+
+static size_t home(const struct shard *s, uint64_t fingerprint)
+{
+    return (size_t)(place(fingerprint) / SHARDS) & (s->cap - 1);
+}
+
+static struct shard *shard_of(struct fl_leases *l, uint64_t fingerprint)
+{
+    return &l->shard[place(fingerprint) % SHARDS];
+}
+
+/* The episode meant: the same start, or, with a guessed start, the firing one. */
+static struct entry *find(struct shard *s, const struct fl_alert *a)
+{
+    if (!s->cap)
+        return NULL;
+    for (size_t i = home(s, a->fingerprint); s->v[i].state != FREE; i = (i + 1) & (s->cap - 1)) {
+        struct entry *e = &s->v[i];
+        if (e->fingerprint == a->fingerprint &&
+            (a->starts_guessed ? e->state == FIRING : e->starts_at == a->starts_at))
+            return e;
+    }
+    return NULL;
+}
+
+static void put(struct shard *s, const struct entry *e)
+{
+    size_t i = home(s, e->fingerprint);
+    while (s->v[i].state != FREE)
+        i = (i + 1) & (s->cap - 1);
+    s->v[i] = *e;
+    s->n++;
+}
+
+static void take_out(struct shard *s, size_t hole)
+{
+    s->v[hole].state = FREE;
+    s->n--;
+    for (size_t i = (hole + 1) & (s->cap - 1); s->v[i].state != FREE; i = (i + 1) & (s->cap - 1)) {
+        size_t from_home = (i - home(s, s->v[i].fingerprint)) & (s->cap - 1);
+        size_t from_hole = (i - hole) & (s->cap - 1);
+        if (from_home < from_hole)
+            continue;
+        s->v[hole] = s->v[i];
+        s->v[i].state = FREE;
+        hole = i;
+    }
+}
+
+static bool resize(struct shard *s, size_t cap)
+{
+    struct shard grown = {.v = calloc(cap, sizeof *grown.v), .cap = cap};
+    if (!grown.v)
+        return false;
+    for (size_t i = 0; i < s->cap; i++)
+        if (s->v[i].state != FREE)
+            put(&grown, &s->v[i]);
+    free(s->v);
+    s->v = grown.v;
+    s->cap = cap;
+    return true;
+}
+
+/* A fingerprint with too many episodes gives up the one that lapses first. */
+static void limit_episodes(struct shard *s, uint64_t fingerprint)
+{
+    size_t count = 0, victim = 0;
+    if (!s->cap)
+        return;
+    for (size_t i = home(s, fingerprint); s->v[i].state != FREE; i = (i + 1) & (s->cap - 1)) {
+        if (s->v[i].fingerprint != fingerprint)
+            continue;
+        if (!count++ || s->v[i].until < s->v[victim].until)
+            victim = i;
+    }
+    if (count >= EPISODES_MAX)
+        take_out(s, victim);
+}
+
+/* ---- the contract ---- */
+
+static fl_usec lease_end(const struct fl_leases *l, const struct fl_alert *a, fl_usec now, fl_usec grace)
+{
+    if (a->status != FL_ALERT_FIRING)
+        return now + KEEP_OVER;
+    if (!a->lease_until)
+        return now + l->default_lease;
+    return a->lease_until > now + grace ? a->lease_until : now + grace;
+}
+
+static bool is_repeat(struct fl_leases *l, const struct fl_alert *a)
+{
+    struct shard *s = shard_of(l, a->fingerprint);
+    pthread_mutex_lock(&s->lock);
+    const struct entry *e = find(s, a);
+    bool repeat = e && e->state == state_of(a) && e->state != STALE && e->content == content_of(a);
+    pthread_mutex_unlock(&s->lock);
+    return repeat;
+}
+
+static void renew(struct fl_leases *l, const struct fl_alert *a, fl_usec now)
+{
+    struct shard *s = shard_of(l, a->fingerprint);
+    fl_usec until = lease_end(l, a, now, 0);
+    pthread_mutex_lock(&s->lock);
+    struct entry *e = find(s, a);
+    /* Never shortened: of an HA pair the one with the longer promise counts. */
+    if (e && e->state == state_of(a) && until > e->until)
+        e->until = until;
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool fl_leases_renew_all(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!is_repeat(l, &alerts[i]))
+            return false;
+    for (size_t i = 0; i < n; i++)
+        renew(l, &alerts[i], now);
+    return true;
+}
+
+static void commit(struct shard *s, const struct fl_alert *a, fl_usec until)
+{
+    struct entry *e = find(s, a);
+    if (e) {
+        e->state = state_of(a);
+        e->content = content_of(a);
+        e->until = until;
+    } else {
+        limit_episodes(s, a->fingerprint);
+        bool full = (s->n + 1) * 4 > s->cap * 3;
+        if (s->n >= ENTRIES_MAX || (full && !resize(s, s->cap ? s->cap * 2 : 16)))
+            return; /* not remembered: its repeats are journalled, which is safe */
+        struct entry fresh = {a->fingerprint, content_of(a), a->starts_at, until, state_of(a)};
+        put(s, &fresh);
+    }
+    if (until < s->earliest)
+        s->earliest = until;
+}
+
+void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now, fl_usec grace)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct shard *s = shard_of(l, alerts[i].fingerprint);
+        fl_usec until = lease_end(l, &alerts[i], now, grace);
+        pthread_mutex_lock(&s->lock);
+        commit(s, &alerts[i], until);
+        pthread_mutex_unlock(&s->lock);
+    }
+}
+
+static size_t lapse_shard(struct shard *s, fl_usec now, struct fl_lapsed *ret, size_t max)
+{
+    size_t found = 0;
+    fl_usec earliest = INT64_MAX;
+    for (size_t i = 0; i < s->cap; i++) {
+        struct entry *e = &s->v[i];
+        if (e->state == FIRING && e->until < now && found < max) {
+            ret[found++] = (struct fl_lapsed){e->fingerprint, e->starts_at};
+            e->state = STALE;
+            e->until = now + KEEP_OVER;
+        } else if (e->state != FREE && e->state != FIRING && e->until < now) {
+            take_out(s, i);
+            i--; /* another entry may have moved into the hole; i is at least 0 again after i++ */
+            continue;
+        }
+        if (e->state != FREE && e->until < earliest)
+            earliest = e->until;
+    }
+    s->earliest = earliest;
+    return found;
+}
+
+size_t fl_leases_lapse(struct fl_leases *l, fl_usec now, struct fl_lapsed *ret, size_t max)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < SHARDS && found < max; i++) {
+        struct shard *s = &l->shard[i];
+        pthread_mutex_lock(&s->lock);
+        if (s->earliest < now)
+            found += lapse_shard(s, now, ret + found, max - found);
+        pthread_mutex_unlock(&s->lock);
+    }
+    return found;
+}
+
+void fl_leases_unlapse(struct fl_leases *l, const struct fl_lapsed *lapsed, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct fl_alert key = {.fingerprint = lapsed[i].fingerprint, .starts_at = lapsed[i].starts_at};
+        struct shard *s = shard_of(l, key.fingerprint);
+        pthread_mutex_lock(&s->lock);
+        struct entry *e = find(s, &key);
+        if (e && e->state == STALE) {
+            e->state = FIRING;
+            e->until = s->earliest = INT64_MIN;
+        }
+        pthread_mutex_unlock(&s->lock);
+    }
+}
+
+size_t fl_leases_count(struct fl_leases *l)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < SHARDS; i++) {
+        pthread_mutex_lock(&l->shard[i].lock);
+        n += l->shard[i].n;
+        pthread_mutex_unlock(&l->shard[i].lock);
+    }
+    return n;
+}
