@@ -11,8 +11,11 @@ static struct cooling *cooling_find(const struct fl_resp *r, const char *target)
     return c;
 }
 
+/* Read-only runs never stand in the way of a repair. */
 static bool occupies(const struct run *run)
 {
+    if (!run->disruptive)
+        return false;
     return run->pub.state == FL_RUN_RUNNING || run->pub.state == FL_RUN_IN_DOUBT || run->pub.state == FL_RUN_VERIFYING;
 }
 
@@ -53,7 +56,7 @@ const char *guards_run(struct fl_resp *r, struct fl_step *s, const struct run *r
         return "the incident is over";
     if (run->disruptive && !*run->pub.target)
         return "a disruptive playbook needs a target and there is no convincing cause";
-    for (const struct run *x = r->first; x; x = x->next)
+    for (const struct run *x = run->disruptive ? r->first : NULL; x; x = x->next)
         if (x != run && occupies(x) && fl_streq(x->pub.target, run->pub.target) && *run->pub.target)
             return fl_fx_printf(s->fx, "%s is running on %s already", x->pub.id, run->pub.target);
     struct breaker *b;

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Episodes and incidents: how alerts join, merge, go stale, recover; the table; snapshots decide the same. */
+#include <faultline/correlate.h>
+#include <faultline/json.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SEC FL_USEC_PER_SEC
+#define T0 (INT64_C(1790000000) * SEC)
+
+/* a chain web -> api -> db, a far away pair batch -> tape, and a lonely printer */
+static const struct fl_node nodes[] = {
+    {.id = "web", .type = "service"},   {.id = "api", .type = "service"},  {.id = "db", .type = "store"},
+    {.id = "batch", .type = "service"}, {.id = "tape", .type = "store"},   {.id = "printer", .type = "service"},
+    {.id = "cdn", .type = "external"},
+};
+static const struct fl_edge edges[] = {
+    {"web", "api", "calls", 1}, {"api", "db", "data", 1}, {"batch", "tape", "data", 1}, {"cdn", "web", "calls", 1},
+};
+
+struct world {
+    struct fl_rules *rules;
+    struct fl_topo *topo;
+    struct fl_corr *c;
+    struct fl_effects *fx;
+    struct fl_step step;
+    char notes[16384]; /* "action incident: text" lines of the last steps */
+};
+
+static void note(struct fl_step *s, const struct fl_note *n)
+{
+    struct world *w = s->ctx;
+    size_t at = strlen(w->notes);
+    snprintf(w->notes + at, sizeof w->notes - at, "%s %s: %s\n", n->action, n->incident, n->text);
+}
+
+static void begin(struct world *w, fl_usec at)
+{
+    w->fx = fl_effects_free(w->fx);
+    w->fx = fl_effects_new();
+    assert_non_null(w->fx);
+    w->step = (struct fl_step){.at = at, .seq = w->step.seq + 1, .actor = "ann", .rules = w->rules, .fx = w->fx, .note = note, .ctx = w};
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    struct fl_err err = {0};
+    const char *text = fl_rules_default_json();
+    assert_int_equal(fl_rules_from_json(text, strlen(text), &w->rules, &err), FL_OK);
+    struct fl_topology_doc doc = {.nodes = nodes, .n_nodes = FL_ARRAY_LEN(nodes), .edges = edges, .n_edges = FL_ARRAY_LEN(edges)};
+    assert_int_equal(fl_topo_new(&doc, &w->topo, &err), FL_OK);
+    w->c = fl_corr_new();
+    begin(w, T0);
+    fl_corr_topology(w->c, &w->step, w->topo);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    fl_corr_free(w->c);
+    fl_topo_free(w->topo);
+    fl_rules_free(w->rules);
+    fl_effects_free(w->fx);
+    free(w);
+    return 0;
+}
+
+static void send(struct world *w, fl_usec at, const char *component, const char *name, fl_alert_status st, fl_usec starts)
+{
+    struct fl_label l[] = {{"alertname", name}, {"component", component}, {"severity", "critical"}};
+    struct fl_alert a = {.labels = {l, fl_labels_normalise(l, 3)}, .starts_at = starts, .status = st, .received_at = at,
+                         .ends_at = st == FL_ALERT_RESOLVED ? at : 0, .generator_url = ""};
+    a.fingerprint = fl_labels_fingerprint(&a.labels);
+    begin(w, at);
+    fl_corr_alerts(w->c, &w->step, w->topo, "alertmanager", &a, 1);
+    fl_corr_tick(w->c, &w->step);
+    fl_corr_flush(w->c, &w->step);
+}
+
+static void fire(struct world *w, fl_usec at, const char *component)
+{
+    send(w, at, component, "Down", FL_ALERT_FIRING, at);
+}
+
+static void tick(struct world *w, fl_usec at)
+{
+    begin(w, at);
+    fl_corr_tick(w->c, &w->step);
+    fl_corr_flush(w->c, &w->step);
+}
+
+static struct fl_incident *inc(struct world *w, const char *id)
+{
+    struct fl_incident *i = fl_corr_find(w->c, id);
+    assert_non_null(i);
+    return i;
+}
+
+static void test_every_pair_has_one_row(void **state)
+{
+    (void)state;
+    int s, e;
+    assert_true(fl_fsm_check(fl_incident_fsm(), &s, &e));
+}
+
+static void test_neighbours_join_and_strangers_do_not(void **state)
+{
+    struct world *w = *state;
+    fire(w, T0, "db");
+    fire(w, T0 + SEC, "web"); /* two hops away */
+    fire(w, T0 + 2 * SEC, "batch");
+    struct fl_corr_stats st;
+    fl_corr_stats(w->c, &st);
+    assert_int_equal(st.open_incidents, 2);
+    assert_int_equal(inc(w, "INC-2026-000001")->alerts_total, 2);
+    assert_int_equal(inc(w, "INC-2026-000001")->components, 2);
+    assert_int_equal(inc(w, "INC-2026-000002")->alerts_total, 1);
+    assert_non_null(strstr(w->notes, "web is 2 hops from db, which alerts in it"));
+}
+
+static void test_an_old_incident_does_not_attract(void **state)
+{
+    struct world *w = *state;
+    fire(w, T0, "db");
+    fire(w, T0 + 11 * 60 * SEC, "api"); /* the window is ten minutes */
+    struct fl_corr_stats st;
+    fl_corr_stats(w->c, &st);
+    assert_int_equal(st.open_incidents, 2);
+    /* but the same component that still fires stays where it is */
+    send(w, T0 + 12 * 60 * SEC, "db", "Slow", FL_ALERT_FIRING, T0 + 12 * 60 * SEC);
+    assert_int_equal(inc(w, "INC-2026-000001")->alerts_total, 2);
+}
+
+static void test_a_bridge_merges_into_the_oldest(void **state)
+{
+    struct world *w = *state;
+    fire(w, T0, "cdn");
+    fire(w, T0 + SEC, "db"); /* three hops from cdn: its own */
+    struct fl_corr_stats st;
+    fl_corr_stats(w->c, &st);
+    assert_int_equal(st.open_incidents, 2);
+    fire(w, T0 + 2 * SEC, "api"); /* within reach of both */
+    fl_corr_stats(w->c, &st);
+    assert_int_equal(st.open_incidents, 1);
+    assert_int_equal(st.merged, 1);
+    assert_int_equal(inc(w, "INC-2026-000001")->alerts_total, 3);
+    /* the merged one leads to where it went */
+    assert_string_equal(inc(w, "INC-2026-000002")->id, "INC-2026-000001");
+    assert_non_null(strstr(w->notes, "incident.absorbed INC-2026-000001: INC-2026-000002 was merged"));
+}
+
+static void test_life_quiet_recovering_reopened_resolved(void **state)
+{
+    struct world *w = *state;
+    const struct fl_correlation_params *p = &w->rules->correlation;
+    fire(w, T0, "db");
+    struct fl_incident *i = inc(w, "INC-2026-000001");
+    assert_int_equal(fl_corr_deadline(w->c, w->rules), T0); /* to be ranked at once */
+    begin(w, T0);
+    fl_corr_ranked(w->c, &w->step, i, "db", 0.9);
+    assert_int_equal(fl_corr_deadline(w->c, w->rules), T0 + p->quiet_after);
+    tick(w, T0 + p->quiet_after);
+    assert_int_equal(i->state, FL_INC_QUIET);
+    fl_usec t = T0 + p->quiet_after + SEC;
+    send(w, t, "db", "Down", FL_ALERT_RESOLVED, T0);
+    assert_int_equal(i->state, FL_INC_RECOVERING);
+    send(w, t + SEC, "db", "Slow", FL_ALERT_FIRING, t + SEC);
+    assert_int_equal(i->state, FL_INC_OPEN);
+    send(w, t + 2 * SEC, "db", "Slow", FL_ALERT_RESOLVED, t + SEC);
+    tick(w, t + 2 * SEC + p->resolve_after);
+    assert_int_equal(i->state, FL_INC_RESOLVED);
+    assert_non_null(strstr(w->notes, "recovering -> resolved: all its alerts stayed resolved"));
+    /* an alert that comes back afterwards is a new incident */
+    fire(w, t + 2 * SEC + p->resolve_after + SEC, "db");
+    assert_int_equal(inc(w, "INC-2026-000002")->state, FL_INC_OPEN);
+}
+
+static void test_a_late_firing_report_does_not_reopen(void **state)
+{
+    struct world *w = *state;
+    fire(w, T0, "db");
+    send(w, T0 + 5 * SEC, "db", "Down", FL_ALERT_RESOLVED, T0);
+    send(w, T0 + 6 * SEC, "db", "Down", FL_ALERT_FIRING, T0); /* the slower half of a pair */
+    assert_int_equal(inc(w, "INC-2026-000001")->alerts_firing, 0);
+    tick(w, T0 + 3600 * SEC);
+    send(w, T0 + 3601 * SEC, "db", "Down", FL_ALERT_FIRING, T0);
+    struct fl_corr_stats st;
+    fl_corr_stats(w->c, &st);
+    assert_int_equal(st.opened, 1);
+    assert_int_equal(st.late, 2);
+}
+
+static void test_resolve_before_fire_and_repeats(void **state)
+{
+    struct world *w = *state;
+    send(w, T0, "db", "Down", FL_ALERT_RESOLVED, T0 - SEC);
+    send(w, T0 + SEC, "db", "Down", FL_ALERT_FIRING, T0 - SEC); /* overtaken by its own end */
+    struct fl_corr_stats st;
+    fl_corr_stats(w->c, &st);
+    assert_int_equal(st.opened, 0);
+    fire(w, T0 + 2 * SEC, "db");
+    size_t rows = w->fx->n;
+    assert_true(rows > 0);
+    send(w, T0 + 3 * SEC, "db", "Down", FL_ALERT_FIRING, T0 + 2 * SEC);
+    assert_int_equal(w->fx->n, 0); /* an exact repeat changes nothing */
+}
+
+static void test_stale_is_not_resolved(void **state)
+{
+    struct world *w = *state;
+    fire(w, T0, "db");
+    struct fl_label l[] = {{"alertname", "Down"}, {"component", "db"}, {"severity", "critical"}};
+    struct fl_labels labels = {l, 3};
+    begin(w, T0 + 60 * SEC);
+    fl_corr_expired(w->c, &w->step, fl_labels_fingerprint(&labels), T0);
+    fl_corr_flush(w->c, &w->step);
+    struct fl_incident *i = inc(w, "INC-2026-000001");
+    assert_int_equal(i->alerts_stale, 1);
+    assert_int_equal(i->alerts_firing, 0);
+    tick(w, T0 + 7200 * SEC);
+    assert_int_not_equal(i->state, FL_INC_RESOLVED);
+    send(w, T0 + 7201 * SEC, "db", "Down", FL_ALERT_FIRING, T0);
+    assert_int_equal(i->alerts_stale, 0);
+    assert_int_equal(i->alerts_firing, 1);
+    assert_int_equal(i->alerts_total, 1);
+}
+
+static void test_unmapped_alerts_group_by_labels(void **state)
+{
+    struct world *w = *state;
+    fire(w, T0, "nowhere");
+    fire(w, T0 + SEC, "elsewhere"); /* same alertname, no component either */
+    send(w, T0 + 2 * SEC, "nowhere", "Other", FL_ALERT_FIRING, T0 + 2 * SEC);
+    struct fl_corr_stats st;
+    fl_corr_stats(w->c, &st);
+    assert_int_equal(st.unmapped, 3);
+    assert_int_equal(st.opened, 2);
+    assert_int_equal(inc(w, "INC-2026-000001")->alerts_total, 2);
+    assert_false(inc(w, "INC-2026-000001")->mapped);
+}
+
+static void test_operator_merge_split_resolve(void **state)
+{
+    struct world *w = *state;
+    struct fl_err err = {0};
+    fire(w, T0, "db");
+    fire(w, T0, "batch");
+    begin(w, T0 + SEC);
+    assert_int_equal(fl_corr_merge(w->c, &w->step, "INC-2026-000002", "INC-2026-000001", &err), FL_OK);
+    assert_int_equal(inc(w, "INC-2026-000001")->alerts_total, 2);
+    assert_int_equal(fl_corr_merge(w->c, &w->step, "INC-2026-000001", "INC-2026-000001", &err), FL_E_CONFLICT);
+    struct fl_label l[] = {{"alertname", "Down"}, {"component", "batch"}, {"severity", "critical"}};
+    struct fl_labels labels = {l, 3};
+    uint64_t fp = fl_labels_fingerprint(&labels);
+    char id[FL_ID_LEN];
+    fl_err_clear(&err);
+    assert_int_equal(fl_corr_split(w->c, &w->step, "INC-2026-000001", &fp, 1, id, &err), FL_OK);
+    assert_string_equal(id, "INC-2026-000003");
+    assert_int_equal(inc(w, "INC-2026-000001")->alerts_total, 1);
+    assert_int_equal(inc(w, id)->alerts_total, 1);
+    assert_int_equal(fl_corr_split(w->c, &w->step, id, &fp, 1, id, &err), FL_E_CONFLICT);
+    fl_err_clear(&err);
+    assert_int_equal(fl_corr_resolve(w->c, &w->step, id, "done by hand", &err), FL_OK);
+    assert_int_equal(fl_corr_resolve(w->c, &w->step, id, NULL, &err), FL_E_CONFLICT);
+    fl_err_clear(&err);
+    assert_int_equal(fl_corr_ack(w->c, &w->step, "INC-2026-000099", &err), FL_E_NOTFOUND);
+    assert_true(err.hint[0] != 0);
+}
+
+static void test_a_new_graph_maps_old_alerts(void **state)
+{
+    struct world *w = *state;
+    fire(w, T0, "newcomer");
+    assert_false(inc(w, "INC-2026-000001")->mapped);
+    struct fl_node more[] = {{.id = "newcomer", .type = "service"}, {.id = "db", .type = "store"}};
+    struct fl_edge link = {"newcomer", "db", "data", 1};
+    struct fl_topology_doc doc = {.nodes = more, .n_nodes = 2, .edges = &link, .n_edges = 1};
+    struct fl_topo *t2;
+    struct fl_err err = {0};
+    assert_int_equal(fl_topo_new(&doc, &t2, &err), FL_OK);
+    begin(w, T0 + SEC);
+    fl_corr_topology(w->c, &w->step, t2);
+    fl_corr_flush(w->c, &w->step);
+    fl_topo_free(w->topo);
+    w->topo = t2;
+    assert_true(inc(w, "INC-2026-000001")->mapped);
+    assert_int_equal(inc(w, "INC-2026-000001")->components, 1);
+    fire(w, T0 + 2 * SEC, "db");
+    assert_int_equal(inc(w, "INC-2026-000001")->alerts_total, 2);
+}
+
+static char *text_of(const struct fl_corr *c)
+{
+    struct fl_buf b = fl_buf_init(0);
+    struct fl_jw w = fl_jw_init(&b);
+    fl_corr_write(c, &w, NULL);
+    return fl_buf_take(&b, NULL);
+}
+
+/* Restoring a snapshot gives the same bytes again, and decides the same from there on. */
+static void test_snapshot_round_trip(void **state)
+{
+    struct world *w = *state;
+    fire(w, T0, "cdn");
+    fire(w, T0 + SEC, "db");
+    fire(w, T0 + 2 * SEC, "nowhere");
+    fire(w, T0 + 3 * SEC, "api");
+    send(w, T0 + 4 * SEC, "db", "Down", FL_ALERT_RESOLVED, T0 + SEC);
+    char *before = text_of(w->c);
+    struct fl_err err = {0};
+    FL_AUTO_JSON v = fl_json_parse(before, strlen(before), &err);
+    assert_non_null(v);
+    struct fl_corr *c2 = fl_corr_new();
+    assert_int_equal(fl_corr_read(c2, v, w->topo, &err), FL_OK);
+    char *after = text_of(c2);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    struct fl_corr *c1 = w->c;
+    for (int k = 0; k < 2; k++) {
+        w->c = k ? c2 : c1;
+        w->step.seq = 100;
+        fire(w, T0 + 10 * SEC, "web");
+        send(w, T0 + 11 * SEC, "api", "Down", FL_ALERT_RESOLVED, T0 + 3 * SEC);
+        tick(w, T0 + 4000 * SEC);
+    }
+    before = text_of(c1);
+    after = text_of(c2);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    w->c = c1;
+    fl_corr_free(c2);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+int main(void)
+{
+    if (fl_base_init() != FL_OK)
+        return 1;
+    fl_topo_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_pair_has_one_row), T(test_neighbours_join_and_strangers_do_not),
+        T(test_an_old_incident_does_not_attract), T(test_a_bridge_merges_into_the_oldest),
+        T(test_life_quiet_recovering_reopened_resolved), T(test_a_late_firing_report_does_not_reopen),
+        T(test_resolve_before_fire_and_repeats), T(test_stale_is_not_resolved), T(test_unmapped_alerts_group_by_labels),
+        T(test_operator_merge_split_resolve), T(test_a_new_graph_maps_old_alerts), T(test_snapshot_round_trip),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
