@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/daemon/core.c -- the core thread: events in order, one step each, effects to the projector (layer 6).
+ * The only thread that touches the flow state and, through it, igraph. */
+#include "daemon_priv.h"
+
+#include <faultline/topology.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+void core_deliver(void *ctx, const struct fl_event *ev, struct fl_submission *sub)
+{
+    struct engine *e = ctx;
+    struct delivery *d = sub && sub->arena ? fl_arena_alloc(sub->arena, sizeof *d) : NULL;
+    FL_REQUIRE(d != NULL); /* a committed event may not be lost: the journal brings it back after a restart */
+    *d = (struct delivery){*ev, sub};
+    if (fl_queue_push_wait(e->inbox, d, 1) != FL_OK)
+        fl_arena_free(sub->arena); /* stopping: it is in the journal */
+}
+
+static void fail(struct engine *e, const struct fl_err *err)
+{
+    pthread_mutex_lock(&e->lock);
+    e->state = CORE_FAILED;
+    e->failure = *err;
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+    eventfd_write(e->wake_fd, 1);
+}
+
+static void publish_hash(struct fl_sha256 *to, const struct fl_sha256 *from)
+{
+    if (from)
+        *to = *from;
+    else
+        memset(to, 0, sizeof *to);
+}
+
+void core_publish(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    fl_flow_stats(e->flow, &e->flow_stats);
+    publish_hash(&e->config_hash, fl_flow_config_hash(e->flow));
+    publish_hash(&e->topology_hash, fl_flow_topology_hash(e->flow));
+    pthread_mutex_unlock(&e->lock);
+}
+
+static bool step(struct engine *e, struct delivery *d)
+{
+    struct fl_err err = {0};
+    struct fl_effects *fx = fl_effects_new();
+    fl_status st = fx ? fl_flow_step(e->flow, &d->ev, fx, &err) : fl_fail(&err, FL_E_NOMEM, "core", "out of memory");
+    if (st != FL_OK) {
+        fl_effects_free(fx);
+        fail(e, &err);
+        return false;
+    }
+    if (d->ev.kind == FL_EV_TICK)
+        atomic_store(&e->tick_out, false);
+    uint64_t seq = d->ev.seq;
+    fl_store_project(e->store, fx, d->sub); /* d lies in the submission: gone from here on */
+    atomic_store(&e->core_seq, seq);
+    return true;
+}
+
+/* ---- deadlines ---- */
+
+static void post_tick(struct engine *e)
+{
+    if (atomic_exchange(&e->tick_out, true))
+        return;
+    if (engine_post(e, FL_EV_TICK, "", 0) != FL_OK)
+        atomic_store(&e->tick_out, false); /* the database is away: the next turn tries again */
+}
+
+/* When to wake up, monotonic. */
+static fl_usec next_wake(struct engine *e)
+{
+    fl_usec now = fl_mono(), due = fl_flow_deadline(e->flow), longest = now + FL_USEC_PER_SEC;
+    if (!due || atomic_load(&e->tick_out))
+        return longest;
+    fl_usec left = due - fl_now();
+    if (left <= 0) {
+        post_tick(e);
+        return now + FL_USEC_PER_SEC / 5;
+    }
+    return left < longest - now ? now + left : longest;
+}
+
+/* ---- snapshots ---- */
+
+static void maybe_snapshot(struct engine *e)
+{
+    uint64_t seq = fl_flow_seq(e->flow), since = seq - e->last_snapshot_seq;
+    bool wanted = atomic_load(&e->want_snapshot);
+    bool due = since >= (uint64_t)e->config->snapshot_events ||
+               (since && fl_mono() - e->last_snapshot_at >= SNAPSHOT_IDLE);
+    if ((!due && !wanted) || !since)
+        return;
+    pthread_mutex_lock(&e->lock);
+    bool busy = e->snapshot != NULL;
+    pthread_mutex_unlock(&e->lock);
+    if (busy)
+        return;
+    struct fl_buf b = fl_buf_init(SNAPSHOT_MAX);
+    if (fl_flow_snapshot(e->flow, &b) != FL_OK || b.failed) {
+        fl_log(FL_LOG_WARN, "core", "no snapshot at %llu: the state is too large", (unsigned long long)seq);
+        fl_buf_done(&b);
+    } else {
+        pthread_mutex_lock(&e->lock);
+        e->snapshot = fl_buf_take(&b, &e->snapshot_n);
+        e->snapshot_seq = seq;
+        pthread_cond_broadcast(&e->changed);
+        pthread_mutex_unlock(&e->lock);
+    }
+    e->last_snapshot_seq = seq;
+    e->last_snapshot_at = fl_mono();
+}
+
+/* ---- the thread ---- */
+
+static void run(struct engine *e)
+{
+    void *items[64];
+    fl_usec published = 0;
+    while (!fl_queue_closed_and_empty(e->inbox)) {
+        size_t n = fl_queue_pop(e->inbox, items, FL_ARRAY_LEN(items), next_wake(e));
+        for (size_t i = 0; i < n; i++)
+            if (!step(e, items[i]))
+                return;
+        maybe_snapshot(e);
+        if (fl_mono() - published > FL_USEC_PER_SEC / 2) {
+            core_publish(e);
+            published = fl_mono();
+        }
+    }
+    pthread_mutex_lock(&e->lock);
+    e->state = CORE_STOPPED;
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void *core_thread(void *ctx)
+{
+    struct engine *e = ctx;
+    struct fl_err err = {0};
+    fl_topo_init();
+    if (recover(e, &err) != FL_OK) {
+        fail(e, &err);
+        return NULL;
+    }
+    core_publish(e);
+    pthread_mutex_lock(&e->lock);
+    e->state = CORE_RUNNING;
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+    run(e);
+    return NULL;
+}
+
+fl_status core_start(struct engine *e, struct fl_err *err)
+{
+    int rc = pthread_create(&e->core, NULL, core_thread, e);
+    if (rc)
+        return fl_fail(err, FL_E_IO, "core", "could not start a thread: %s", strerror(rc));
+    e->has_core = true;
+    pthread_mutex_lock(&e->lock);
+    while (e->state == CORE_RECOVERING)
+        pthread_cond_wait(&e->changed, &e->lock);
+    bool ok = e->state == CORE_RUNNING;
+    if (!ok && err)
+        *err = e->failure;
+    pthread_mutex_unlock(&e->lock);
+    return ok ? FL_OK : err->status;
+}
+
+void core_stop(struct engine *e)
+{
+    fl_queue_close(e->inbox);
+    if (e->has_core)
+        pthread_join(e->core, NULL);
+    e->has_core = false;
+    void *item;
+    while (fl_queue_pop(e->inbox, &item, 1, fl_mono())) /* after a failure; they are in the journal */
+        fl_arena_free(((struct delivery *)item)->sub->arena);
+    e->flow = fl_flow_free(e->flow);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/daemon/daemon_priv.h -- the running engine: its parts, threads and what they share (layer 6). */
+#pragma once
+
+#include <faultline/daemon.h>
+#include <faultline/flow.h>
+#include <faultline/http.h>
+#include <faultline/intake.h>
+#include <faultline/log.h>
+#include <faultline/queue.h>
+#include <faultline/runner.h>
+#include <faultline/store.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    INBOX_MAX = 4096,       /* events between journal and core; full: the journal waits */
+    LAPSE_BATCH = 1000,     /* lapsed leases in one event */
+    SNAPSHOT_MAX = 1 << 30, /* bytes of one snapshot's text */
+};
+static const fl_usec STOP_PATIENCE = 15 * FL_USEC_PER_SEC;   /* for what is under way when SIGTERM comes */
+static const fl_usec SNAPSHOT_IDLE = 600 * FL_USEC_PER_SEC;
+
+enum core_state { CORE_RECOVERING, CORE_RUNNING, CORE_FAILED, CORE_STOPPED };
+
+struct engine {
+    const struct fl_config *config;
+    char data[512], owner[128], worker[512], own_address[64];
+    const char *barred[4];
+    char conninfo[1024];
+    struct fl_cluster *cluster;
+    struct fl_store *store;
+    struct fl_leases *leases;
+    struct fl_http *http;
+    struct fl_runner *runner;
+    struct fl_sources sources;
+
+    /* core thread */
+    pthread_t core;
+    struct fl_queue *inbox; /* struct delivery */
+    struct fl_flow *flow;
+    uint64_t last_snapshot_seq;
+    fl_usec last_snapshot_at; /* mono */
+    pthread_mutex_t lock;     /* the fields below */
+    pthread_cond_t changed;
+    enum core_state state;
+    struct fl_err failure;
+    struct fl_flow_stats flow_stats;
+    struct fl_sha256 config_hash, topology_hash; /* in force; zero = none */
+    uint64_t replayed;
+    fl_usec recovery_took;
+    atomic_ullong core_seq;
+    atomic_bool tick_out, stopping, want_snapshot;
+
+    /* snapshot waiting to be saved; NULL = none */
+    char *snapshot;
+    size_t snapshot_n;
+    uint64_t snapshot_seq, saved_seq;
+    uint64_t snapshots_saved;
+
+    pthread_t supervisor, saver;
+    bool has_core, has_supervisor, has_saver;
+    int wake_fd; /* eventfd: the main thread should look (core failed, fenced) */
+};
+
+struct delivery {
+    struct fl_event ev;
+    struct fl_submission *sub;
+};
+
+/* core.c */
+fl_status core_start(struct engine *e, struct fl_err *err); /* waits for recovery */
+void core_stop(struct engine *e);
+void core_deliver(void *ctx, const struct fl_event *ev, struct fl_submission *sub); /* journal thread */
+void core_publish(struct engine *e);
+
+/* recover.c: core thread */
+fl_status recover(struct engine *e, struct fl_err *err);
+
+/* supervise.c */
+fl_status supervise_start(struct engine *e, struct fl_err *err);
+void supervise_stop(struct engine *e);
+
+/* daemon.c */
+/* Post an event of the engine itself; the body is copied. Any thread. */
+fl_status engine_post(struct engine *e, fl_event_kind kind, const char *body, size_t n);
+bool engine_ready(void *ctx, char *why, size_t cap);
+
+/* notify.c: systemd's protocol, nothing when NOTIFY_SOCKET is not set */
+void notify(const char *text);

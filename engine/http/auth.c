@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/http/auth.c -- who is calling: tokens by their hash from memory, never a query per request (layer 5). */
+#include "http_priv.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+static const fl_usec RELOAD_EVERY = 2 * FL_USEC_PER_SEC; /* a revoked token works at most this long */
+static const fl_usec MISS_EVERY = FL_USEC_PER_SEC / 4;   /* an unknown token asks the database at most this often */
+static const fl_usec MISS_PATIENCE = FL_USEC_PER_SEC / 2;
+
+struct token_list {
+    struct fl_token *v;
+    size_t n, cap;
+    bool failed;
+};
+struct token_cache {
+    struct fl_http *http;
+    pthread_mutex_t lock;
+    pthread_cond_t wanted, loaded;
+    pthread_t thread;
+    struct token_list list;
+    unsigned long asked, done; /* generations */
+    fl_usec last_load;         /* mono */
+    bool stop;
+};
+
+static void collect(void *ctx, const struct fl_token *t)
+{
+    struct token_list *l = ctx;
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 32;
+        struct fl_token *v = realloc(l->v, cap * sizeof *v);
+        if (!v) {
+            l->failed = true;
+            return;
+        }
+        l->v = v;
+        l->cap = cap;
+    }
+    l->v[l->n++] = *t;
+}
+
+/* The database away: what was known stays known; nothing can be committed meanwhile anyway. */
+static bool load(struct token_cache *t, struct fl_reader **db)
+{
+    struct token_list fresh = {0};
+    struct fl_err err = {0};
+    fl_status st = *db ? FL_OK : fl_reader_open(t->http->o.conninfo, db, &err);
+    if (st == FL_OK)
+        st = fl_token_list(*db, t->http->o.config->realm, collect, &fresh, &err);
+    if (st != FL_OK || fresh.failed) {
+        fl_log_err(FL_LOG_WARN, "http", "tokens were not read again", &err);
+        free(fresh.v);
+        *db = fl_reader_close(*db);
+        return false;
+    }
+    pthread_mutex_lock(&t->lock);
+    free(t->list.v);
+    t->list = fresh;
+    pthread_mutex_unlock(&t->lock);
+    return true;
+}
+
+static void wait_until(pthread_cond_t *c, pthread_mutex_t *m, fl_usec at)
+{
+    struct timespec ts = {.tv_sec = (time_t)(at / FL_USEC_PER_SEC), .tv_nsec = (long)(at % FL_USEC_PER_SEC) * 1000};
+    pthread_cond_timedwait(c, m, &ts);
+}
+
+static void *reload_thread(void *ctx)
+{
+    struct token_cache *t = ctx;
+    struct fl_reader *db = NULL;
+    pthread_mutex_lock(&t->lock);
+    while (!t->stop) {
+        unsigned long generation = t->asked;
+        t->last_load = fl_mono();
+        pthread_mutex_unlock(&t->lock);
+        load(t, &db);
+        pthread_mutex_lock(&t->lock);
+        t->done = generation;
+        pthread_cond_broadcast(&t->loaded);
+        fl_usec next = t->last_load + RELOAD_EVERY;
+        while (!t->stop && t->asked == generation && fl_mono() < next)
+            wait_until(&t->wanted, &t->lock, next);
+    }
+    pthread_mutex_unlock(&t->lock);
+    fl_reader_close(db);
+    return NULL;
+}
+
+/* Caller holds the lock. */
+static void ask_and_wait(struct token_cache *t, fl_usec patience)
+{
+    unsigned long mine = ++t->asked;
+    pthread_cond_signal(&t->wanted);
+    fl_usec until = fl_mono() + patience;
+    while (!t->stop && t->done < mine && fl_mono() < until)
+        wait_until(&t->loaded, &t->lock, until);
+}
+
+fl_status tokens_start(struct fl_http *h, struct token_cache **ret, struct fl_err *err)
+{
+    struct token_cache *t = calloc(1, sizeof *t);
+    if (!t)
+        return fl_fail(err, FL_E_NOMEM, "http", "out of memory");
+    t->http = h;
+    pthread_condattr_t mono;
+    pthread_condattr_init(&mono);
+    pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_cond_init(&t->wanted, &mono);
+    pthread_cond_init(&t->loaded, &mono);
+    pthread_condattr_destroy(&mono);
+    int rc = pthread_create(&t->thread, NULL, reload_thread, t);
+    if (rc) {
+        free(t);
+        return fl_fail(err, FL_E_IO, "http", "could not start a thread: %s", strerror(rc));
+    }
+    tokens_reload(t); /* the first request finds them */
+    *ret = t;
+    return FL_OK;
+}
+
+struct token_cache *tokens_stop(struct token_cache *t)
+{
+    if (!t)
+        return NULL;
+    pthread_mutex_lock(&t->lock);
+    t->stop = true;
+    pthread_cond_broadcast(&t->wanted);
+    pthread_cond_broadcast(&t->loaded);
+    pthread_mutex_unlock(&t->lock);
+    pthread_join(t->thread, NULL);
+    pthread_cond_destroy(&t->wanted);
+    pthread_cond_destroy(&t->loaded);
+    pthread_mutex_destroy(&t->lock);
+    free(t->list.v);
+    free(t);
+    return NULL;
+}
+
+void tokens_reload(struct token_cache *t)
+{
+    pthread_mutex_lock(&t->lock);
+    ask_and_wait(t, 4 * MISS_PATIENCE);
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Every hash is compared, each in constant time: how long it takes tells nothing. Caller holds the lock. */
+static const struct fl_token *find(const struct token_cache *t, const struct fl_sha256 *hash)
+{
+    const struct fl_token *found = NULL;
+    for (size_t i = 0; i < t->list.n; i++)
+        if (sodium_memcmp(t->list.v[i].hash.b, hash->b, sizeof hash->b) == 0)
+            found = &t->list.v[i];
+    return found;
+}
+
+enum verdict { UNKNOWN, REVOKED, EXPIRED, GOOD };
+
+static enum verdict judge(struct token_cache *t, const struct fl_sha256 *hash, struct caller *ret)
+{
+    pthread_mutex_lock(&t->lock);
+    const struct fl_token *f = find(t, hash);
+    if (!f && fl_mono() - t->last_load >= MISS_EVERY) {
+        ask_and_wait(t, MISS_PATIENCE); /* a token made this moment */
+        f = find(t, hash);
+    }
+    enum verdict v = !f ? UNKNOWN : f->revoked_at ? REVOKED : f->expires_at && f->expires_at <= fl_now() ? EXPIRED : GOOD;
+    if (v == GOOD) {
+        memcpy(ret->name, f->name, sizeof ret->name);
+        memcpy(ret->id, f->id, sizeof ret->id);
+        ret->role = (unsigned)f->role;
+    }
+    pthread_mutex_unlock(&t->lock);
+    return v;
+}
+
+/* "Bearer TOKEN", or "Basic base64(anything:TOKEN)". @return length of the secret, 0 = none. */
+static size_t secret_of(const char *header, char *out, size_t cap)
+{
+    size_t n = 0;
+    if (!strncasecmp(header, "Bearer ", 7)) {
+        header += 7 + strspn(header + 7, " ");
+        n = strlen(header);
+        if (n >= cap)
+            return 0;
+        memcpy(out, header, n);
+    } else if (!strncasecmp(header, "Basic ", 6)) {
+        char plain[1024];
+        size_t len = 0;
+        header += 6 + strspn(header + 6, " ");
+        if (sodium_base642bin((unsigned char *)plain, sizeof plain - 1, header, strlen(header), NULL, &len, NULL,
+                              sodium_base64_VARIANT_ORIGINAL) != 0)
+            return 0;
+        plain[len] = 0;
+        const char *colon = memchr(plain, ':', len);
+        n = colon ? len - (size_t)(colon + 1 - plain) : 0;
+        if (n >= cap)
+            n = 0;
+        if (n)
+            memcpy(out, colon + 1, n);
+        sodium_memzero(plain, sizeof plain);
+    }
+    out[n] = 0;
+    return n;
+}
+
+static bool refuse(struct request *r, const char *why)
+{
+    atomic_fetch_add(&r->http->auth_refused, 1);
+    r->answer.challenge = true;
+    reply_error(r, 401, "unauthorized", NULL, "send Authorization: Bearer TOKEN; `faultline token create` makes one", "%s",
+                why);
+    return false;
+}
+
+static bool check_role(struct request *r)
+{
+    unsigned needed = r->route->roles;
+    if (needed == ROLE_PUBLIC || (needed & r->caller.role))
+        return true;
+    char names[128] = "";
+    for (unsigned bit = FL_ROLE_INGEST; bit <= FL_ROLE_ADMIN; bit <<= 1)
+        if (needed & bit) {
+            strncat(names, names[0] ? " or " : "", sizeof names - strlen(names) - 1);
+            strncat(names, fl_role_name((fl_role)bit), sizeof names - strlen(names) - 1);
+        }
+    atomic_fetch_add(&r->http->auth_refused, 1);
+    reply_error(r, 403, "forbidden", NULL, NULL, "this needs the role %s; the token \"%.128s\" has the role %s", names,
+                r->caller.name, fl_role_name((fl_role)r->caller.role));
+    return false;
+}
+
+bool auth_check(struct request *r)
+{
+    const char *header = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+    if (r->route->roles == ROLE_PUBLIC)
+        return true;
+    if (!header) {
+        if (!r->http->auth_off)
+            return refuse(r, "a token is required");
+        r->caller = (struct caller){.name = "local", .role = FL_ROLE_ADMIN};
+        return true;
+    }
+    char secret[256];
+    size_t n = secret_of(header, secret, sizeof secret);
+    if (!n)
+        return refuse(r, "the Authorization header holds no token");
+    struct fl_sha256 hash;
+    fl_sha256(secret, n, &hash);
+    sodium_memzero(secret, sizeof secret);
+    switch (judge(r->http->tokens, &hash, &r->caller)) {
+    case GOOD: return check_role(r);
+    case REVOKED: return refuse(r, "this token was revoked");
+    case EXPIRED: return refuse(r, "this token has expired");
+    default: return refuse(r, "this token is not known");
+    }
+}

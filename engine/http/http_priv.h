@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/http/http_priv.h -- what the files of the http stage share: request, route, reply (layer 5). */
+#pragma once
+
+#include <faultline/http.h>
+#include <faultline/json.h>
+#include <faultline/log.h>
+#include <faultline/queue.h>
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    MAX_SEGMENTS = 12,          /* of a path; longer ones match no route */
+    MAX_ARGS = 64,              /* query arguments; more is a 400 */
+    MAX_PARAMS = 3,             /* {…} of one route */
+    HEADER_MEMORY = 32 * 1024,  /* per connection: request line and headers (431 over it) */
+    COMMAND_BODY_MAX = 1 << 20, /* body of a command */
+    READ_THREADS = 4,
+    READ_QUEUE = 256,           /* reads waiting for a thread; more is a 503 */
+    REPLY_MAX = 256 << 20,      /* bytes of one answer */
+};
+
+/* Who a caller is. */
+struct caller {
+    char name[128];
+    char id[40];
+    unsigned role; /* fl_role bit; 0 = nobody */
+};
+
+/* ---- routes ---- */
+
+struct request;
+struct fl_reader;
+
+enum {
+    ROLE_PUBLIC = 0,
+    ROLE_ADMIN_ONLY = FL_ROLE_ADMIN,
+    ROLE_APPROVE = FL_ROLE_APPROVER | FL_ROLE_ADMIN,
+    ROLE_OPERATE = FL_ROLE_OPERATOR | FL_ROLE_APPROVER | FL_ROLE_ADMIN,
+    ROLE_READ = FL_ROLE_VIEWER | FL_ROLE_OPERATOR | FL_ROLE_APPROVER | FL_ROLE_ADMIN,
+    ROLE_SEND = FL_ROLE_INGEST | FL_ROLE_OPERATOR | FL_ROLE_APPROVER | FL_ROLE_ADMIN,
+};
+enum {
+    ROUTE_LOOKALIKE = 1,  /* errors as Alertmanager writes them */
+    ROUTE_BODY = 2,       /* a body of JSON is required */
+    ROUTE_BODY_MAY = 4,   /* a body of JSON is allowed */
+    ROUTE_BULK = 8,       /* the body may be as long as max_body_bytes; others: COMMAND_BODY_MAX */
+    ROUTE_JOURNAL = 16,   /* writes to the journal: 503 while draining */
+};
+struct route {
+    const char *method, *path;
+    unsigned roles; /* mask of roles that may; ROLE_PUBLIC: anybody */
+    unsigned flags;
+    /* One of the two. `run` on the http thread, never blocks; `read` on a read thread with a connection. */
+    void (*run)(struct request *r);
+    void (*read)(struct request *r, struct fl_reader *db);
+    int arg;             /* meaning per handler */
+    const char *word;    /* meaning per handler: the command's op, … */
+    const char *query;   /* names of query arguments, for the document */
+    const char *summary; /* for the document */
+};
+extern const struct route routes[];
+extern const size_t n_routes;
+
+/* ---- request ---- */
+
+struct arg {
+    const char *name, *value;
+};
+struct answer {
+    unsigned code;
+    const char *type;  /* static; NULL: no Content-Type */
+    char *body;        /* malloc()ed */
+    size_t n;
+    char allow[64];    /* of a 405 and of OPTIONS */
+    bool close, challenge;
+};
+/* RECEIVING: the http thread owns it. WAITING: suspended; whoever swaps it to ANSWERING fills the answer
+ * and resumes. ANSWERED: the http thread queues the answer. */
+enum phase { PHASE_RECEIVING, PHASE_WAITING, PHASE_ANSWERING, PHASE_ANSWERED, PHASE_QUEUED };
+
+struct connection {
+    struct connection *prev, *next;
+    int fd;
+    fl_usec since; /* mono: accepted, or the last request was completed */
+    struct request *request;
+    bool cut;
+};
+struct request {
+    struct fl_http *http;
+    struct MHD_Connection *mhd;
+    struct connection *connection;
+    atomic_int refs, phase;
+    bool head_seen, suspended; /* http thread only */
+    fl_usec started;           /* mono: the request line was read */
+    fl_usec received_at;       /* wall: the body was complete */
+
+    struct fl_arena *arena;    /* path, arguments, parameters */
+    const char *uri;           /* as received */
+    const char *segments[MAX_SEGMENTS];
+    size_t n_segments;
+    struct arg args[MAX_ARGS];
+    size_t n_args;
+    const char *bad;           /* why the request line is refused; NULL = fine */
+    const struct route *route;
+    const char *params[MAX_PARAMS];
+    bool lookalike, is_head, http10;
+    bool db_lost;              /* a read handler's: its connection is of no more use */
+
+    struct caller caller;
+
+    struct fl_arena *body_arena; /* the body, then what was parsed from it; moves to a submission */
+    char *body;
+    size_t body_n, body_cap;   /* cap: announced */
+    bool chunked, too_long;
+    struct fl_buf spill;       /* body of unknown length */
+    size_t budget;             /* bytes taken from http->body_bytes */
+
+    /* of an intake request: what the answer and the leases need after the commit */
+    fl_format format;
+    struct fl_intake intake;
+    struct answer answer;
+};
+
+/* ---- server ---- */
+
+void http_unref(struct fl_http *h);
+
+struct token_cache;
+struct route_stats {
+    atomic_ullong by_class[6], usec; /* by_class[code / 100] */
+};
+struct fl_http {
+    atomic_size_t refs; /* the server's own, and one per request */
+    struct fl_http_options o;
+    struct MHD_Daemon *daemon;
+    int port;
+    bool auth_off;
+    atomic_bool draining, stopping;
+
+    pthread_mutex_t lock; /* connections and their requests */
+    struct connection *connections;
+    size_t n_connections, n_requests;
+
+    pthread_t reaper, readers[READ_THREADS];
+    size_t n_readers;
+    bool has_reaper;
+    int wake; /* eventfd of the reaper */
+    struct fl_queue *reads;
+    struct token_cache *tokens;
+
+    atomic_size_t body_bytes; /* of all bodies being received */
+    size_t body_budget;
+    fl_usec deadline;
+
+    struct route_stats *stats; /* per route, then one for what matched none */
+    atomic_ullong alerts_accepted, alerts_repeated, alerts_rejected, intake_refused, cut, framing_refused,
+        auth_refused;
+};
+
+/* request.c */
+void *request_open(void *cls, const char *uri, struct MHD_Connection *mhd); /* MHD's URI log callback */
+void request_ref(struct request *r);
+void request_unref(struct request *r);
+const char *request_arg(const struct request *r, const char *name); /* NULL when absent */
+/* Argument as a number / time; false: a 400 was given. */
+bool request_arg_size(struct request *r, const char *name, size_t dflt, size_t max, size_t *ret);
+bool request_arg_time(struct request *r, const char *name, fl_usec *ret);
+/* Take n bytes of the body; false: cut the connection. */
+bool request_body(struct request *r, const char *p, size_t n);
+/* After the last byte: r->body is NUL terminated and lies in r->body_arena. */
+fl_status request_body_end(struct request *r);
+/* Suspend: from now on any thread may answer. False: stopping, a 503 was given. */
+bool request_suspend(struct request *r);
+
+/* headers.c: framing, content type, length. True: go on; false: an error was given. */
+bool headers_check(struct request *r);
+bool headers_check_body(struct request *r);
+
+/* routes.c */
+/* Sets r->route and r->params; false: a 404 or 405 (or the answer to OPTIONS) was given. */
+bool route_find(struct request *r, const char *method);
+/* 0 no, 1 path matches but the method does not, 2 both: for tests too. */
+int route_match(const struct route *t, const char *method, const char *const *segments, size_t n,
+                const char **params);
+
+/* auth.c */
+fl_status tokens_start(struct fl_http *h, struct token_cache **ret, struct fl_err *err);
+struct token_cache *tokens_stop(struct token_cache *t);
+void tokens_reload(struct token_cache *t); /* now; waits a moment for it */
+/* True: r->caller is set. False: 401 or 403 was given. */
+bool auth_check(struct request *r);
+
+/* reply.c: every one gives the answer exactly once; later ones are dropped. Any thread once suspended. */
+void reply_bytes(struct request *r, unsigned code, const char *type, char *body, size_t n);
+void reply_buf(struct request *r, unsigned code, const char *type, struct fl_buf *b);
+void reply_text(struct request *r, unsigned code, const char *text);
+void reply_empty(struct request *r, unsigned code);
+void reply_error(struct request *r, unsigned code, const char *word, const char *field, const char *hint,
+                 const char *fmt, ...) FL_PRINTF(6, 7);
+void reply_status(struct request *r, const struct fl_err *err); /* maps the status to a code */
+unsigned status_code(fl_status st);
+/* Hand the answer to libmicrohttpd. http thread. */
+enum MHD_Result reply_queue(struct request *r);
+extern const char TYPE_JSON[], TYPE_TEXT[], TYPE_NDJSON[], TYPE_METRICS[];
+
+/* handlers */
+void run_healthy(struct request *r);
+void run_ready(struct request *r);
+void read_reload(struct request *r, struct fl_reader *db);
+void run_metrics(struct request *r);
+void run_openapi(struct request *r);
+void run_intake(struct request *r);        /* arg: fl_format */
+void run_incident_command(struct request *r); /* word: op */
+void run_run_command(struct request *r);
+void run_plain_command(struct request *r);
+void run_topology_put(struct request *r);
+void run_changes_post(struct request *r);
+void run_v2_status(struct request *r);
+void run_v2_receivers(struct request *r);
+void run_v2_silences(struct request *r);
+void read_document(struct request *r, struct fl_reader *db); /* arg: fl_read */
+void read_audit(struct request *r, struct fl_reader *db);
+void read_v2_alerts(struct request *r, struct fl_reader *db);
+void read_tokens(struct request *r, struct fl_reader *db);
+void read_token_create(struct request *r, struct fl_reader *db);
+void read_token_revoke(struct request *r, struct fl_reader *db);
+
+/* A submission that owns r's body; NULL when out of memory (a 503 was given). */
+struct fl_submission *submission_new(struct request *r, fl_event_kind kind, const char *source);
+/* Suspend and submit; on failure an answer was given. `sub` is spent either way. */
+void submission_send(struct request *r, struct fl_submission *sub);
+/* A command {"op":…}: journal it and answer what the core says. Takes the text. */
+void command_send(struct request *r, fl_event_kind kind, const char *json, size_t n);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/http/reads.c -- documents from the projections, on a read thread (layer 5). */
+#include "http_priv.h"
+
+#include <faultline/audit.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static void read_failed(struct request *r, const struct fl_err *err)
+{
+    r->db_lost = status_code(err->status) == 503;
+    reply_status(r, err);
+}
+
+static bool fill_args(struct request *r, struct fl_read_args *a)
+{
+    *a = (struct fl_read_args){.realm = r->http->o.config->realm};
+    a->id = r->params[0];
+    a->state = request_arg(r, "state");
+    a->text = request_arg(r, "incident");
+    return request_arg_size(r, "limit", 100, 10000, &a->limit) &&
+           request_arg_size(r, r->route->arg == FL_READ_RANKING ? "version" : "offset", 0, 1000000, &a->offset) &&
+           request_arg_time(r, "since", &a->since) &&
+           request_arg_time(r, r->route->arg == FL_READ_TOPOLOGY ? "at" : "until", &a->until);
+}
+
+void read_document(struct request *r, struct fl_reader *db)
+{
+    struct fl_err err = {0};
+    struct fl_read_args a;
+    uint64_t fp;
+    if (r->route->arg == FL_READ_ALERT && !fl_fingerprint_parse(r->params[0], &fp)) {
+        reply_error(r, 404, "notfound", NULL, "a fingerprint has 16 hexadecimal digits", "\"%.64s\" is no fingerprint",
+                    r->params[0]);
+        return;
+    }
+    if (!fill_args(r, &a))
+        return;
+    struct fl_buf b = fl_buf_init(REPLY_MAX);
+    if (fl_read_json(db, (fl_read)r->route->arg, &a, &b, &err) == FL_OK) {
+        reply_buf(r, 200, TYPE_JSON, &b);
+        return;
+    }
+    fl_buf_done(&b);
+    read_failed(r, &err);
+}
+
+/* ---- audit ---- */
+
+struct audit_out {
+    struct fl_buf *b;
+    struct fl_jw w;
+    bool lines;
+    uint64_t last;
+    size_t n;
+};
+
+static fl_status add_entry(void *ctx, const struct fl_audit_entry *e)
+{
+    struct audit_out *o = ctx;
+    char hex[65];
+    if (o->lines)
+        o->w = fl_jw_init(o->b);
+    fl_jw_obj(&o->w, NULL);
+    fl_jw_str(&o->w, "realm", e->realm);
+    fl_jw_int(&o->w, "seq", (int64_t)e->seq);
+    fl_jw_time(&o->w, "at", e->at);
+    fl_jw_int(&o->w, "event_seq", (int64_t)e->event_seq);
+    fl_jw_str(&o->w, "actor", e->actor);
+    fl_jw_str(&o->w, "action", e->action);
+    fl_jw_str(&o->w, "subject", e->subject);
+    fl_jw_str(&o->w, "incident", e->incident);
+    fl_jw_str(&o->w, "reason", e->reason);
+    /* As text, not as an object: the chain is over these very bytes. */
+    fl_jw_str(&o->w, "detail", e->detail);
+    fl_jw_str(&o->w, "prev", fl_sha256_hex(&e->prev, hex));
+    fl_jw_str(&o->w, "hash", fl_sha256_hex(&e->hash, hex));
+    fl_jw_obj_end(&o->w);
+    if (o->lines)
+        fl_buf_chr(o->b, '\n');
+    o->last = e->seq;
+    o->n++;
+    return o->b->failed ? FL_E_LIMIT : FL_OK;
+}
+
+static bool audit_query(struct request *r, struct fl_audit_query *q)
+{
+    size_t after = 0;
+    *q = (struct fl_audit_query){.incident = request_arg(r, "incident"), .actor = request_arg(r, "actor"),
+                                 .action = request_arg(r, "action")};
+    if (!request_arg_size(r, "limit", 100, 10000, &q->limit) || !request_arg_size(r, "after", 0, INT64_MAX, &after) ||
+        !request_arg_time(r, "since", &q->since) || !request_arg_time(r, "until", &q->until))
+        return false;
+    q->after_seq = after;
+    return true;
+}
+
+void read_audit(struct request *r, struct fl_reader *db)
+{
+    struct fl_err err = {0};
+    struct fl_audit_query q;
+    if (!audit_query(r, &q))
+        return;
+    struct fl_buf b = fl_buf_init(REPLY_MAX);
+    struct audit_out o = {.b = &b, .w = fl_jw_init(&b), .lines = fl_streq(request_arg(r, "format"), "jsonl")};
+    if (!o.lines) {
+        fl_jw_obj(&o.w, NULL);
+        fl_jw_arr(&o.w, "entries");
+    }
+    fl_status st = fl_read_audit(db, r->http->o.config->realm, &q, add_entry, &o, &err);
+    if (st != FL_OK && !b.failed) {
+        fl_buf_done(&b);
+        fl_fail(&err, st, "audit", "the audit trail could not be read");
+        read_failed(r, &err);
+        return;
+    }
+    if (!o.lines) {
+        fl_jw_arr_end(&o.w);
+        if (o.n == (q.limit ? q.limit : 100)) /* a full page: there may be more */
+            fl_jw_int(&o.w, "next_after", (int64_t)o.last);
+        fl_jw_obj_end(&o.w);
+    }
+    reply_buf(r, 200, o.lines ? TYPE_NDJSON : TYPE_JSON, &b);
+}

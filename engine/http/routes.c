@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/http/routes.c -- the one table of routes: dispatch, 405, roles and /openapi.json follow it (layer 5). */
+#include "http_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define V2_ALERTS(prefix)                                                                                              \
+    {"GET", prefix "/api/v2/alerts", ROLE_READ, ROUTE_LOOKALIKE, NULL, read_v2_alerts, 0, NULL,                        \
+     "filter,active,silenced,inhibited,unprocessed,receiver", "Alerts, as Alertmanager lists them"},                   \
+    {                                                                                                                  \
+        "POST", prefix "/api/v2/alerts", ROLE_SEND, ROUTE_LOOKALIKE | ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL,         \
+            run_intake, NULL, FL_FORMAT_ALERTMANAGER_V2, NULL, NULL,                                                   \
+            "Alerts, as Prometheus sends them to an Alertmanager; 200 means committed"                                 \
+    }
+#define INCIDENT_COMMAND(verb, text)                                                                                   \
+    {                                                                                                                  \
+        "POST", "/api/v1/incidents/{id}/" verb, ROLE_OPERATE, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_incident_command,    \
+            NULL, 0, "incident." verb, NULL, text                                                                      \
+    }
+#define RUN_COMMAND(verb, roles_, text)                                                                                \
+    {                                                                                                                  \
+        "POST", "/api/v1/runs/{id}/" verb, roles_, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_run_command, NULL, 0,           \
+            "run." verb, NULL, text                                                                                    \
+    }
+#define READ(path_, what, query_, text)                                                                                \
+    {                                                                                                                  \
+        "GET", path_, ROLE_READ, 0, NULL, read_document, what, NULL, query_, text                                      \
+    }
+
+const struct route routes[] = {
+    /* alerts in */
+    {"POST", "/api/v1/intake/alertmanager", ROLE_SEND, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_intake, NULL,
+     FL_FORMAT_ALERTMANAGER, NULL, NULL, "Alertmanager webhook, version 4; 200 means committed"},
+    V2_ALERTS(""),
+    V2_ALERTS("/alertmanager"),
+    {"GET", "/api/v2/status", ROLE_READ, ROUTE_LOOKALIKE, run_v2_status, NULL, 0, NULL, NULL,
+     "Status, as Alertmanager reports it"},
+    {"GET", "/api/v2/receivers", ROLE_READ, ROUTE_LOOKALIKE, run_v2_receivers, NULL, 0, NULL, NULL,
+     "Receivers, as Alertmanager lists them"},
+    {"GET", "/api/v2/silences", ROLE_READ, ROUTE_LOOKALIKE, run_v2_silences, NULL, 0, NULL, "filter",
+     "Silences, as Alertmanager lists them"},
+    READ("/api/v1/alerts", FL_READ_ALERTS, "state,incident,limit,offset",
+         "Alert episodes; state=unmapped lists those that match no component"),
+    READ("/api/v1/why/{fingerprint}", FL_READ_ALERT, NULL, "What became of one alert, and why"),
+
+    /* incidents */
+    READ("/api/v1/incidents", FL_READ_INCIDENTS, "state,since,until,limit,offset", "Incidents, newest first"),
+    READ("/api/v1/incidents/{id}", FL_READ_INCIDENT, NULL, "One incident: alerts, last ranking, runs"),
+    READ("/api/v1/incidents/{id}/timeline", FL_READ_TIMELINE, NULL, "Everything that happened, in order"),
+    READ("/api/v1/incidents/{id}/ranking", FL_READ_RANKING, "version", "Ranked causes with their evidence"),
+    INCIDENT_COMMAND("ack", "Acknowledge"),
+    INCIDENT_COMMAND("assign", "Assign to a person: {\"to\"}"),
+    INCIDENT_COMMAND("comment", "Add a comment: {\"text\"}"),
+    INCIDENT_COMMAND("confirm", "Confirm the cause: {\"node\"?}"),
+    INCIDENT_COMMAND("reject", "Reject the proposed cause: {\"node\"?,\"reason\"?}"),
+    INCIDENT_COMMAND("merge", "Merge into another incident: {\"into\"}"),
+    INCIDENT_COMMAND("split", "Move alerts into an incident of their own: {\"alerts\":[fingerprint]}"),
+    INCIDENT_COMMAND("resolve", "Resolve by hand: {\"reason\"?}"),
+
+    /* playbook runs */
+    READ("/api/v1/runs", FL_READ_RUNS, "state,incident,limit,offset", "Playbook runs, newest first"),
+    {"POST", "/api/v1/runs", ROLE_OPERATE, ROUTE_BODY | ROUTE_JOURNAL, run_plain_command, NULL, 0, "run.request", NULL,
+     "Ask for a playbook: {\"playbook\",\"incident\",\"params\"?}"},
+    READ("/api/v1/runs/{id}", FL_READ_RUN, NULL, "One run with its calls"),
+    RUN_COMMAND("approve", ROLE_APPROVE, "Approve a proposed run: {\"override\"?}"),
+    RUN_COMMAND("deny", ROLE_APPROVE, "Deny a proposed run: {\"reason\"?}"),
+    RUN_COMMAND("abort", ROLE_OPERATE, "Stop a run: {\"reason\"?}"),
+    RUN_COMMAND("settle", ROLE_APPROVE, "Say what became of a call in doubt: {\"verdict\":\"done|retry\",\"result\"?}"),
+    {"POST", "/api/v1/automation/halt", ROLE_OPERATE, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_plain_command, NULL, 0,
+     "automation.halt", NULL, "Stop all automation: {\"reason\"?}"},
+    {"POST", "/api/v1/automation/resume", ROLE_APPROVE, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_plain_command, NULL, 0,
+     "automation.resume", NULL, "Let automation act again: {\"playbook\"?} closes its circuit breaker"},
+
+    /* the graph and changes */
+    READ("/api/v1/topology", FL_READ_TOPOLOGY, "at", "The service-dependency graph, now or as known at a time"),
+    {"PUT", "/api/v1/topology", ROLE_OPERATE, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_topology_put, NULL, 0, NULL,
+     NULL, "Replace the service-dependency graph"},
+    READ("/api/v1/changes", FL_READ_CHANGES, "since,until,limit,offset", "Deploys, flags, configuration changes"),
+    {"POST", "/api/v1/changes", ROLE_SEND, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_changes_post, NULL, 0, NULL,
+     NULL, "Report one change or a list"},
+
+    /* the record */
+    {"GET", "/api/v1/audit", ROLE_READ, 0, NULL, read_audit, 0, NULL,
+     "incident,actor,action,since,until,after,limit,format", "Audit trail; format=jsonl for one entry a line"},
+    READ("/api/v1/audit/head", FL_READ_AUDIT_HEAD, NULL, "Head of the audit chain"),
+    READ("/api/v1/deadletters", FL_READ_DEADLETTERS, "limit,offset", "What was sent and could not be read"),
+    {"GET", "/api/v1/tokens", ROLE_ADMIN_ONLY, 0, NULL, read_tokens, 0, NULL, NULL, "Tokens, never their secrets"},
+    {"POST", "/api/v1/tokens", ROLE_ADMIN_ONLY, ROUTE_BODY, NULL, read_token_create, 0, NULL, NULL,
+     "Create a token: {\"name\",\"role\",\"expires_in\"?}; the secret is shown once"},
+    {"DELETE", "/api/v1/tokens/{id}", ROLE_ADMIN_ONLY, 0, NULL, read_token_revoke, 0, NULL, NULL, "Revoke a token"},
+
+    /* the process */
+    {"GET", "/-/healthy", ROLE_PUBLIC, 0, run_healthy, NULL, 0, NULL, NULL, "The process runs"},
+    {"GET", "/-/ready", ROLE_PUBLIC, 0, run_ready, NULL, 0, NULL, NULL, "Alerts are accepted; else 503 and why"},
+    {"POST", "/-/reload", ROLE_ADMIN_ONLY, ROUTE_BODY_MAY, NULL, read_reload, 0, NULL, NULL,
+     "Read rules and playbooks again; a bad file changes nothing"},
+    {"GET", "/metrics", ROLE_PUBLIC, 0, run_metrics, NULL, 0, NULL, NULL, "Metrics for Prometheus"},
+    {"GET", "/openapi.json", ROLE_PUBLIC, 0, run_openapi, NULL, 0, NULL, NULL, "This table as an OpenAPI document"},
+};
+const size_t n_routes = FL_ARRAY_LEN(routes);
+
+int route_match(const struct route *t, const char *method, const char *const *segments, size_t n, const char **params)
+{
+    const char *p = t->path;
+    size_t n_params = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (*p != '/')
+            return 0;
+        size_t len = strcspn(++p, "/");
+        if (*p == '{') {
+            if (!segments[i][0] || n_params == MAX_PARAMS)
+                return 0;
+            params[n_params++] = segments[i];
+        } else if (strlen(segments[i]) != len || memcmp(p, segments[i], len) != 0) {
+            return 0;
+        }
+        p += len;
+    }
+    if (*p)
+        return 0;
+    return !strcmp(t->method, method) ? 2 : 1;
+}
+
+static bool is_lookalike(const struct request *r)
+{
+    size_t at = r->n_segments && !strcmp(r->segments[0], "alertmanager");
+    return r->n_segments > at + 1 && !strcmp(r->segments[at], "api") && !strcmp(r->segments[at + 1], "v2");
+}
+
+static bool no_such_path(struct request *r)
+{
+    if (r->lookalike)
+        reply_error(r, 404, "notfound", NULL, NULL, "path %.256s was not found", r->uri);
+    else
+        reply_error(r, 404, "notfound", NULL, "GET /openapi.json lists every path", "there is no such path");
+    return false;
+}
+
+bool route_find(struct request *r, const char *method)
+{
+    r->is_head = !strcmp(method, "HEAD");
+    r->lookalike = is_lookalike(r);
+    const char *wanted = r->is_head ? "GET" : method;
+    char allow[sizeof r->answer.allow] = "";
+    for (size_t i = 0; i < n_routes; i++) {
+        const char *params[MAX_PARAMS] = {0};
+        int m = r->n_segments < MAX_SEGMENTS
+                    ? route_match(&routes[i], wanted, (const char *const *)r->segments, r->n_segments, params)
+                    : 0;
+        if (m == 2) {
+            r->route = &routes[i];
+            memcpy(r->params, params, sizeof params);
+            return true;
+        }
+        if (m == 1)
+            snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s", allow[0] ? "," : "", routes[i].method);
+    }
+    if (!allow[0])
+        return no_such_path(r);
+    memcpy(r->answer.allow, allow, sizeof allow);
+    if (!strcmp(method, "OPTIONS"))
+        reply_empty(r, 204);
+    else
+        reply_error(r, 405, "method", NULL, NULL, "method %.16s is not allowed, but [%s] are", method, allow);
+    return false;
+}
