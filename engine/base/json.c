@@ -232,6 +232,11 @@ bool fl_json_is_bool(const struct fl_json *v)
     return v && json_is_boolean(J(v));
 }
 
+bool fl_json_truth(const struct fl_json *v)
+{
+    return v && json_is_true(J(v));
+}
+
 bool fl_json_is_number(const struct fl_json *v)
 {
     return v && json_is_number(J(v));

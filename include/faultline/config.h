@@ -45,9 +45,13 @@ struct fl_config *fl_config_free(struct fl_config *c);
 /** The JSON that faultline.lua yields. `source` (may be NULL) is the file's text: to name the line of an unknown key. */
 FL_MUST_CHECK fl_status fl_config_apply_json(struct fl_config *c, const char *json, size_t n, const char *file,
                                              const char *source, struct fl_err *err);
+/** FAULTLINE_<OPTION>; other variables with the prefix are left alone unless they look like a slip. */
 FL_MUST_CHECK fl_status fl_config_apply_env(struct fl_config *c, char *const *environ, struct fl_err *err);
-/** One flag or variable by option name. */
+/** One flag or variable by option name (log-level and log_level are one); lists as JSON. */
 FL_MUST_CHECK fl_status fl_config_set(struct fl_config *c, const char *name, const char *value, struct fl_err *err);
 /** Ranges and combinations, after everything was applied (auth=off only on loopback, …). */
 FL_MUST_CHECK fl_status fl_config_check(const struct fl_config *c, struct fl_err *err);
-void fl_config_dump(const struct fl_config *c, struct fl_buf *out); /* JSON */
+/** JSON, every option by name; a database string that may hold a password is shown as "(hidden)". */
+void fl_config_dump(const struct fl_config *c, struct fl_buf *out);
+/** The parts of "ADDRESS:PORT" or "[ADDRESS]:PORT". @param host at least 64 bytes. */
+FL_MUST_CHECK bool fl_config_split_listen(const char *listen, char *host, int64_t *ret_port);

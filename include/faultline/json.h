@@ -49,6 +49,7 @@ bool fl_json_is_object(const struct fl_json *v);
 bool fl_json_is_array(const struct fl_json *v);
 bool fl_json_is_string(const struct fl_json *v);
 bool fl_json_is_bool(const struct fl_json *v);
+bool fl_json_truth(const struct fl_json *v); /* the value itself: true and nothing else */
 bool fl_json_is_number(const struct fl_json *v);
 const struct fl_json *fl_json_get(const struct fl_json *obj, const char *key); /* NULL: absent or null */
 size_t fl_json_len(const struct fl_json *arr);
