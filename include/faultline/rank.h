@@ -20,6 +20,9 @@ struct fl_history *fl_history_free(struct fl_history *h);
 /** One past incident's alerts, without labels of truth. Deterministic. */
 FL_MUST_CHECK fl_status fl_history_learn(struct fl_history *h, const struct fl_topo *t,
                                          const struct fl_rank_alert *alerts, size_t n, fl_usec at);
+/** Take one incident out again: exact, for leaving a case out of its own history. */
+FL_MUST_CHECK fl_status fl_history_forget(struct fl_history *h, const struct fl_topo *t,
+                                          const struct fl_rank_alert *alerts, size_t n);
 /** Text form for snapshots: write is deterministic (sorted). */
 void fl_history_write(const struct fl_history *h, struct fl_jw *w, const char *key);
 FL_MUST_CHECK fl_status fl_history_read(struct fl_history *h, const struct fl_json *v, struct fl_err *err);
@@ -29,6 +32,7 @@ const struct fl_model *fl_model_default(void);
 FL_MUST_CHECK fl_status fl_model_parse(const char *json, size_t n, struct fl_model **ret, struct fl_err *err);
 struct fl_model *fl_model_free(struct fl_model *m);
 const char *fl_model_id(const struct fl_model *m);
+const char *fl_model_json(const struct fl_model *m); /* as parsed */
 
 struct fl_rank_input {
     struct fl_topo *topo;
@@ -47,3 +51,41 @@ struct fl_rank_input {
 /** Rank. Result lives in `arena`. Empty incidents give 0 candidates, not an error. */
 FL_MUST_CHECK fl_status fl_rank(struct fl_arena *arena, const struct fl_model *model,
                                 const struct fl_rank_input *in, struct fl_ranking **ret, struct fl_err *err);
+
+/* ---- training: conditional logit over the candidates of labelled incidents ----------------------- */
+
+size_t fl_feature_count(void);
+const char *fl_feature_name(size_t i);
+
+/** The features of one incident: what training and drift watching need. */
+struct fl_features {
+    size_t n;                    /* candidates (services, hosts, stores) */
+    const double *x;             /* n rows of fl_feature_count() */
+    const fl_vertex *vertex;     /* of each row */
+};
+FL_MUST_CHECK fl_status fl_rank_features(struct fl_arena *arena, const struct fl_rank_input *in,
+                                         struct fl_features *ret, struct fl_err *err);
+
+struct fl_train_case {
+    struct fl_features features;
+    const bool *truth;           /* of each row; several may be true (their probabilities add) */
+    double weight;               /* share of this case in the whole */
+    unsigned set;                /* which data set it is of (reports) */
+};
+struct fl_train_options {
+    double l2;                   /* strength of the pull to 0; features are scaled to unit spread */
+    unsigned iterations;
+};
+struct fl_train_result {
+    double weight[160];          /* per feature, in the features' own units */
+    double scale;                /* calibration */
+    double loss;
+};
+/** Deterministic to the bit: fixed order, no randomness. */
+FL_MUST_CHECK fl_status fl_model_train(const struct fl_train_case *cases, size_t n,
+                                       const struct fl_train_options *opt, struct fl_train_result *ret,
+                                       struct fl_err *err);
+/** Model text of a result. `note` says from what it was made. */
+void fl_model_write(const struct fl_train_result *r, const char *note, double threshold, struct fl_buf *out);
+/** A model straight from a result (cross-validation). */
+struct fl_model *fl_model_from(const struct fl_train_result *r);

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* cmd_evaluate.c -- faultline evaluate: rank labelled incidents and count how high the truth stands. */
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <faultline/json.h>
+
+#include "offline_cases.h"
+
+static const char usage[] =
+    "usage: faultline evaluate DIR... [--history DIR]... [--model F] [--answers F] [-o json|table]\n"
+    "                          [--cv K | --leave-one-system-out] [--l2 X]\n"
+    "  DIR        a folder of cases (with expected.jsonl when they are labelled), or one case\n"
+    "  --history  folders of past incidents; without it: the other cases of the set\n"
+    "  --cv K     train on K-1 parts of the cases, rank the rest (K parts, by incident)\n";
+
+struct options {
+    const char *model, *answers;
+    bool json, by_system, cases;
+    int64_t folds;
+    double l2;
+};
+
+/* What is counted over a set, or over one fault type of it. */
+struct score {
+    const char *name;
+    size_t n, misses;
+    double top1, top3, top5, avg5, ms, ms_most;
+    size_t changes, change_hits, none, none_named;
+};
+
+/* Chance that the truth is among the first k when equal scores stand in random order. */
+static double chance(size_t better, size_t equal, size_t k)
+{
+    if (better >= k)
+        return 0;
+    return better + equal <= k ? 1 : (double)(k - better) / (double)equal;
+}
+
+static void count(struct score *s, const struct fl_ranking *r, const char *truth, double ms)
+{
+    size_t better = 0, equal = 0;
+    double score = NAN;
+    s->n++;
+    s->ms += ms;
+    s->ms_most = ms > s->ms_most ? ms : s->ms_most;
+    for (size_t i = 0; r && i < r->n_candidates; i++)
+        if (strcmp(r->candidates[i].service, truth) == 0)
+            score = r->candidates[i].score;
+    if (isnan(score)) {
+        s->misses++;
+        return;
+    }
+    for (size_t i = 0; i < r->n_candidates; i++) {
+        better += r->candidates[i].score > score;
+        equal += r->candidates[i].score == score;
+    }
+    s->top1 += chance(better, equal, 1);
+    s->top3 += chance(better, equal, 3);
+    s->top5 += chance(better, equal, 5);
+    for (size_t k = 1; k <= 5; k++)
+        s->avg5 += chance(better, equal, k) / 5;
+}
+
+static void count_change(struct score *s, const struct fl_ranking *r, const char *change)
+{
+    if (!change)
+        return;
+    if (strcmp(change, "none") == 0) {
+        s->none++;
+        s->none_named += r->culprit_change != NULL;
+    } else {
+        s->changes++;
+        s->change_hits += r->culprit_change && strcmp(r->culprit_change, change) == 0;
+    }
+}
+
+static struct score *type_score(struct score *v, size_t *n, size_t cap, const char *name)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (strcmp(v[i].name, name) == 0)
+            return &v[i];
+    if (*n == cap)
+        return &v[cap - 1];
+    v[*n] = (struct score){.name = name};
+    return &v[(*n)++];
+}
+
+static void write_answer(FILE *f, const struct fl_off_case *c, const struct fl_ranking *r, double ms)
+{
+    FL_AUTO_BUF line = fl_buf_init(0);
+    struct fl_jw w = fl_jw_init(&line);
+    fl_jw_obj(&w, NULL);
+    fl_jw_str(&w, "case", c->c.name);
+    fl_jw_arr(&w, "ranking");
+    for (size_t i = 0; i < r->n_candidates; i++)
+        fl_jw_str(&w, NULL, r->candidates[i].service);
+    fl_jw_arr_end(&w);
+    fl_jw_arr(&w, "nodes");
+    for (size_t i = 0; i < r->n_candidates; i++)
+        fl_jw_str(&w, NULL, r->candidates[i].node);
+    fl_jw_arr_end(&w);
+    fl_jw_arr(&w, "scores");
+    for (size_t i = 0; i < r->n_candidates; i++)
+        fl_jw_fixed(&w, NULL, r->candidates[i].score, 6);
+    fl_jw_arr_end(&w);
+    fl_jw_fixed(&w, "confidence", r->confidence, 4);
+    fl_jw_bool(&w, "convincing", r->convincing);
+    fl_jw_str(&w, "change", c->c.n_changes ? r->culprit_change ? r->culprit_change : "none" : NULL);
+    fl_jw_fixed(&w, "ms", ms, 3);
+    fl_jw_obj_end(&w);
+    fprintf(f, "%s\n", line.p ? line.p : "");
+}
+
+static void print_row(const struct score *s, int indent)
+{
+    double n = s->n ? (double)s->n : 1;
+    printf("%*s%-*s %5zu  %.3f  %.3f  %.3f  %.3f  %7.3f\n", indent, "", 34 - indent, s->name, s->n, s->top1 / n,
+           s->top3 / n, s->top5 / n, s->avg5 / n, s->ms / n);
+}
+
+static void json_row(struct fl_jw *w, const struct score *s)
+{
+    double n = s->n ? (double)s->n : 1;
+    fl_jw_str(w, "name", s->name);
+    fl_jw_int(w, "cases", (int64_t)s->n);
+    fl_jw_int(w, "without_answer", (int64_t)s->misses);
+    fl_jw_fixed(w, "top1", s->top1 / n, 4);
+    fl_jw_fixed(w, "top3", s->top3 / n, 4);
+    fl_jw_fixed(w, "top5", s->top5 / n, 4);
+    fl_jw_fixed(w, "avg5", s->avg5 / n, 4);
+    fl_jw_fixed(w, "ms", s->ms / n, 4);
+    fl_jw_fixed(w, "ms_most", s->ms_most, 4);
+}
+
+enum { TYPES_MAX = 256 };
+
+struct run {
+    const struct options *opt;
+    struct fl_off *off;
+    const struct fl_model *model;  /* NULL while cross-validating */
+    struct fl_model **fold_models;
+    const uint8_t *fold;           /* of each case in order */
+    FILE *answers;
+    struct fl_jw *json;
+    struct score mean;
+};
+
+static fl_status rank_case(struct fl_arena *arena, const struct fl_model *model, const struct fl_off_set *s,
+                           const struct fl_off_case *c, struct fl_ranking **ret, double *ms, struct fl_err *err)
+{
+    struct fl_rank_input in = fl_off_input(s, c);
+    fl_status st = fl_off_leave_out(s, c, true);
+    if (st)
+        return fl_fail(err, st, c->c.dir, "cannot take the case out of its history");
+    fl_usec begin = fl_mono();
+    st = fl_rank(arena, model, &in, ret, err);
+    *ms = (double)(fl_mono() - begin) / 1000;
+    if (!st)
+        st = fl_off_leave_out(s, c, false);
+    return st;
+}
+
+static fl_status run_set(struct run *run, const struct fl_off_set *s, size_t first, struct fl_err *err)
+{
+    struct score total = {.name = s->name}, types[TYPES_MAX];
+    size_t n_types = 0, labelled = 0;
+    FL_AUTO_ARENA arena = fl_arena_new(0);
+    if (!arena)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    for (size_t i = 0; i < s->n; i++) {
+        const struct fl_off_case *c = &s->cases[i];
+        const struct fl_model *model = run->model ? run->model : run->fold_models[run->fold[first + i]];
+        struct fl_ranking *r = NULL;
+        double ms = 0;
+        fl_arena_reset(arena);
+        fl_status st = rank_case(arena, model, s, c, &r, &ms, err);
+        if (st)
+            return st;
+        if (run->answers)
+            write_answer(run->answers, c, r, ms);
+        if (!c->truth)
+            continue;
+        labelled++;
+        count(&total, r, c->truth->service, ms);
+        count_change(&total, r, c->truth->change);
+        count(type_score(types, &n_types, TYPES_MAX, c->truth->fault_type), r, c->truth->service, ms);
+        if (run->opt->cases) {
+            size_t at = 0;
+            while (at < r->n_candidates && strcmp(r->candidates[at].service, c->truth->service) != 0)
+                at++;
+            printf("  %-14s %-34s truth %-24s rank %zu  first %s (%.2f)\n", c->c.name, c->truth->fault_type,
+                   c->truth->service, at + 1, r->n_candidates ? r->candidates[0].service : "-", r->confidence);
+        }
+    }
+    if (!labelled && !run->json)
+        printf("%-34s %5zu  (no expected.jsonl: not scored)\n", s->name, s->n);
+    if (!labelled)
+        return FL_OK;
+    double n = (double)total.n;
+    run->mean.n++;
+    run->mean.top1 += total.top1 / n;
+    run->mean.top3 += total.top3 / n;
+    run->mean.top5 += total.top5 / n;
+    run->mean.avg5 += total.avg5 / n;
+    run->mean.ms += total.ms / n;
+    if (run->json) {
+        fl_jw_obj(run->json, NULL);
+        json_row(run->json, &total);
+        if (total.changes + total.none) {
+            fl_jw_int(run->json, "changes", (int64_t)total.changes);
+            fl_jw_int(run->json, "changes_found", (int64_t)total.change_hits);
+            fl_jw_int(run->json, "no_change", (int64_t)total.none);
+            fl_jw_int(run->json, "no_change_but_named", (int64_t)total.none_named);
+        }
+        fl_jw_arr(run->json, "fault_types");
+        for (size_t i = 0; i < n_types; i++) {
+            fl_jw_obj(run->json, NULL);
+            json_row(run->json, &types[i]);
+            fl_jw_obj_end(run->json);
+        }
+        fl_jw_arr_end(run->json);
+        fl_jw_obj_end(run->json);
+        return FL_OK;
+    }
+    print_row(&total, 0);
+    for (size_t i = 0; i < n_types; i++)
+        print_row(&types[i], 2);
+    if (total.changes + total.none)
+        printf("  culprit change named: %zu of %zu; named where there is none: %zu of %zu\n", total.change_hits,
+               total.changes, total.none_named, total.none);
+    return FL_OK;
+}
+
+/* Variants of one incident (expected.jsonl: augmentation_of) stay in one part. */
+static void make_folds(const struct fl_off *off, bool by_system, int64_t folds, uint8_t *fold)
+{
+    size_t at = 0;
+    for (size_t s = 0; s < off->n_sets; s++) {
+        const struct fl_off_set *set = &off->sets[s];
+        for (size_t i = 0; i < set->n; i++, at++) {
+            const struct fl_expected *e = set->cases[i].truth;
+            size_t part = i;
+            for (size_t k = 0; e && e->group && k < i; k++)
+                if (set->cases[k].truth && fl_streq(set->cases[k].truth->group, e->group)) {
+                    part = k;
+                    break;
+                }
+            fold[at] = (uint8_t)(by_system ? s : part % (size_t)folds);
+        }
+    }
+}
+
+static fl_status train_folds(struct run *run, size_t n_cases, size_t folds, uint8_t *fold, struct fl_err *err)
+{
+    struct fl_train_case *all;
+    size_t n;
+    fl_status st = fl_off_features(run->off, &all, &n, err);
+    FL_AUTO_FREE uint8_t *use = malloc(n_cases + 1);
+    run->fold_models = calloc(folds, sizeof(struct fl_model *));
+    if (!use || !run->fold_models)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    for (size_t k = 0; !st && k < folds; k++) {
+        struct fl_train_result r;
+        struct fl_train_options o = {.l2 = run->opt->l2};
+        size_t used = 0;
+        for (size_t i = 0; i < n; i++)
+            used += use[i] = fold[i] != k;
+        if (!used)
+            continue;
+        st = fl_off_train(run->off, all, use, n, &o, &r, err);
+        if (!st && !(run->fold_models[k] = fl_model_from(&r)))
+            st = fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    }
+    return st;
+}
+
+static fl_status evaluate(struct fl_off *off, const struct options *opt, struct fl_model *model, struct fl_err *err)
+{
+    struct run run = {.opt = opt, .off = off, .mean = {.name = "mean over sets"}};
+    FL_AUTO_BUF out = fl_buf_init(0);
+    struct fl_jw w = fl_jw_init(&out);
+    size_t n = 0, folds = opt->by_system ? off->n_sets : (size_t)opt->folds;
+    fl_status st = FL_OK;
+    for (size_t s = 0; s < off->n_sets; s++)
+        n += off->sets[s].n;
+    FL_AUTO_FREE uint8_t *fold = calloc(n + 1, 1);
+    if (!fold)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    if (folds) {
+        make_folds(off, opt->by_system, opt->folds, fold);
+        st = train_folds(&run, n, folds, fold, err);
+        run.fold = fold;
+    } else {
+        run.model = model ? model : fl_model_default();
+    }
+    if (!st && opt->answers && !(run.answers = fopen(opt->answers, "we")))
+        st = fl_fail(err, FL_E_IO, opt->answers, "cannot write the answers");
+    if (opt->json) {
+        run.json = &w;
+        fl_jw_obj(&w, NULL);
+        fl_jw_arr(&w, "sets");
+    } else {
+        printf("%-34s %5s  %5s  %5s  %5s  %5s  %7s\n", "set", "cases", "top-1", "top-3", "top-5", "avg@5", "ms");
+    }
+    size_t first = 0;
+    for (size_t s = 0; !st && s < off->n_sets; first += off->sets[s++].n)
+        st = run_set(&run, &off->sets[s], first, err);
+    if (!st && opt->json) {
+        fl_jw_arr_end(&w);
+        fl_jw_obj(&w, "mean");
+        json_row(&w, &run.mean);
+        fl_jw_obj_end(&w);
+        fl_jw_obj_end(&w);
+        printf("%s\n", out.p ? out.p : "");
+    } else if (!st && run.mean.n) {
+        print_row(&run.mean, 0);
+    }
+    if (run.answers && fclose(run.answers) != 0 && !st)
+        st = fl_fail(err, FL_E_IO, opt->answers, "cannot write the answers");
+    for (size_t k = 0; run.fold_models && k < folds; k++)
+        fl_model_free(run.fold_models[k]);
+    free(run.fold_models);
+    return st;
+}
+
+fl_status fl_off_model(const char *path, struct fl_model **ret, struct fl_err *err)
+{
+    FL_AUTO_BUF text = fl_buf_init(0);
+    fl_status st = fl_case_file(path, &text, err);
+    if (!st)
+        st = fl_model_parse(text.p ? text.p : "", text.n, ret, err);
+    if (st)
+        fl_err_within(err, "%s", path);
+    return st;
+}
+
+enum { OPT_HISTORY = 256, OPT_MODEL, OPT_ANSWERS, OPT_CV, OPT_SYSTEM, OPT_L2, OPT_CASES };
+
+static const struct option options[] = {
+    {"history", required_argument, NULL, OPT_HISTORY}, {"model", required_argument, NULL, OPT_MODEL},
+    {"answers", required_argument, NULL, OPT_ANSWERS}, {"cv", required_argument, NULL, OPT_CV},
+    {"leave-one-system-out", no_argument, NULL, OPT_SYSTEM}, {"l2", required_argument, NULL, OPT_L2},
+    {"cases", no_argument, NULL, OPT_CASES}, {"output", required_argument, NULL, 'o'},
+    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+
+int fl_cmd_evaluate(int argc, char **argv)
+{
+    struct options opt = {.l2 = FL_OFF_L2};
+    struct fl_err err = {.status = FL_OK};
+    struct fl_off off, past;
+    struct fl_model *model = NULL;
+    bool has_past = false;
+    int c;
+    fl_status st = fl_off_init(&off, &err);
+    if (!st)
+        st = fl_off_init(&past, &err);
+    optind = 0;
+    while (!st && (c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+        if (c == OPT_HISTORY) {
+            has_past = true;
+            st = fl_off_add(&past, optarg, &err);
+        } else if (c == OPT_MODEL) {
+            st = fl_off_model(optarg, &model, &err);
+        } else if (c == OPT_ANSWERS) {
+            opt.answers = optarg;
+        } else if (c == OPT_CV && fl_parse_i64(optarg, 2, 200, &opt.folds)) {
+            continue;
+        } else if (c == OPT_SYSTEM) {
+            opt.by_system = true;
+        } else if (c == OPT_CASES) {
+            opt.cases = true;
+        } else if (c == OPT_L2) {
+            opt.l2 = atof(optarg);
+        } else if (c == 'o' && (strcmp(optarg, "json") == 0 || strcmp(optarg, "table") == 0)) {
+            opt.json = optarg[0] == 'j';
+        } else {
+            FILE *to = c == 'h' ? stdout : stderr;
+            fputs(usage, to);
+            fl_off_done(&off);
+            fl_off_done(&past);
+            return c == 'h' ? 0 : 2;
+        }
+    }
+    if (!st && optind == argc)
+        st = fl_fail(&err, FL_E_USAGE, NULL, "no directory of cases is given");
+    for (; !st && optind < argc; optind++)
+        st = fl_off_add(&off, argv[optind], &err);
+    if (!st)
+        st = fl_off_history(&off, has_past ? &past : NULL, &err);
+    if (!st)
+        st = evaluate(&off, &opt, model, &err);
+    fl_model_free(model);
+    fl_off_done(&off);
+    fl_off_done(&past);
+    return st ? fl_off_error(&err) : 0;
+}

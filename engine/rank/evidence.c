@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* evidence.c -- alerts of an incident → groups (service with its instances, host, store) and who is credited. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "rank_internal.h"
+
+static const char *const kind_names[FL_K_N] = {
+    "cpu", "memory", "io", "pool", "resource_down", "net_up", "net_down", "net_edge", "error", "error_edge",
+    "log_error", "log", "latency", "latency_out", "latency_down", "span", "span_self", "traffic_up",
+    "traffic_down", "traffic_out_down", "availability", "missing", "other", "out_span", "out_net", "out_error",
+    "out_missing"};
+
+const char *fl_kind_name(enum fl_kind k)
+{
+    return kind_names[k];
+}
+
+static bool has(const char *s, const char *word)
+{
+    return strcasestr(s, word) != NULL;
+}
+
+static bool has_any(const char *s, const char *const *words)
+{
+    for (; *words; words++)
+        if (has(s, *words))
+            return true;
+    return false;
+}
+
+/* Watched from the side of the one who calls. */
+static bool is_client_metric(const char *m)
+{
+    return strncmp(m, "src_", 4) == 0 || has(m, "client") || has(m, "outbound") || has(m, "upstream");
+}
+
+static enum fl_kind resource_kind(const char *text)
+{
+    static const char *const mem[] = {"mem", "rss", "heap", "swap", "pgmaj", "oom", "gc_", NULL};
+    static const char *const io[] = {"disk", "fs", "io.", "iowait", "file", "inode", "read", "write", "space", NULL};
+    static const char *const pool[] = {"thread", "pool", "conn", "socket", "fd", "queue", "depth", "backlog",
+                                       "lag",    "buffer", NULL};
+    if (has_any(text, io))
+        return FL_K_IO;
+    if (has_any(text, mem))
+        return FL_K_MEM;
+    if (has_any(text, pool))
+        return FL_K_POOL;
+    return FL_K_CPU;
+}
+
+enum fl_kind fl_kind_of(const struct fl_topo *t, const struct fl_rank_alert *a)
+{
+    const char *metric = fl_label_get(&a->alert->labels, "metric");
+    const char *text = metric[0] ? metric : fl_label_get(&a->alert->labels, "alertname");
+    bool down = strcmp(fl_label_get(&a->alert->labels, "direction"), "down") == 0;
+    bool edge = a->peer >= 0;
+    bool self = edge && fl_topo_service_of(t, a->peer) == fl_topo_service_of(t, a->node);
+    switch (a->cls) {
+    case FL_EC_RESOURCE:
+        return down ? FL_K_RES_DOWN : resource_kind(text);
+    case FL_EC_ERROR:
+        return edge ? FL_K_ERR_EDGE : FL_K_ERR;
+    case FL_EC_LATENCY:
+        if (edge)
+            return self ? FL_K_SPAN_SELF : FL_K_SPAN;
+        return down ? FL_K_LAT_DOWN : is_client_metric(text) ? FL_K_LAT_OUT : FL_K_LAT;
+    case FL_EC_NETWORK:
+        return edge ? FL_K_NET_EDGE : down ? FL_K_NET_DOWN : FL_K_NET_UP;
+    case FL_EC_TRAFFIC:
+        if (!down)
+            return FL_K_TRAF_UP;
+        return is_client_metric(text) ? FL_K_TRAF_OUT_DOWN : FL_K_TRAF_DOWN;
+    case FL_EC_LOG:
+        return a->severity >= FL_SEV_ERROR ? FL_K_LOG_BAD : FL_K_LOG;
+    case FL_EC_MISSING:
+        return FL_K_MISSING;
+    case FL_EC_AVAILABILITY:
+        return FL_K_AVAIL;
+    default:
+        return FL_K_OTHER;
+    }
+}
+
+/* What the caller of a bad call is credited with; FL_K_N = nothing. */
+static enum fl_kind caller_kind(enum fl_kind k)
+{
+    switch (k) {
+    case FL_K_SPAN:
+        return FL_K_OUT_SPAN;
+    case FL_K_NET_EDGE:
+        return FL_K_OUT_NET;
+    case FL_K_ERR_EDGE:
+        return FL_K_OUT_ERR;
+    default:
+        return FL_K_N;
+    }
+}
+
+/* ---- groups ------------------------------------------------------------------------------------- */
+
+static fl_vertex unit_of(const struct fl_topo *t, fl_vertex v)
+{
+    fl_vertex s = fl_topo_service_of(t, v);
+    return s >= 0 ? s : v;
+}
+
+static int by_vertex(const void *a, const void *b)
+{
+    fl_vertex x = *(const fl_vertex *)a, y = *(const fl_vertex *)b;
+    return x < y ? -1 : x > y;
+}
+
+static size_t sort_unique(fl_vertex *v, size_t n)
+{
+    size_t kept = 0;
+    if (n > 1)
+        qsort(v, n, sizeof *v, by_vertex);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || v[i] != v[i - 1])
+            v[kept++] = v[i];
+    return kept;
+}
+
+static bool sorted_has(const fl_vertex *v, size_t n, fl_vertex key)
+{
+    return n && bsearch(&key, v, n, sizeof *v, by_vertex);
+}
+
+int fl_evidence_group(const struct fl_evidence *ev, fl_vertex v)
+{
+    if (v < 0)
+        return -1;
+    fl_vertex key = unit_of(ev->in->topo, v);
+    size_t lo = 0, hi = ev->n_groups;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (ev->groups[mid].vertex < key)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < ev->n_groups && ev->groups[lo].vertex == key ? (int)lo : -1;
+}
+
+static bool is_type(const struct fl_topo *t, fl_vertex v, const char *type)
+{
+    return strcmp(fl_topo_node(t, v)->type, type) == 0;
+}
+
+static bool is_call(const char *type)
+{
+    return strcmp(type, "has_instance") != 0 && strcmp(type, "runs_on") != 0 && strcmp(type, "registers_with") != 0;
+}
+
+/* Units next to v, in one direction, over its own edges and those of its instances. */
+static size_t unit_neighbours(const struct fl_topo *t, fl_vertex unit, enum fl_dir dir, bool calls_only,
+                              fl_vertex *out, size_t cap)
+{
+    size_t n = 0;
+    const fl_vertex *next;
+    size_t count = fl_topo_neighbours(t, unit, dir, &next);
+    for (size_t i = 0; i < count && n < cap; i++) {
+        fl_vertex u = unit_of(t, next[i]);
+        const char *type = fl_topo_edge_type(t, unit, dir, i);
+        if (u != unit && (!calls_only || is_call(type)))
+            out[n++] = u;
+        if (strcmp(type, "has_instance") != 0 || u != unit)
+            continue;
+        const fl_vertex *far;
+        size_t m = fl_topo_neighbours(t, next[i], dir, &far);
+        for (size_t k = 0; k < m && n < cap; k++) {
+            fl_vertex w = unit_of(t, far[k]);
+            if (w != unit && (!calls_only || is_call(fl_topo_edge_type(t, next[i], dir, k))))
+                out[n++] = w;
+        }
+    }
+    return sort_unique(out, n);
+}
+
+enum { NEIGHBOURS_MAX = 512 };
+
+/* Alerting units, what they call, and hosts under them; or the candidates that the caller gives. */
+static fl_status collect_units(struct fl_evidence *ev, struct fl_err *err)
+{
+    const struct fl_rank_input *in = ev->in;
+    size_t cap = 2 * in->n_alerts + in->n_candidates + 2, n = 0, n_alerting;
+    fl_vertex *alerting = fl_arena_alloc(ev->arena, cap * sizeof *alerting);
+    fl_vertex *units = fl_arena_alloc(ev->arena, (cap + FL_GROUPS_MAX) * sizeof *units);
+    fl_vertex *eligible = fl_arena_alloc(ev->arena, (in->n_candidates + 1) * sizeof *eligible);
+    fl_vertex near[NEIGHBOURS_MAX];
+    size_t n_eligible = 0;
+    if (!alerting || !units || !eligible)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    for (size_t i = 0; i < in->n_alerts; i++) {
+        if (in->alerts[i].node >= 0)
+            alerting[n++] = unit_of(in->topo, in->alerts[i].node);
+        if (in->alerts[i].peer >= 0)
+            alerting[n++] = unit_of(in->topo, in->alerts[i].peer);
+    }
+    n_alerting = n = sort_unique(alerting, n);
+    if (n > FL_GROUPS_MAX)
+        n_alerting = n = FL_GROUPS_MAX;
+    memcpy(units, alerting, n * sizeof *units);
+    for (size_t i = 0; i < in->n_candidates; i++)
+        if (in->candidates[i] >= 0)
+            eligible[n_eligible++] = units[n++] = unit_of(in->topo, in->candidates[i]);
+    n_eligible = sort_unique(eligible, n_eligible);
+    for (size_t i = 0; !in->n_candidates && i < n_alerting && n < FL_GROUPS_MAX; i++) {
+        size_t room = FL_GROUPS_MAX - n < NEIGHBOURS_MAX ? FL_GROUPS_MAX - n : NEIGHBOURS_MAX;
+        size_t m = unit_neighbours(in->topo, alerting[i], FL_DIR_NEEDS, false, near, room);
+        memcpy(units + n, near, m * sizeof *near);
+        n += m;
+    }
+    if (in->entry >= 0)
+        units[n++] = unit_of(in->topo, in->entry);
+    n = sort_unique(units, n);
+    ev->groups = fl_arena_calloc(ev->arena, n + 1, sizeof *ev->groups);
+    if (!ev->groups)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        ev->groups[i].vertex = units[i];
+        ev->groups[i].host = is_type(in->topo, units[i], "host");
+        ev->groups[i].eligible = in->n_candidates ? sorted_has(eligible, n_eligible, units[i]) : true;
+    }
+    ev->n_groups = n;
+    return FL_OK;
+}
+
+static uint32_t *link_list(struct fl_evidence *ev, fl_vertex unit, enum fl_dir dir, uint32_t *ret_n)
+{
+    fl_vertex near[NEIGHBOURS_MAX];
+    size_t n = unit_neighbours(ev->in->topo, unit, dir, true, near, NEIGHBOURS_MAX);
+    uint32_t *list = fl_arena_alloc(ev->arena, (n + 1) * sizeof *list);
+    *ret_n = 0;
+    for (size_t i = 0; list && i < n; i++) {
+        int g = fl_evidence_group(ev, near[i]);
+        if (g >= 0)
+            list[(*ret_n)++] = (uint32_t)g;
+    }
+    return list;
+}
+
+static fl_status link_groups(struct fl_evidence *ev, struct fl_err *err)
+{
+    for (size_t i = 0; i < ev->n_groups; i++) {
+        struct fl_group *g = &ev->groups[i];
+        g->needs = link_list(ev, g->vertex, FL_DIR_NEEDS, &g->n_needs);
+        g->needed_by = link_list(ev, g->vertex, FL_DIR_NEEDED_BY, &g->n_needed_by);
+        if (!g->needs || !g->needed_by)
+            return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    }
+    return FL_OK;
+}
+
+/* ---- credit ---------------------------------------------------------------------------------------- */
+
+static void credit(struct fl_evidence *ev, size_t alert, fl_vertex node, enum fl_kind kind, double rarity)
+{
+    int at = fl_evidence_group(ev, node);
+    if (at < 0)
+        return;
+    struct fl_group *g = &ev->groups[at];
+    ev->items[ev->n_items++] = (struct fl_item){(uint32_t)at, node, kind, rarity, (uint32_t)alert};
+    g->kind_mass[kind] += rarity;
+    g->kind_n[kind]++;
+    ev->kind_mass[kind] += rarity;
+    if (kind >= FL_K_OWN_N)
+        return;
+    fl_usec start = ev->in->alerts[alert].alert->starts_at;
+    g->alerting = true;
+    g->n++;
+    g->mass += rarity;
+    if (rarity > g->max_rarity)
+        g->max_rarity = rarity;
+    if (rarity >= 0.5 && start > 0 && (!g->first || start < g->first))
+        g->first = start;
+    ev->mass += rarity;
+    ev->n_own++;
+}
+
+fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *in, struct fl_evidence *ret,
+                            struct fl_err *err)
+{
+    *ret = (struct fl_evidence){.arena = arena, .in = in, .entry = -1};
+    fl_status st = collect_units(ret, err);
+    if (!st)
+        st = link_groups(ret, err);
+    if (st)
+        return st;
+    ret->entry = fl_evidence_group(ret, in->entry);
+    ret->items = fl_arena_alloc(arena, (2 * in->n_alerts + 1) * sizeof *ret->items);
+    if (!ret->items)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    for (size_t i = 0; i < in->n_alerts; i++) {
+        const struct fl_rank_alert *a = &in->alerts[i];
+        if (a->node < 0)
+            continue;
+        enum fl_kind kind = fl_kind_of(in->topo, a), out = caller_kind(kind);
+        double rarity = fl_history_rarity(in->history, a->alert->fingerprint);
+        credit(ret, i, a->node, kind, rarity);
+        if (a->peer >= 0 && out != FL_K_N && unit_of(in->topo, a->peer) != unit_of(in->topo, a->node))
+            credit(ret, i, a->peer, out, rarity);
+        if (kind == FL_K_MISSING) {
+            fl_vertex callee = fl_topo_find(in->topo, fl_label_get(&a->alert->labels, "callee"));
+            if (callee >= 0 && unit_of(in->topo, callee) != unit_of(in->topo, a->node) &&
+                ret->n_items < 2 * in->n_alerts)
+                credit(ret, i, callee, FL_K_OUT_MISSING, rarity);
+        }
+    }
+    return FL_OK;
+}
