@@ -154,9 +154,9 @@ static void on_config(struct fl_flow *f, struct fl_step *s, const struct fl_json
     }
     s->rules = f->rules;
     char rules_hex[65], all_hex[65];
+    fl_sha256_hex(&f->rules->hash, rules_hex);
     flow_audit(s, "config.changed", "config", actor,
-               fl_fx_printf(s->fx, "%zu playbooks, rules %.12s", fl_resp_n_playbooks(f->resp),
-                            fl_sha256_hex(&f->rules->hash, rules_hex)),
+               fl_fx_printf(s->fx, "%zu playbooks, rules %.12s", fl_resp_n_playbooks(f->resp), rules_hex),
                fl_fx_printf(s->fx, "{\"rules_sha256\":\"%s\",\"config_sha256\":\"%s\",\"model\":\"%s\"}", rules_hex,
                             fl_sha256_hex(&f->config_hash, all_hex), fl_model_id(f->model)));
     /* Alerts map by rules: the same snapshot, read with the new ones. */

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A recorded journal gives byte-identical decisions: straight through, and from a snapshot taken after any event. */
+#include <faultline/flow.h>
+#include <faultline/topology.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define DIR FL_SOURCE_DIR "/tests/golden/flow/"
+static const char *const cases[] = {"shop"};
+static bool update;
+
+struct journal {
+    struct fl_arena *arena;
+    struct fl_event *v;
+    size_t n;
+};
+
+static char *slurp(const char *path, size_t *ret_n)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return NULL;
+    struct fl_buf b = fl_buf_init(0);
+    char part[65536];
+    for (size_t n; (n = fread(part, 1, sizeof part, f)) > 0;)
+        fl_buf_add(&b, part, n);
+    fclose(f);
+    return fl_buf_take(&b, ret_n);
+}
+
+static struct journal load(const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof path, DIR "%s/journal.jsonl", name);
+    size_t n;
+    FL_AUTO_FREE char *text = slurp(path, &n);
+    assert_non_null(text);
+    struct journal j = {.arena = fl_arena_new(0)};
+    size_t lines = 0;
+    for (size_t i = 0; i < n; i++)
+        lines += text[i] == '\n';
+    j.v = fl_arena_calloc(j.arena, lines + 1, sizeof *j.v);
+    for (char *p = text, *end; *p; p = end + 1) {
+        end = strchr(p, '\n');
+        assert_non_null(end);
+        struct fl_err err = {0};
+        if (fl_journal_parse(j.arena, p, (size_t)(end - p), &j.v[j.n], &err) != FL_OK)
+            fail_msg("%s event %zu: %s %s", name, j.n + 1, err.where, err.text);
+        j.n++;
+    }
+    return j;
+}
+
+static void step(struct fl_flow *f, const struct fl_event *ev, struct fl_buf *out)
+{
+    struct fl_effects *fx = fl_effects_new();
+    struct fl_err err = {0};
+    if (fl_flow_step(f, ev, fx, &err) != FL_OK)
+        fail_msg("event %llu: %s", (unsigned long long)ev->seq, err.text);
+    assert_int_equal(fl_effects_text(fx, out), FL_OK);
+    fl_effects_free(fx);
+}
+
+static struct fl_flow *fresh(void)
+{
+    struct fl_flow *f;
+    struct fl_err err = {0};
+    if (fl_flow_new(&(struct fl_flow_options){.realm = "default"}, &f, &err) != FL_OK)
+        fail_msg("%s", err.text);
+    return f;
+}
+
+static void write_expected(const char *path, const struct fl_buf *b)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(b->p, 1, b->n, f), b->n);
+    fclose(f);
+}
+
+static void test_journal_gives_the_recorded_decisions(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < FL_ARRAY_LEN(cases); k++) {
+        struct journal j = load(cases[k]);
+        struct fl_flow *f = fresh();
+        FL_AUTO_BUF out = fl_buf_init(0);
+        for (size_t i = 0; i < j.n; i++)
+            step(f, &j.v[i], &out);
+        fl_flow_free(f);
+        char path[512];
+        snprintf(path, sizeof path, DIR "%s/expected.jsonl", cases[k]);
+        if (update)
+            write_expected(path, &out);
+        size_t n;
+        FL_AUTO_FREE char *expected = slurp(path, &n);
+        assert_non_null(expected);
+        if (n != out.n || memcmp(expected, out.p, n) != 0) {
+            size_t at = 0, line = 1;
+            while (at < n && at < out.n && expected[at] == out.p[at])
+                line += expected[at++] == '\n';
+            fail_msg("%s differs in line %zu:\n expected %.300s\n got      %.300s\nRun with --update and read the diff.", path,
+                     line, expected + at, out.p + at);
+        }
+        fl_arena_free(j.arena);
+    }
+}
+
+/* State = snapshot + journal after it, whatever the moment of the snapshot. */
+static void test_any_snapshot_continues_the_same(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < FL_ARRAY_LEN(cases); k++) {
+        struct journal j = load(cases[k]);
+        struct fl_flow *f = fresh();
+        FL_AUTO_BUF ignored = fl_buf_init(0);
+        for (size_t i = 0; i < j.n; i++) {
+            step(f, &j.v[i], &ignored);
+            FL_AUTO_BUF snap = fl_buf_init(0);
+            assert_int_equal(fl_flow_snapshot(f, &snap), FL_OK);
+            struct fl_flow *g;
+            struct fl_err err = {0};
+            if (fl_flow_restore(&(struct fl_flow_options){.realm = "default"}, snap.p, snap.n, &g, &err) != FL_OK)
+                fail_msg("snapshot after event %zu: %s %s", i + 1, err.where, err.text);
+            FL_AUTO_BUF again = fl_buf_init(0);
+            assert_int_equal(fl_flow_snapshot(g, &again), FL_OK);
+            assert_string_equal(snap.p, again.p);
+            assert_int_equal(fl_flow_deadline(f), fl_flow_deadline(g));
+            fl_flow_free(f);
+            f = g; /* and go on from the restored one */
+        }
+        FL_AUTO_BUF straight = fl_buf_init(0);
+        fl_buf_add(&straight, ignored.p, ignored.n);
+        char path[512];
+        snprintf(path, sizeof path, DIR "%s/expected.jsonl", cases[k]);
+        size_t n;
+        FL_AUTO_FREE char *expected = slurp(path, &n);
+        assert_non_null(expected);
+        size_t at = 0;
+        while (at < n && at < straight.n && expected[at] == straight.p[at])
+            at++;
+        if (n != straight.n || at < n)
+            fail_msg("%s: from snapshots, byte %zu differs:\n expected %.300s\n got      %.300s", cases[k], at, expected + at,
+                     straight.p + at);
+        fl_flow_free(f);
+        fl_arena_free(j.arena);
+    }
+}
+
+static void test_a_gap_is_refused(void **state)
+{
+    (void)state;
+    struct journal j = load("shop");
+    struct fl_flow *f = fresh();
+    struct fl_effects *fx = fl_effects_new();
+    struct fl_err err = {0};
+    assert_int_equal(fl_flow_step(f, &j.v[1], fx, &err), FL_E_CONFLICT);
+    fl_effects_free(fx);
+    fl_flow_free(f);
+    fl_arena_free(j.arena);
+}
+
+/* Whatever stands in a journal row, the core answers with an audit entry, never with a failure. */
+static void test_hostile_bodies(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {"", "{", "[]", "null", "{}", "{\"op\":5}", "{\"alerts\":[5,null,{}]}",
+                                         "{\"run\":\"RUN-x\",\"n\":-1,\"fn\":\"http\"}", "{\"rules\":{\"wrong\":1}}", "\xff\xfe"};
+    struct fl_flow *f = fresh();
+    uint64_t seq = 0;
+    for (int kind = FL_EV_ALERTS; kind < FL_EV_N; kind++)
+        for (size_t i = 0; i < FL_ARRAY_LEN(bodies); i++) {
+            struct fl_event ev = {.seq = ++seq, .at = 1790000000000000, .kind = (fl_event_kind)kind, .realm = "default",
+                                  .actor = "mallory", .source = i % 2 ? "alertmanager" : "nonsense", .body = bodies[i],
+                                  .body_len = strlen(bodies[i])};
+            FL_AUTO_BUF out = fl_buf_init(0);
+            step(f, &ev, &out);
+        }
+    struct fl_flow_stats st;
+    fl_flow_stats(f, &st);
+    assert_int_equal(st.incidents_opened, 0);
+    fl_flow_free(f);
+}
+
+int main(int argc, char **argv)
+{
+    update = argc > 1 && strcmp(argv[1], "--update") == 0;
+    if (fl_base_init() != FL_OK)
+        return 1;
+    fl_topo_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_journal_gives_the_recorded_decisions), cmocka_unit_test(test_any_snapshot_continues_the_same),
+        cmocka_unit_test(test_a_gap_is_refused), cmocka_unit_test(test_hostile_bodies),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
