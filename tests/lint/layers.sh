@@ -8,8 +8,8 @@
 . "$(dirname -- "$0")/common.sh"
 table=engine/layers.txt
 
-# Headers of include/faultline/ that are not named after their stage.
-declare -A header_stage=([json]=base [queue]=base [log]=base [fsm]=base [effects]=model [step]=model [layout]=topology [case]=intake)
+# Headers of include/faultline/ that are not named after their stage. (case: structs that rank may see; intake fills them.)
+declare -A header_stage=([json]=base [queue]=base [log]=base [fsm]=base [effects]=model [step]=model [layout]=topology [case]=model)
 # Which header belongs to which third-party library.
 library_of() {
     case $1 in
@@ -21,7 +21,7 @@ library_of() {
     zlib.h | zconf.h) echo zlib ;;
     igraph.h | igraph/* | igraph_*.h) echo igraph ;;
     libpq-fe.h | postgresql/* | pg_config*.h) echo libpq ;;
-    microhttpd.h) echo microhttpd ;;
+    microhttpd.h) echo libmicrohttpd ;;
     curl/*) echo curl ;;
     uthash.h | utlist.h | utarray.h | utstring.h | utringbuffer.h | utstack.h) echo uthash ;;
     libxml/* | glib-2.0/* | openssl/* | gnutls/* | systemd/* | zstd.h | uuid/* | yaml.h) echo "${1%%/*}" ;;
