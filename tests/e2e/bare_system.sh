@@ -59,7 +59,7 @@ try() { # root|user
     cp -- /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
     echo "127.0.0.1 localhost $(uname -n)" >"$root/etc/hosts"
     local home=/root
-    [ "$as" = root ] || home=/home/newcomer
+    [ "$as" = root ] || home=/srv/newcomer
     mkdir -p "$root$home/a checkout"
     # The working tree without what is built, as a clone would have it.
     tar -C "$src" --exclude=./build --exclude=./.dev --exclude=./.git -cf - . | tar -C "$root$home/a checkout" -xf -
@@ -68,7 +68,7 @@ set -eu
 export LC_ALL=C.UTF-8 CI=true
 if [ $as = user ]; then
     apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends sudo
-    useradd --create-home --shell /bin/bash newcomer
+    useradd --home-dir $home --shell /bin/bash newcomer
     chmod 700 $home
     echo 'newcomer ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/newcomer
     chown -R newcomer: $home
