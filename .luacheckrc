@@ -18,7 +18,7 @@ std = {
     json = { fields = { "decode", "encode" } },
   },
 }
-max_line_length = 110
+max_line_length = 120
 files["**/rules"] = { read_globals = {
   "mapping", "class", "severity", "binding", "correlation", "guards", "leases",
 } }
