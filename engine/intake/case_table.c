@@ -217,7 +217,11 @@ static fl_status trace_line(void *ctx, const char *line, size_t n, struct fl_err
         f[i] = csv_field(&p);
     }
     double bucket = csv_number(f[0]);
-    struct fl_trace_row row = {.bucket = isnan(bucket) ? 0 : (int64_t)bucket,
+    uint64_t key = FL_FNV1A_INIT;
+    for (size_t i = 1; i <= 3; i++)
+        key = fl_fnv1a(key, f[i], strlen(f[i]) + 1);
+    struct fl_trace_row row = {.key = key ? key : 1,
+                               .bucket = isnan(bucket) ? 0 : (int64_t)bucket,
                                .caller = fl_arena_strdup(r->arena, f[1]),
                                .callee = fl_arena_strdup(r->arena, f[2]),
                                .operation = fl_arena_strdup(r->arena, f[3]),

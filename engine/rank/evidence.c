@@ -10,7 +10,7 @@
 static const char *const kind_names[FL_K_N] = {
     "cpu", "memory", "io", "pool", "resource_down", "net_up", "net_down", "net_edge", "error", "error_edge",
     "log_error", "log", "latency", "latency_out", "latency_down", "span", "span_self", "traffic_up",
-    "traffic_down", "traffic_out_down", "availability", "missing", "other", "out_span", "out_net", "out_error",
+    "traffic_down", "traffic_out_down", "availability", "missing", "good", "other", "out_span", "out_net", "out_error",
     "out_missing"};
 
 const char *fl_kind_name(enum fl_kind k)
@@ -37,6 +37,12 @@ static bool is_client_metric(const char *m)
     return strncmp(m, "src_", 4) == 0 || has(m, "client") || has(m, "outbound") || has(m, "upstream");
 }
 
+static bool is_success_metric(const char *m)
+{
+    size_t n = strlen(m);
+    return has(m, "success") || (n > 3 && strcmp(m + n - 3, "-sr") == 0);
+}
+
 static enum fl_kind resource_kind(const char *text)
 {
     static const char *const mem[] = {"mem", "rss", "heap", "swap", "pgmaj", "oom", "gc_", NULL};
@@ -56,13 +62,16 @@ enum fl_kind fl_kind_of(const struct fl_topo *t, const struct fl_rank_alert *a)
 {
     const char *metric = fl_label_get(&a->alert->labels, "metric");
     const char *text = metric[0] ? metric : fl_label_get(&a->alert->labels, "alertname");
-    bool down = strcmp(fl_label_get(&a->alert->labels, "direction"), "down") == 0;
+    const char *direction = fl_label_get(&a->alert->labels, "direction");
+    bool has_direction = direction[0] != '\0', down = strcmp(direction, "down") == 0;
     bool edge = a->peer >= 0;
     bool self = edge && fl_topo_service_of(t, a->peer) == fl_topo_service_of(t, a->node);
     switch (a->cls) {
     case FL_EC_RESOURCE:
         return down ? FL_K_RES_DOWN : resource_kind(text);
     case FL_EC_ERROR:
+        if (is_success_metric(text) ? !down && has_direction : down)
+            return FL_K_GOOD;
         return edge ? FL_K_ERR_EDGE : FL_K_ERR;
     case FL_EC_LATENCY:
         if (edge)
@@ -79,7 +88,7 @@ enum fl_kind fl_kind_of(const struct fl_topo *t, const struct fl_rank_alert *a)
     case FL_EC_MISSING:
         return FL_K_MISSING;
     case FL_EC_AVAILABILITY:
-        return FL_K_AVAIL;
+        return has_direction && !down && !has(text, "restart") ? FL_K_GOOD : FL_K_AVAIL;
     default:
         return FL_K_OTHER;
     }
@@ -258,13 +267,30 @@ static fl_status link_groups(struct fl_evidence *ev, struct fl_err *err)
 
 /* ---- credit ---------------------------------------------------------------------------------------- */
 
+/* |log(value / usual value)| as the sender's annotations tell them. */
+static double size_of(const struct fl_alert *a)
+{
+    const char *value = fl_label_get(&a->annotations, "value"), *usual = fl_label_get(&a->annotations, "baseline");
+    char *end_v, *end_u;
+    if (!value[0] || !usual[0])
+        return 0;
+    double v = strtod(value, &end_v), u = strtod(usual, &end_u);
+    if (*end_v || *end_u || !isfinite(v) || !isfinite(u))
+        return 0;
+    v = fabs(v) + 1e-6;
+    u = fabs(u) + 1e-6;
+    double size = fabs(log(v / u));
+    return size > 6 ? 6 : size;
+}
+
 static void credit(struct fl_evidence *ev, size_t alert, fl_vertex node, enum fl_kind kind, double rarity)
 {
     int at = fl_evidence_group(ev, node);
     if (at < 0)
         return;
     struct fl_group *g = &ev->groups[at];
-    ev->items[ev->n_items++] = (struct fl_item){(uint32_t)at, node, kind, rarity, (uint32_t)alert};
+    ev->items[ev->n_items++] = (struct fl_item){(uint32_t)at, node, kind, rarity, size_of(ev->in->alerts[alert].alert),
+                                                  (uint32_t)alert};
     g->kind_mass[kind] += rarity;
     g->kind_n[kind]++;
     ev->kind_mass[kind] += rarity;

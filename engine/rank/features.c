@@ -6,24 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rank_internal.h"
+#include "features.h"
 
-enum {
-    F_MASS_SHARE, F_RAREST_SHARE, F_MAX_RARITY, F_COUNT_SHARE, F_ALERTING, F_RANK1, F_KINDS,
-    F_ENTRY, F_REACHED, F_UP1, F_UP3, F_DOWN1, F_SYMPTOM_BELOW, F_PAGE_CLASS, F_PAGE_LEAF, F_EARLY,
-    F_SURPRISE, F_SURPRISE_MAX, F_HOST, F_HOST_BELOW, F_HOST_SHARED, F_STORE,
-    F_SINGLE_N,
-    F_SHARE0 = F_SINGLE_N,
-    F_LOGN0 = F_SHARE0 + FL_K_N,
-    F_N = F_LOGN0 + FL_K_N
-};
 _Static_assert((int)F_N <= (int)FL_FEATURES_MAX, "raise FL_FEATURES_MAX");
 
 static const char *const single_names[F_SINGLE_N] = {
     "rarity_share", "rarest_share", "rarest", "count_share", "alerting", "most_rarity", "kinds",
     "entry", "reached_from_entry", "explains_upstream_1", "explains_upstream_3", "explained_below_1",
     "symptom_below", "page_class", "page_class_leaf", "early",
-    "surprise", "surprise_max", "host", "host_below", "host_shared", "store"};
+    "surprise", "surprise_max", "silence", "early_share", "early_resource", "alone", "alone_most", "rarest_rank",
+    "top5", "diverse", "edges", "edges_both", "host", "host_below", "host_shared", "store", "leaf", "external",
+    "size_resource", "size_latency", "size_network", "size_error", "size_share", "size_page", "size_page_unexplained",
+    "size_page_rank",
+    "trace_self", "trace_self_ratio", "trace_net_in", "trace_net_out", "trace_net_ratio", "trace_lost",
+    "trace_lost_share", "trace_fewer"};
 
 size_t fl_feature_count(void)
 {
@@ -43,12 +39,7 @@ const char *fl_feature_name(size_t i)
     return names[i];
 }
 
-static double share(double part, double whole)
-{
-    return whole > 0 ? part / whole : 0;
-}
-
-static double symptom_mass(const struct fl_group *g)
+double fl_symptom_mass(const struct fl_group *g)
 {
     static const enum fl_kind kinds[] = {FL_K_ERR, FL_K_ERR_EDGE, FL_K_LAT, FL_K_SPAN, FL_K_SPAN_SELF, FL_K_AVAIL,
                                          FL_K_NET_EDGE};
@@ -68,14 +59,16 @@ static void own_features(const struct fl_evidence *ev, const struct fl_group *g,
         if (ev->groups[i].mass > best)
             best = ev->groups[i].mass;
     for (int k = 0; k < FL_K_N; k++) {
-        x[F_SHARE0 + k] = share(g->kind_mass[k], ev->kind_mass[k]);
+        x[F_SHARE0 + k] = fl_share(g->kind_mass[k], ev->kind_mass[k]);
         x[F_LOGN0 + k] = log1p(g->kind_mass[k]);
         kinds += k < FL_K_OWN_N && g->kind_n[k];
+        if (k < FL_K_OWN_N)
+            x[F_DIVERSE] += log1p(g->kind_mass[k]);
     }
-    x[F_MASS_SHARE] = share(g->mass, ev->mass);
-    x[F_RAREST_SHARE] = share(own3, cubes);
+    x[F_MASS_SHARE] = fl_share(g->mass, ev->mass);
+    x[F_RAREST_SHARE] = fl_share(own3, cubes);
     x[F_MAX_RARITY] = g->max_rarity;
-    x[F_COUNT_SHARE] = share(g->n, ev->n_own);
+    x[F_COUNT_SHARE] = fl_share(g->n, ev->n_own);
     x[F_ALERTING] = g->alerting;
     x[F_RANK1] = best > 0 && g->mass >= best;
     x[F_KINDS] = log1p(kinds);
@@ -84,14 +77,17 @@ static void own_features(const struct fl_evidence *ev, const struct fl_group *g,
 static void history_features(const struct fl_evidence *ev, const struct fl_group *g, double *x)
 {
     const char *id = fl_topo_node(ev->in->topo, g->vertex)->id;
-    double sum = 0, most = 0;
+    double sum = 0, most = 0, silence = 0;
     for (int k = 0; k < FL_K_OWN_N; k++) {
         double z = fl_history_surprise(ev->in->history, id, (enum fl_kind)k, g->kind_n[k]);
         if (g->kind_n[k]) {
             sum += z > 0 ? z : 0;
             most = z > most ? z : most;
+        } else {
+            silence += z < 0 ? -z : 0;
         }
     }
+    x[F_SILENCE] = log1p(silence);
     x[F_SURPRISE] = log1p(sum);
     x[F_SURPRISE_MAX] = most;
 }
@@ -112,7 +108,7 @@ static double mass_around(const struct fl_evidence *ev, size_t start, unsigned h
         for (uint32_t i = 0; i < n; i++)
             if (seen[next[i]] != mark) {
                 seen[next[i]] = mark;
-                mass += symptom_mass(&ev->groups[next[i]]);
+                mass += fl_symptom_mass(&ev->groups[next[i]]);
                 queue[tail++] = next[i];
             }
         if (head == level_end) {
@@ -127,19 +123,149 @@ static void graph_features(const struct fl_evidence *ev, size_t at, double sympt
                            uint32_t *mark, uint32_t *queue, double *x)
 {
     const struct fl_group *g = &ev->groups[at];
-    double own = symptom_mass(g), below;
-    x[F_UP1] = share(mass_around(ev, at, 1, true, seen, ++*mark, queue) + own, symptoms);
-    x[F_UP3] = share(mass_around(ev, at, 3, true, seen, ++*mark, queue) + own, symptoms);
+    double own = fl_symptom_mass(g), below;
+    x[F_UP1] = fl_share(mass_around(ev, at, 1, true, seen, ++*mark, queue) + own, symptoms);
+    x[F_UP3] = fl_share(mass_around(ev, at, 3, true, seen, ++*mark, queue) + own, symptoms);
     below = mass_around(ev, at, 1, false, seen, ++*mark, queue);
-    x[F_DOWN1] = share(below, symptoms);
+    x[F_DOWN1] = fl_share(below, symptoms);
     x[F_SYMPTOM_BELOW] = own > 0 ? below / (below + own) : 0;
 }
 
-static bool has_page_class(const struct fl_evidence *ev, const struct fl_group *g)
+/* Hash of what an alert says without its component: the same name and metric elsewhere. */
+static uint64_t saying(const struct fl_alert *a)
+{
+    static const char *const labels[] = {"alertname", "metric", "direction"};
+    uint64_t h = FL_FNV1A_INIT;
+    for (size_t i = 0; i < FL_ARRAY_LEN(labels); i++) {
+        const char *v = fl_label_get(&a->labels, labels[i]);
+        h = fl_fnv1a(h, v, strlen(v) + 1);
+    }
+    return h;
+}
+
+struct said {
+    uint64_t what;
+    uint32_t group, item;
+};
+
+static int by_saying(const void *pa, const void *pb)
+{
+    const struct said *a = pa, *b = pb;
+    if (a->what != b->what)
+        return a->what < b->what ? -1 : 1;
+    if (a->group != b->group)
+        return a->group < b->group ? -1 : 1;
+    return a->item < b->item ? -1 : a->item > b->item;
+}
+
+/* An alert that only one group has says more than one that all have. */
+static fl_status alone_features(const struct fl_evidence *ev, double *x, struct fl_err *err)
+{
+    struct said *v = fl_arena_alloc(ev->arena, (ev->n_items + 1) * sizeof *v);
+    size_t n = 0;
+    if (!v)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    for (size_t i = 0; i < ev->n_items; i++)
+        if (ev->items[i].kind < FL_K_OWN_N)
+            v[n++] = (struct said){saying(ev->in->alerts[ev->items[i].alert].alert), ev->items[i].group,
+                                   (uint32_t)i};
+    if (n > 1)
+        qsort(v, n, sizeof *v, by_saying);
+    for (size_t i = 0, end; i < n; i = end) {
+        double groups = 0;
+        for (end = i; end < n && v[end].what == v[i].what; end++)
+            groups += end == i || v[end].group != v[end - 1].group;
+        for (size_t k = i; k < end; k++) {
+            double r = ev->items[v[k].item].rarity / groups;
+            double *row = x + v[k].group * F_N;
+            row[F_ALONE] += r;
+            row[F_ALONE_MAX] = r > row[F_ALONE_MAX] ? r : row[F_ALONE_MAX];
+        }
+    }
+    for (size_t i = 0; i < ev->n_groups; i++)
+        x[i * F_N + F_ALONE] = log1p(x[i * F_N + F_ALONE]);
+    return FL_OK;
+}
+
+/* Rarity of alerts that began with the incident, and of bad calls by endpoint. */
+static void share_features(const struct fl_evidence *ev, double *x)
+{
+    fl_usec t0 = 0;
+    bool timed = !(ev->in->data && ev->in->data->untimed);
+    double early = 0, early_res = 0, edges = 0;
+    for (size_t i = 0; i < ev->n_items; i++) {
+        fl_usec t = ev->in->alerts[ev->items[i].alert].alert->starts_at;
+        if (t > 0 && (!t0 || t < t0))
+            t0 = t;
+    }
+    for (size_t i = 0; i < ev->n_items; i++) {
+        const struct fl_item *it = &ev->items[i];
+        fl_usec t = ev->in->alerts[it->alert].alert->starts_at;
+        double e = timed ? exp(-(double)(t - t0) / (60.0 * FL_USEC_PER_SEC)) : 1;
+        double *row = x + it->group * F_N;
+        if (it->kind < FL_K_OWN_N) {
+            early += it->rarity * e;
+            row[F_EARLY_SHARE] += it->rarity * e;
+        }
+        if (it->kind <= FL_K_RES_DOWN) {
+            early_res += it->rarity * e;
+            row[F_EARLY_RES] += it->rarity * e;
+        }
+        if (it->kind == FL_K_SPAN || it->kind == FL_K_NET_EDGE || it->kind == FL_K_ERR_EDGE ||
+            it->kind >= FL_K_OWN_N) {
+            edges += it->kind < FL_K_OWN_N ? it->rarity : 0;
+            row[it->kind < FL_K_OWN_N ? F_EDGES : F_EDGES_BOTH] += it->rarity;
+        }
+    }
+    for (size_t i = 0; i < ev->n_groups; i++) {
+        double *row = x + i * F_N, in = fl_share(row[F_EDGES], edges), out = fl_share(row[F_EDGES_BOTH], edges);
+        row[F_EDGES] = in + out;
+        row[F_EDGES_BOTH] = in < out ? in : out;
+        row[F_EARLY_SHARE] = fl_share(row[F_EARLY_SHARE], early);
+        row[F_EARLY_RES] = fl_share(row[F_EARLY_RES], early_res);
+    }
+}
+
+static int rarest_first(const void *pa, const void *pb)
+{
+    double a = *(const double *)pa, b = *(const double *)pb;
+    return a > b ? -1 : a < b;
+}
+
+/* Place of a group's rarest alert among all, and its part of the rarest five. */
+static fl_status rank_features(const struct fl_evidence *ev, double *x, struct fl_err *err)
+{
+    double *r = fl_arena_alloc(ev->arena, (ev->n_items + ev->n_groups + 1) * sizeof *r);
+    size_t n = 0;
+    if (!r)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    for (size_t i = 0; i < ev->n_items; i++)
+        if (ev->items[i].kind < FL_K_OWN_N)
+            r[n++] = ev->items[i].rarity;
+    if (n > 1)
+        qsort(r, n, sizeof *r, rarest_first);
+    double limit = n ? r[n < 5 ? n - 1 : 4] : 1, at_limit = 0;
+    for (size_t i = 0; i < n; i++)
+        at_limit += r[i] >= limit;
+    for (size_t i = 0; i < ev->n_items; i++)
+        if (ev->items[i].kind < FL_K_OWN_N && ev->items[i].rarity >= limit)
+            x[ev->items[i].group * F_N + F_TOP5] += 1 / at_limit;
+    for (size_t i = 0; i < ev->n_groups; i++) {
+        double above = 0, same = 0;
+        for (size_t k = 0; k < ev->n_groups; k++) {
+            above += ev->groups[k].max_rarity > ev->groups[i].max_rarity;
+            same += ev->groups[k].max_rarity == ev->groups[i].max_rarity;
+        }
+        x[i * F_N + F_RAREST_RANK] = ev->groups[i].alerting ? 1 / (above + (same + 1) / 2) : 0;
+    }
+    return FL_OK;
+}
+
+bool fl_has_page_class(const struct fl_evidence *ev, const struct fl_group *g)
 {
     const char *page = ev->in->data ? ev->in->data->entry_metric : NULL;
     if (!page)
-        return symptom_mass(g) > 0;
+        return fl_symptom_mass(g) > 0;
     if (strcmp(page, "latency") == 0)
         return g->kind_n[FL_K_LAT] || g->kind_n[FL_K_SPAN] || g->kind_n[FL_K_SPAN_SELF];
     return g->kind_n[FL_K_AVAIL] || g->kind_n[FL_K_ERR] || g->kind_n[FL_K_ERR_EDGE];
@@ -161,7 +287,7 @@ static void page_features(const struct fl_evidence *ev, uint32_t *queue, double 
         bool below = false;
         for (uint32_t i = 0; i < g->n_needs; i++) {
             size_t next = g->needs[i];
-            if (!has_page_class(ev, &ev->groups[next]))
+            if (!fl_has_page_class(ev, &ev->groups[next]))
                 continue;
             below = true;
             if (!seen[next]) {
@@ -170,10 +296,10 @@ static void page_features(const struct fl_evidence *ev, uint32_t *queue, double 
             }
         }
         x[at * F_N + F_REACHED] = 1;
-        x[at * F_N + F_PAGE_LEAF] = !below && has_page_class(ev, g);
+        x[at * F_N + F_PAGE_LEAF] = !below && fl_has_page_class(ev, g);
     }
     for (size_t i = 0; i < ev->n_groups; i++)
-        x[i * F_N + F_PAGE_CLASS] = has_page_class(ev, &ev->groups[i]);
+        x[i * F_N + F_PAGE_CLASS] = fl_has_page_class(ev, &ev->groups[i]);
 }
 
 static void time_features(const struct fl_evidence *ev, double *x)
@@ -217,7 +343,7 @@ static void host_features(const struct fl_evidence *ev, double *x)
     }
     for (size_t i = 0; i < ev->n_groups; i++) {
         x[i * F_N + F_HOST] = ev->groups[i].host;
-        x[i * F_N + F_HOST_BELOW] = share(below[i], total);
+        x[i * F_N + F_HOST_BELOW] = fl_share(below[i], total);
         x[i * F_N + F_HOST_SHARED] = log1p(units[i]);
     }
 }
@@ -229,6 +355,19 @@ static bool is_store(const char *type)
         if (strcmp(type, words[i]) == 0)
             return true;
     return false;
+}
+
+static bool ends_with(const char *s, const char *tail)
+{
+    size_t n = strlen(s), m = strlen(tail);
+    return n >= m && strcmp(s + n - m, tail) == 0;
+}
+
+/* An endpoint that only its callers see: nobody's component. X-Ray marks these by a suffix. */
+static bool is_external(const struct fl_node *node)
+{
+    return strcmp(node->type, "external") == 0 || strcmp(node->type, "unknown") == 0 ||
+           ends_with(node->id, "_remote") || ends_with(node->id, "_client");
 }
 
 fl_status fl_features_build(struct fl_evidence *ev, double **ret, struct fl_err *err)
@@ -244,16 +383,24 @@ fl_status fl_features_build(struct fl_evidence *ev, double **ret, struct fl_err 
         if (ev->items[i].kind < FL_K_OWN_N)
             cubes += pow(ev->items[i].rarity, 3);
     for (size_t i = 0; i < n; i++)
-        symptoms += symptom_mass(&ev->groups[i]);
+        symptoms += fl_symptom_mass(&ev->groups[i]);
     for (size_t i = 0; i < n; i++) {
         own_features(ev, &ev->groups[i], cubes, x + i * F_N);
         history_features(ev, &ev->groups[i], x + i * F_N);
         graph_features(ev, i, symptoms, seen, &mark, queue, x + i * F_N);
+        x[i * F_N + F_LEAF] = ev->groups[i].n_needs == 0;
+        x[i * F_N + F_EXTERNAL] = is_external(fl_topo_node(ev->in->topo, ev->groups[i].vertex));
         x[i * F_N + F_STORE] = is_store(fl_topo_node(ev->in->topo, ev->groups[i].vertex)->type);
     }
     page_features(ev, queue, x);
     time_features(ev, x);
     host_features(ev, x);
+    share_features(ev, x);
+    fl_size_features(ev, x);
+    fl_trace_features(ev, x);
+    fl_status st = alone_features(ev, x, err);
+    if (!st)
+        st = rank_features(ev, x, err);
     *ret = x;
-    return FL_OK;
+    return st;
 }

@@ -16,7 +16,7 @@ enum fl_kind {
     FL_K_LAT, FL_K_LAT_OUT, FL_K_LAT_DOWN, /* latency metric as server, as client; falling */
     FL_K_SPAN, FL_K_SPAN_SELF,       /* slow span: called by another; inside the component */
     FL_K_TRAF_UP, FL_K_TRAF_DOWN, FL_K_TRAF_OUT_DOWN,
-    FL_K_AVAIL, FL_K_MISSING, FL_K_OTHER,
+    FL_K_AVAIL, FL_K_MISSING, FL_K_GOOD, FL_K_OTHER, /* good: availability or success rising, errors falling */
     /* the caller's side of the same alert */
     FL_K_OUT_SPAN, FL_K_OUT_NET, FL_K_OUT_ERR, FL_K_OUT_MISSING,
     FL_K_N
@@ -30,6 +30,7 @@ struct fl_item {
     fl_vertex node;
     enum fl_kind kind;
     double rarity;  /* 0 … 1: 1 = never seen in the history */
+    double size;    /* how far the value is from its usual one: |log ratio|, 0 … 6; 0 when not told */
     uint32_t alert; /* index into the input */
 };
 

@@ -20,6 +20,7 @@ struct fl_table {
 
 /** Spans of one caller, callee and operation in one bucket of time. */
 struct fl_trace_row {
+    uint64_t key;                  /* hash of caller, callee and operation; never 0 */
     int64_t bucket;                /* seconds since the epoch, ascending; 0 in a baseline */
     const char *caller, *callee, *operation; /* caller "" for the entry */
     double spans, p50_ms, p90_ms, self_p90_ms, net_p90_ms; /* NaN when absent */

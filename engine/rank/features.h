@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* features.h -- the columns of the feature table, shared by the files that fill them. */
+#pragma once
+
+#include "rank_internal.h"
+
+enum {
+    F_MASS_SHARE, F_RAREST_SHARE, F_MAX_RARITY, F_COUNT_SHARE, F_ALERTING, F_RANK1, F_KINDS,
+    F_ENTRY, F_REACHED, F_UP1, F_UP3, F_DOWN1, F_SYMPTOM_BELOW, F_PAGE_CLASS, F_PAGE_LEAF, F_EARLY,
+    F_SURPRISE, F_SURPRISE_MAX, F_SILENCE, F_EARLY_SHARE, F_EARLY_RES, F_ALONE, F_ALONE_MAX, F_RAREST_RANK,
+    F_TOP5, F_DIVERSE, F_EDGES, F_EDGES_BOTH, F_HOST, F_HOST_BELOW, F_HOST_SHARED, F_STORE, F_LEAF, F_EXTERNAL,
+    F_MAG_RES, F_MAG_LAT, F_MAG_NET, F_MAG_ERR, F_MAG_SHARE, F_MAG_PAGE, F_MAG_PAGE_REST, F_MAG_PAGE_RANK,
+    F_T_SELF, F_T_SELF_RATIO, F_T_NET_IN, F_T_NET_OUT, F_T_NET_RATIO, F_T_LOST, F_T_LOST_SHARE, F_T_FEWER,
+    F_SINGLE_N,
+    F_SHARE0 = F_SINGLE_N,
+    F_LOGN0 = F_SHARE0 + FL_K_N,
+    F_N = F_LOGN0 + FL_K_N
+};
+
+static inline double fl_share(double part, double whole)
+{
+    return whole > 0 ? part / whole : 0;
+}
+/** Rarity of what a caller would notice: latency, errors, availability. */
+double fl_symptom_mass(const struct fl_group *g);
+/** The group shows what the page was about. */
+bool fl_has_page_class(const struct fl_evidence *ev, const struct fl_group *g);
+void fl_size_features(const struct fl_evidence *ev, double *x);
+void fl_trace_features(const struct fl_evidence *ev, double *x);
