@@ -50,6 +50,7 @@ static const char *go_type(char type)
     case '[': return "array";
     case 't':
     case 'f': return "bool";
+    case 'n': return "null";
     default: return "number";
     }
 }

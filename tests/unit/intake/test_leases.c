@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tests/unit/intake/test_leases.c -- repeats write nothing, content does, silence lapses once. */
+#include <faultline/intake.h>
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SEC FL_USEC_PER_SEC
+#define T0 (INT64_C(1700000000) * SEC)
+#define HOUR (3600 * SEC)
+
+static struct fl_label label_a[] = {{"alertname", "A"}};
+static struct fl_label note_1[] = {{"summary", "value 1"}}, note_2[] = {{"summary", "value 2"}};
+
+static struct fl_alert firing(uint64_t fp, fl_usec starts, fl_usec lease)
+{
+    return (struct fl_alert){.fingerprint = fp, .labels = {label_a, 1}, .annotations = {note_1, 1}, .starts_at = starts,
+                             .lease_until = lease, .received_at = starts, .status = FL_ALERT_FIRING, .generator_url = ""};
+}
+
+static struct fl_alert resolved(uint64_t fp, fl_usec starts, fl_usec ends)
+{
+    struct fl_alert a = firing(fp, starts, 0);
+    a.status = FL_ALERT_RESOLVED;
+    a.ends_at = ends;
+    return a;
+}
+
+static void a_repeat_is_known_after_the_commit_only(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(9 * HOUR);
+    struct fl_alert a = firing(1, T0, T0 + 240 * SEC);
+    assert_false(fl_leases_renew_all(l, &a, 1, T0));
+    fl_leases_commit(l, &a, 1, T0, 0);
+    a.lease_until += 60 * SEC; /* a later endsAt is still a repeat */
+    assert_true(fl_leases_renew_all(l, &a, 1, T0 + 60 * SEC));
+    assert_int_equal(fl_leases_count(l), 1);
+    fl_leases_free(l);
+}
+
+static void other_content_is_no_repeat(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(9 * HOUR);
+    struct fl_alert a = firing(1, T0, 0), b = a;
+    fl_leases_commit(l, &a, 1, T0, 0);
+    b.annotations.v = note_2;
+    assert_false(fl_leases_renew_all(l, &b, 1, T0));
+    b = a;
+    b.generator_url = "http://x";
+    assert_false(fl_leases_renew_all(l, &b, 1, T0));
+    b = a;
+    b.labels.v = note_1; /* a fingerprint that collides */
+    assert_false(fl_leases_renew_all(l, &b, 1, T0));
+    b = firing(1, T0 + SEC, 0); /* another episode */
+    assert_false(fl_leases_renew_all(l, &b, 1, T0));
+    b = resolved(1, T0, T0 + SEC);
+    assert_false(fl_leases_renew_all(l, &b, 1, T0));
+    fl_leases_commit(l, &b, 1, T0 + SEC, 0);
+    assert_true(fl_leases_renew_all(l, &b, 1, T0 + 2 * SEC));
+    b.ends_at++;
+    assert_false(fl_leases_renew_all(l, &b, 1, T0 + 2 * SEC));
+    assert_false(fl_leases_renew_all(l, &a, 1, T0 + 2 * SEC)); /* fires again */
+    assert_int_equal(fl_leases_count(l), 1);
+    fl_leases_free(l);
+}
+
+static void one_news_among_repeats_renews_nothing(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(9 * HOUR);
+    struct fl_alert v[2] = {firing(1, T0, T0 + 10 * SEC), firing(2, T0, T0 + 10 * SEC)};
+    struct fl_lapsed gone[4];
+    fl_leases_commit(l, v, 1, T0, 0);
+    v[0].lease_until = T0 + HOUR;
+    assert_false(fl_leases_renew_all(l, v, 2, T0 + SEC));
+    assert_int_equal(fl_leases_lapse(l, T0 + 11 * SEC, gone, 4), 1);
+    assert_true(gone[0].fingerprint == 1 && gone[0].starts_at == T0);
+    fl_leases_free(l);
+}
+
+static void silence_lapses_once_and_a_return_is_news(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(9 * HOUR);
+    struct fl_alert a = firing(1, T0, 0);
+    struct fl_lapsed gone[4];
+    fl_leases_commit(l, &a, 1, T0, 0);
+    assert_int_equal(fl_leases_lapse(l, T0 + 9 * HOUR, gone, 4), 0);
+    assert_true(fl_leases_renew_all(l, &a, 1, T0 + 8 * HOUR));
+    assert_int_equal(fl_leases_lapse(l, T0 + 10 * HOUR, gone, 4), 0);
+    assert_int_equal(fl_leases_lapse(l, T0 + 18 * HOUR, gone, 4), 1);
+    assert_int_equal(fl_leases_lapse(l, T0 + 18 * HOUR, gone, 4), 0);
+    assert_false(fl_leases_renew_all(l, &a, 1, T0 + 18 * HOUR));
+    fl_leases_commit(l, &a, 1, T0 + 18 * HOUR, 0);
+    assert_true(fl_leases_renew_all(l, &a, 1, T0 + 18 * HOUR));
+    fl_leases_free(l);
+}
+
+static void a_lapse_that_was_not_written_is_reported_again(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(HOUR);
+    struct fl_alert a = firing(1, T0, 0);
+    struct fl_lapsed gone[4];
+    fl_leases_commit(l, &a, 1, T0, 0);
+    assert_int_equal(fl_leases_lapse(l, T0 + 2 * HOUR, gone, 4), 1);
+    fl_leases_unlapse(l, gone, 1);
+    assert_int_equal(fl_leases_lapse(l, T0 + 2 * HOUR, gone, 4), 1);
+    assert_int_equal(fl_leases_lapse(l, T0 + 2 * HOUR, gone, 4), 0);
+    fl_leases_free(l);
+}
+
+static void an_alert_without_start_means_the_open_episode(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(HOUR);
+    struct fl_alert a = firing(1, T0, 0), again = firing(1, T0 + 60 * SEC, 0), end = resolved(1, T0 + 90 * SEC, T0 + 90 * SEC);
+    struct fl_lapsed gone[4];
+    again.starts_guessed = end.starts_guessed = true;
+    assert_false(fl_leases_renew_all(l, &again, 1, T0));
+    fl_leases_commit(l, &a, 1, T0, 0);
+    assert_true(fl_leases_renew_all(l, &again, 1, T0 + 60 * SEC));
+    again.annotations.v = note_2;
+    assert_false(fl_leases_renew_all(l, &again, 1, T0 + 60 * SEC));
+    fl_leases_commit(l, &again, 1, T0 + 60 * SEC, 0);
+    assert_int_equal(fl_leases_count(l), 1);
+    fl_leases_commit(l, &end, 1, T0 + 90 * SEC, 0);
+    assert_int_equal(fl_leases_count(l), 1);
+    assert_int_equal(fl_leases_lapse(l, T0 + 5 * HOUR, gone, 4), 0);
+    fl_leases_free(l);
+}
+
+static void after_a_restart_senders_get_time_to_renew(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(9 * HOUR);
+    /* Renewals wrote nothing, so what the state knows is old. */
+    struct fl_alert v[2] = {firing(1, T0, T0 + 240 * SEC), firing(2, T0, 0)};
+    struct fl_lapsed gone[4];
+    fl_usec now = T0 + 48 * HOUR, grace = 300 * SEC;
+    fl_leases_commit(l, v, 2, now, grace);
+    assert_int_equal(fl_leases_lapse(l, now + grace, gone, 4), 0);
+    assert_int_equal(fl_leases_lapse(l, now + grace + 1, gone, 4), 1);
+    assert_true(gone[0].fingerprint == 1);
+    assert_int_equal(fl_leases_lapse(l, now + 9 * HOUR + 1, gone, 4), 1);
+    assert_true(gone[0].fingerprint == 2);
+    fl_leases_free(l);
+}
+
+static void many_lapse_in_portions_and_the_table_empties(void **state)
+{
+    (void)state;
+    enum { N = 20000 };
+    struct fl_leases *l = fl_leases_new(HOUR);
+    for (uint64_t i = 0; i < N; i++) {
+        struct fl_alert a = i % 2 ? firing(i, T0, 0) : resolved(i, T0, T0);
+        fl_leases_commit(l, &a, 1, T0, 0);
+    }
+    assert_int_equal(fl_leases_count(l), N);
+    static bool seen[N];
+    struct fl_lapsed gone[300];
+    size_t n, total = 0;
+    while ((n = fl_leases_lapse(l, T0 + HOUR + 1, gone, 300))) {
+        for (size_t i = 0; i < n; i++) {
+            assert_false(seen[gone[i].fingerprint]);
+            assert_true(gone[i].fingerprint % 2);
+            seen[gone[i].fingerprint] = true;
+        }
+        total += n;
+    }
+    assert_int_equal(total, N / 2);
+    assert_int_equal(fl_leases_count(l), N / 2); /* the resolved ones are forgotten, the stale ones not yet */
+    assert_int_equal(fl_leases_lapse(l, T0 + 3 * HOUR, gone, 300), 0);
+    assert_int_equal(fl_leases_count(l), 0);
+    fl_leases_free(l);
+}
+
+static void one_fingerprint_cannot_fill_the_table(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(HOUR);
+    for (fl_usec i = 0; i < 100000; i++) {
+        struct fl_alert a = firing(7, T0 + i, T0 + HOUR + i);
+        fl_leases_commit(l, &a, 1, T0, 0);
+    }
+    assert_true(fl_leases_count(l) <= 8);
+    struct fl_alert last = firing(7, T0 + 99999, T0 + HOUR + 99999);
+    assert_true(fl_leases_renew_all(l, &last, 1, T0));
+    fl_leases_free(l);
+}
+
+/* A model of one map entry per episode, against random commits and lapses. */
+static void it_behaves_like_a_plain_map(void **state)
+{
+    (void)state;
+    enum { FPS = 50 };
+    struct {
+        fl_usec until;
+        bool known;
+    } model[FPS] = {{0}};
+    struct fl_leases *l = fl_leases_new(HOUR);
+    uint64_t rng = 12345;
+    fl_usec now = T0;
+    for (int step = 0; step < 20000; step++) {
+        rng = rng * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        uint64_t fp = (rng >> 33) % FPS;
+        now += (fl_usec)((rng >> 20) % 100) * SEC;
+        struct fl_lapsed gone[FPS];
+        size_t n = fl_leases_lapse(l, now, gone, FPS), expected = 0;
+        for (size_t i = 0; i < FPS; i++)
+            if (model[i].known && model[i].until < now) {
+                model[i].known = false;
+                expected++;
+            }
+        assert_int_equal(n, expected);
+        struct fl_alert a = firing(fp, T0, now + (fl_usec)((rng >> 40) % 3000) * SEC);
+        bool repeat = fl_leases_renew_all(l, &a, 1, now);
+        assert_int_equal(repeat, model[fp].known);
+        if (!repeat)
+            fl_leases_commit(l, &a, 1, now, 0);
+        if (!repeat || a.lease_until > model[fp].until)
+            model[fp].until = a.lease_until;
+        model[fp].known = true;
+    }
+    fl_leases_free(l);
+}
+
+static void *hammer(void *arg)
+{
+    struct fl_leases *l = arg;
+    struct fl_lapsed gone[16];
+    for (uint64_t i = 0; i < 20000; i++) {
+        struct fl_alert a = firing(i % 97, T0, T0 + (fl_usec)i);
+        if (!fl_leases_renew_all(l, &a, 1, T0))
+            fl_leases_commit(l, &a, 1, T0, 0);
+        if (i % 64 == 0)
+            fl_leases_lapse(l, T0 + (fl_usec)i / 2, gone, 16);
+    }
+    return NULL;
+}
+
+static void threads_share_it(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(HOUR);
+    pthread_t t[4];
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, hammer, l), 0);
+    for (size_t i = 0; i < 4; i++)
+        pthread_join(t[i], NULL);
+    assert_int_equal(fl_leases_count(l), 97);
+    fl_leases_free(l);
+}
+
+int main(void)
+{
+    if (fl_base_init() != FL_OK)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_repeat_is_known_after_the_commit_only),
+        cmocka_unit_test(other_content_is_no_repeat),
+        cmocka_unit_test(one_news_among_repeats_renews_nothing),
+        cmocka_unit_test(silence_lapses_once_and_a_return_is_news),
+        cmocka_unit_test(a_lapse_that_was_not_written_is_reported_again),
+        cmocka_unit_test(an_alert_without_start_means_the_open_episode),
+        cmocka_unit_test(after_a_restart_senders_get_time_to_renew),
+        cmocka_unit_test(many_lapse_in_portions_and_the_table_empties),
+        cmocka_unit_test(one_fingerprint_cannot_fill_the_table),
+        cmocka_unit_test(it_behaves_like_a_plain_map),
+        cmocka_unit_test(threads_share_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
