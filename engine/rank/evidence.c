@@ -8,10 +8,10 @@
 #include "rank_internal.h"
 
 static const char *const kind_names[FL_K_N] = {
-    "cpu", "memory", "io", "pool", "resource_down", "net_up", "net_down", "net_edge", "error", "error_edge",
+    "cpu", "memory", "io", "pool", "resource_down", "net_up", "net_down", "net_edge", "error", "error_edge", "error_self",
     "log_error", "log", "latency", "latency_out", "latency_down", "span", "span_self", "traffic_up",
     "traffic_down", "traffic_out_down", "availability", "missing", "good", "other", "out_span", "out_net", "out_error",
-    "out_missing"};
+    "out_missing", "named_span", "named_error", "named_log"};
 
 const char *fl_kind_name(enum fl_kind k)
 {
@@ -64,15 +64,15 @@ enum fl_kind fl_kind_of(const struct fl_topo *t, const struct fl_rank_alert *a)
     const char *text = metric[0] ? metric : fl_label_get(&a->alert->labels, "alertname");
     const char *direction = fl_label_get(&a->alert->labels, "direction");
     bool has_direction = direction[0] != '\0', down = strcmp(direction, "down") == 0;
-    bool edge = a->peer >= 0;
-    bool self = edge && fl_topo_service_of(t, a->peer) == fl_topo_service_of(t, a->node);
+    bool edge = a->peer >= 0 || fl_label_get(&a->alert->labels, "operation")[0];
+    bool self = a->peer >= 0 && fl_topo_service_of(t, a->peer) == fl_topo_service_of(t, a->node);
     switch (a->cls) {
     case FL_EC_RESOURCE:
         return down ? FL_K_RES_DOWN : resource_kind(text);
     case FL_EC_ERROR:
         if (is_success_metric(text) ? !down && has_direction : down)
             return FL_K_GOOD;
-        return edge ? FL_K_ERR_EDGE : FL_K_ERR;
+        return self ? FL_K_ERR_SELF : edge ? FL_K_ERR_EDGE : FL_K_ERR;
     case FL_EC_LATENCY:
         if (edge)
             return self ? FL_K_SPAN_SELF : FL_K_SPAN;
@@ -107,6 +107,32 @@ static enum fl_kind caller_kind(enum fl_kind k)
     default:
         return FL_K_N;
     }
+}
+
+/* ---- names in texts ---- */
+
+enum { NAME_MAX = 64 };
+
+/* Lower case letters and digits only: "CartService" and "cart-service" are one name. */
+static size_t squeeze(const char *s, size_t n, char *out)
+{
+    size_t m = 0;
+    for (size_t i = 0; i < n && m < NAME_MAX - 1; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c >= 'A' && c <= 'Z')
+            out[m++] = (char)(c + 32);
+        else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+            out[m++] = (char)c;
+    }
+    out[m] = '\0';
+    return m;
+}
+
+static uint64_t name_hash(const char *s, size_t n)
+{
+    char word[NAME_MAX];
+    size_t m = squeeze(s, n, word);
+    return m >= 3 ? fl_fnv1a(FL_FNV1A_INIT, word, m) : 0;
 }
 
 /* ---- groups ------------------------------------------------------------------------------------- */
@@ -190,7 +216,10 @@ static size_t unit_neighbours(const struct fl_topo *t, fl_vertex unit, enum fl_d
     return sort_unique(out, n);
 }
 
-enum { NEIGHBOURS_MAX = 512 };
+enum {
+    NEIGHBOURS_MAX = 512,
+    CREDITS = 6 /* an alert's own, its caller's or callee's, and up to four that its text names */
+};
 
 /* Alerting units, what they call, and hosts under them; or the candidates that the caller gives. */
 static fl_status collect_units(struct fl_evidence *ev, struct fl_err *err)
@@ -231,7 +260,9 @@ static fl_status collect_units(struct fl_evidence *ev, struct fl_err *err)
     if (!ev->groups)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     for (size_t i = 0; i < n; i++) {
+        const char *id = fl_topo_node(in->topo, units[i])->id;
         ev->groups[i].vertex = units[i];
+        ev->groups[i].name = name_hash(id, strlen(id));
         ev->groups[i].host = is_type(in->topo, units[i], "host");
         ev->groups[i].eligible = in->n_candidates ? sorted_has(eligible, n_eligible, units[i]) : true;
     }
@@ -308,6 +339,39 @@ static void credit(struct fl_evidence *ev, size_t alert, fl_vertex node, enum fl
     ev->n_own++;
 }
 
+/* The groups that the words of `text` name, at most a few; the rarity goes to each. */
+static void credit_named(struct fl_evidence *ev, size_t alert, int self, const char *text, enum fl_kind kind,
+                         double rarity)
+{
+    static const char separators[] = " \t/.:,;()[]{}\"'=?&<>#|";
+    uint32_t given[4], n = 0;
+    for (size_t len; *text && n < FL_ARRAY_LEN(given); text += len) {
+        text += strspn(text, separators);
+        len = strcspn(text, separators);
+        uint64_t h = name_hash(text, len);
+        for (size_t g = 0; h && g < ev->n_groups && n < FL_ARRAY_LEN(given); g++) {
+            bool again = (int)g == self || ev->groups[g].name != h;
+            for (uint32_t i = 0; i < n; i++)
+                again |= given[i] == g;
+            if (again)
+                continue;
+            given[n++] = (uint32_t)g;
+            credit(ev, alert, ev->groups[g].vertex, kind, rarity);
+        }
+    }
+}
+
+static void credit_texts(struct fl_evidence *ev, size_t alert, enum fl_kind kind, double rarity)
+{
+    const struct fl_rank_alert *a = &ev->in->alerts[alert];
+    int self = fl_evidence_group(ev, a->node);
+    if (kind == FL_K_SPAN_SELF || kind == FL_K_ERR_SELF)
+        credit_named(ev, alert, self, fl_label_get(&a->alert->labels, "operation"),
+                     kind == FL_K_SPAN_SELF ? FL_K_NAMED_SPAN : FL_K_NAMED_ERR, rarity);
+    else if (kind == FL_K_LOG || kind == FL_K_LOG_BAD)
+        credit_named(ev, alert, self, fl_label_get(&a->alert->annotations, "summary"), FL_K_NAMED_LOG, rarity);
+}
+
 fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *in, struct fl_evidence *ret,
                             struct fl_err *err)
 {
@@ -318,7 +382,7 @@ fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *
     if (st)
         return st;
     ret->entry = fl_evidence_group(ret, in->entry);
-    ret->items = fl_arena_alloc(arena, (2 * in->n_alerts + 1) * sizeof *ret->items);
+    ret->items = fl_arena_alloc(arena, (CREDITS * in->n_alerts + 1) * sizeof *ret->items);
     if (!ret->items)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     for (size_t i = 0; i < in->n_alerts; i++) {
@@ -333,9 +397,10 @@ fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *
         if (kind == FL_K_MISSING) {
             fl_vertex callee = fl_topo_find(in->topo, fl_label_get(&a->alert->labels, "callee"));
             if (callee >= 0 && unit_of(in->topo, callee) != unit_of(in->topo, a->node) &&
-                ret->n_items < 2 * in->n_alerts)
+                ret->n_items < CREDITS * in->n_alerts)
                 credit(ret, i, callee, FL_K_OUT_MISSING, rarity);
         }
+        credit_texts(ret, i, kind, rarity);
     }
     return FL_OK;
 }

@@ -41,7 +41,7 @@ const char *fl_feature_name(size_t i)
 
 double fl_symptom_mass(const struct fl_group *g)
 {
-    static const enum fl_kind kinds[] = {FL_K_ERR, FL_K_ERR_EDGE, FL_K_LAT, FL_K_SPAN, FL_K_SPAN_SELF, FL_K_AVAIL,
+    static const enum fl_kind kinds[] = {FL_K_ERR, FL_K_ERR_EDGE, FL_K_ERR_SELF, FL_K_LAT, FL_K_SPAN, FL_K_SPAN_SELF, FL_K_AVAIL,
                                          FL_K_NET_EDGE};
     double m = 0;
     for (size_t i = 0; i < FL_ARRAY_LEN(kinds); i++)
@@ -212,7 +212,7 @@ static void share_features(const struct fl_evidence *ev, double *x)
             row[F_EARLY_RES] += it->rarity * e;
         }
         if (it->kind == FL_K_SPAN || it->kind == FL_K_NET_EDGE || it->kind == FL_K_ERR_EDGE ||
-            it->kind >= FL_K_OWN_N) {
+            (it->kind >= FL_K_OWN_N && it->kind <= FL_K_OUT_MISSING)) {
             edges += it->kind < FL_K_OWN_N ? it->rarity : 0;
             row[it->kind < FL_K_OWN_N ? F_EDGES : F_EDGES_BOTH] += it->rarity;
         }
@@ -268,7 +268,7 @@ bool fl_has_page_class(const struct fl_evidence *ev, const struct fl_group *g)
         return fl_symptom_mass(g) > 0;
     if (strcmp(page, "latency") == 0)
         return g->kind_n[FL_K_LAT] || g->kind_n[FL_K_SPAN] || g->kind_n[FL_K_SPAN_SELF];
-    return g->kind_n[FL_K_AVAIL] || g->kind_n[FL_K_ERR] || g->kind_n[FL_K_ERR_EDGE];
+    return g->kind_n[FL_K_AVAIL] || g->kind_n[FL_K_ERR] || g->kind_n[FL_K_ERR_EDGE] || g->kind_n[FL_K_ERR_SELF];
 }
 
 /* Follow the page's symptom down from the paged group; mark what it reaches. */

@@ -24,6 +24,7 @@ static int class_of(enum fl_kind k)
         return S_NET;
     case FL_K_ERR:
     case FL_K_ERR_EDGE:
+    case FL_K_ERR_SELF:
     case FL_K_AVAIL:
         return S_ERR;
     default:

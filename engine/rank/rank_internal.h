@@ -11,7 +11,7 @@ enum fl_kind {
     FL_K_CPU, FL_K_MEM, FL_K_IO, FL_K_POOL, FL_K_RES_DOWN, /* resource up by quantity; any resource down */
     FL_K_NET_UP, FL_K_NET_DOWN,      /* bytes or packets of a component */
     FL_K_NET_EDGE,                   /* network time of a call, credited to the callee */
-    FL_K_ERR, FL_K_ERR_EDGE,         /* error metric of a component; failed calls, credited to the callee */
+    FL_K_ERR, FL_K_ERR_EDGE, FL_K_ERR_SELF, /* error metric; failed calls, credited to the callee; inside */
     FL_K_LOG_BAD, FL_K_LOG,          /* log pattern: error severity; any other */
     FL_K_LAT, FL_K_LAT_OUT, FL_K_LAT_DOWN, /* latency metric as server, as client; falling */
     FL_K_SPAN, FL_K_SPAN_SELF,       /* slow span: called by another; inside the component */
@@ -19,6 +19,8 @@ enum fl_kind {
     FL_K_AVAIL, FL_K_MISSING, FL_K_GOOD, FL_K_OTHER, /* good: availability or success rising, errors falling */
     /* the caller's side of the same alert */
     FL_K_OUT_SPAN, FL_K_OUT_NET, FL_K_OUT_ERR, FL_K_OUT_MISSING,
+    /* another component's span, error or log line that names this one */
+    FL_K_NAMED_SPAN, FL_K_NAMED_ERR, FL_K_NAMED_LOG,
     FL_K_N
 };
 #define FL_K_OWN_N FL_K_OUT_SPAN /* kinds below are the component's own evidence */
@@ -39,6 +41,7 @@ struct fl_item {
 /** A service with its instances, or a host, or a store: the unit that is ranked. */
 struct fl_group {
     fl_vertex vertex;
+    uint64_t name;  /* hash of the id's letters and digits: texts that name it */
     bool eligible;  /* may be named as the cause */
     bool alerting;
     bool host;
