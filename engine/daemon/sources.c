@@ -107,86 +107,35 @@ static bool eval_file(struct load *l, fl_script_kind kind, const char *dir, cons
     return false;
 }
 
-/* ---- rules: lists are joined in order of file name, tables member by member ---- */
+/* ---- rules ---- */
 
-struct part {
-    char path[1024];
-    char *text, *json;
-    struct fl_json *root;
-};
-
-static const struct fl_json *member(const struct part *p, const char *key)
-{
-    return p->root ? fl_json_get(p->root, key) : NULL;
-}
-
-static bool seen_before(const struct part *parts, size_t i, const char *key)
-{
-    for (size_t j = 0; j < i; j++)
-        if (member(&parts[j], key))
-            return true;
-    return false;
-}
-
-static void put_value(struct fl_jw *w, const char *key, const struct fl_json *v)
-{
-    FL_AUTO_FREE char *text = fl_json_text(v, true);
-    fl_jw_raw(w, key, text ? text : "null");
-}
-
-static void merge_key(struct fl_jw *w, const struct part *parts, size_t n, size_t first, const char *key)
-{
-    const struct fl_json *v = member(&parts[first], key);
-    if (fl_json_is_array(v)) {
-        fl_jw_arr(w, key);
-        for (size_t i = first; i < n; i++)
-            for (size_t k = 0; k < fl_json_len(member(&parts[i], key)); k++)
-                put_value(w, NULL, fl_json_at(member(&parts[i], key), k));
-        fl_jw_arr_end(w);
-    } else if (fl_json_is_object(v)) {
-        fl_jw_obj(w, key);
-        for (size_t i = first; i < n; i++) {
-            const struct fl_json *o = member(&parts[i], key);
-            for (void *it = fl_json_is_object(o) ? fl_json_first(o) : NULL; it; it = fl_json_next(o, it))
-                put_value(w, fl_json_key(it), fl_json_value(it)); /* said twice: the parser below refuses it */
-        }
-        fl_jw_obj_end(w);
-    } else {
-        put_value(w, key, v);
-    }
-}
-
-static char *merge_rules(const struct part *parts, size_t n)
-{
-    struct fl_buf b = fl_buf_init(CONFIG_MAX);
-    struct fl_jw w = fl_jw_init(&b);
-    fl_jw_obj(&w, NULL);
-    for (size_t i = 0; i < n; i++)
-        for (void *it = parts[i].root ? fl_json_first(parts[i].root) : NULL; it; it = fl_json_next(parts[i].root, it))
-            if (!seen_before(parts, i, fl_json_key(it)))
-                merge_key(&w, parts, n, i, fl_json_key(it));
-    fl_jw_obj_end(&w);
-    return fl_buf_take(&b, NULL);
-}
-
-/* Each file must hold on its own, so that a problem names the file; then all of them together. */
-static char *check_rules(struct load *l, struct part *parts, size_t n, const char *dir)
+/* Each file must hold on its own, so that a problem names the file. */
+static void check_rules(struct load *l, const char *dir, const char *name)
 {
     struct fl_err err = {0};
     struct fl_rules *rules = NULL;
-    for (size_t i = 0; i < n; i++) {
-        if (!parts[i].json)
-            continue;
-        if (fl_rules_from_json(parts[i].json, strlen(parts[i].json), &rules, &err) == FL_OK) {
-            rules = fl_rules_free(rules);
-            parts[i].root = fl_json_parse(parts[i].json, strlen(parts[i].json), &err);
-            continue;
-        }
-        fl_err_within(&err, "%s", parts[i].path);
+    char *text = NULL, *json = NULL;
+    size_t n = 0;
+    if (eval_file(l, FL_SCRIPT_RULES, dir, name, &text, &n, &json) &&
+        fl_rules_from_json(json, strlen(json), &rules, &err) != FL_OK) {
+        fl_err_within(&err, "%s/%s", dir, name);
         tell(l, &err);
     }
-    char *merged = merge_rules(parts, n);
-    if (merged && fl_rules_from_json(merged, strlen(merged), &rules, &err) != FL_OK && !l->n_problems) {
+    fl_rules_free(rules);
+    free(text);
+    free(json);
+}
+
+/* Then all of them together. */
+static char *merge_rules(struct load *l, const char *dir)
+{
+    struct fl_err err = {0};
+    struct fl_rules *rules = NULL;
+    char *merged = NULL;
+    fl_status st = fl_script_rules_dir(dir, EVAL_BUDGET, &merged, &err);
+    if (st == FL_OK)
+        st = fl_rules_from_json(merged, strlen(merged), &rules, &err);
+    if (st != FL_OK) {
         fl_err_within(&err, "%s", dir);
         tell(l, &err);
     }
@@ -200,24 +149,14 @@ static char *load_rules(struct load *l)
     if (!dir || !*dir)
         return strdup(fl_rules_default_json());
     char **names = calloc(FILES_MAX, sizeof *names);
-    struct part *parts = calloc(FILES_MAX, sizeof *parts);
-    size_t n = names && parts ? list_dir(l, dir, names) : 0;
+    size_t n = names ? list_dir(l, dir, names) : 0;
     for (size_t i = 0; i < n; i++) {
-        size_t len = 0;
-        snprintf(parts[i].path, sizeof parts[i].path, "%s/%s", dir, names[i]);
-        eval_file(l, FL_SCRIPT_RULES, dir, names[i], &parts[i].text, &len, &parts[i].json);
-    }
-    char *merged = names && parts ? check_rules(l, parts, n, dir) : NULL;
-    for (size_t i = 0; i < n; i++) {
-        fl_json_free(parts[i].root);
-        free(parts[i].text);
-        free(parts[i].json);
+        check_rules(l, dir, names[i]);
         free(names[i]);
     }
-    free(parts);
     free(names);
     l->out->n_rule_files = n;
-    return merged;
+    return l->n_problems ? NULL : merge_rules(l, dir);
 }
 
 /* ---- playbooks ---- */

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/cli/cmd_alert.c -- alert list and send; why (layer 6). */
+#include "cli.h"
+
+#include <faultline/daemon.h>
+#include <faultline/model.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct column columns[] = {
+    {"FINGERPRINT", "fingerprint", 0, 's'}, {"STATE", "status", 0, 's'},        {"SEVERITY", "severity", 0, 's'},
+    {"SINCE", "starts_at", 0, 'a'},         {"ALERT", "labels.alertname", 40, 's'}, {"COMPONENT", "node", 40, 's'},
+    {"INCIDENT", "incident", 0, 's'},
+};
+
+int cmd_alert_list(struct args *a)
+{
+    AUTO_REPLY r = {0};
+    FL_AUTO_BUF path = fl_buf_init(1 << 16);
+    const char *const pairs[] = {"state", arg(a, "state"), "incident", arg(a, "incident"), "limit", arg(a, "limit"), NULL};
+    fl_buf_str(&path, "/api/v1/alerts");
+    url_query(&path, pairs);
+    int code = call_server(a, "GET", path.p, NULL, 0, &r);
+    if (code)
+        return code;
+    if (a->json)
+        print_json(&r.body);
+    else
+        print_table(list_of(r.json, "alerts"), columns, FL_ARRAY_LEN(columns));
+    return EXIT_FINE;
+}
+
+/* ---- send ---- */
+
+static int one_alert(struct args *a, struct fl_buf *b)
+{
+    struct fl_jw w = fl_jw_init(b);
+    fl_usec now = fl_now(), starts = now;
+    const char *text = arg(a, "starts");
+    if (text && !fl_time_parse(text, strlen(text), &starts))
+        return usage_error("--starts: \"%.40s\": write 2026-11-23T09:00:00Z", text);
+    bool over = arg_set(a, "resolved");
+    if (over && !text)
+        starts = now - 60 * FL_USEC_PER_SEC;
+    fl_jw_arr(&w, NULL);
+    fl_jw_obj(&w, NULL);
+    fl_jw_obj(&w, "labels");
+    fl_jw_str(&w, "alertname", a->pos[0]);
+    for (size_t i = 1; i < a->n_pos; i++) {
+        const char *eq = strchr(a->pos[i], '=');
+        if (!eq || eq == a->pos[i])
+            return usage_error("\"%.64s\": write label=value", a->pos[i]);
+        char name[256];
+        snprintf(name, sizeof name, "%.*s", (int)(eq - a->pos[i]), a->pos[i]);
+        fl_jw_str(&w, name, eq + 1);
+    }
+    fl_jw_obj_end(&w);
+    if (arg(a, "summary")) {
+        fl_jw_obj(&w, "annotations");
+        fl_jw_str(&w, "summary", arg(a, "summary"));
+        fl_jw_obj_end(&w);
+    }
+    if (text || over)
+        fl_jw_time(&w, "startsAt", starts);
+    if (over)
+        fl_jw_time(&w, "endsAt", now);
+    fl_jw_obj_end(&w);
+    fl_jw_arr_end(&w);
+    return 0;
+}
+
+int cmd_alert_send(struct args *a)
+{
+    FL_AUTO_BUF b = fl_buf_init(1 << 22);
+    struct fl_err err = {0};
+    FL_AUTO_FREE char *text = NULL;
+    size_t n = 0;
+    if (arg(a, "file")) {
+        if (fl_read_file(arg(a, "file"), 32 << 20, &text, &n, &err) != FL_OK)
+            return fail_with("alert send", &err);
+    } else {
+        int code = one_alert(a, &b);
+        if (code)
+            return code;
+    }
+    int code = call_server(a, "POST", "/api/v2/alerts", text ? text : b.p, text ? n : b.n, NULL);
+    if (!code)
+        fprintf(stderr, "committed\n");
+    return code;
+}
+
+/* ---- why ---- */
+
+static void print_episode(const struct fl_json *e)
+{
+    char buf[64];
+    FL_AUTO_BUF labels = fl_buf_init(1 << 20);
+    const struct fl_json *l = fl_json_get(e, "labels"), *why = fl_json_get(e, "why");
+    for (void *it = l ? fl_json_first(l) : NULL; it; it = fl_json_next(l, it)) {
+        const char *v = fl_json_string(fl_json_value(it));
+        fl_buf_printf(&labels, "%s%s=\"%s\"", labels.n ? ", " : "", fl_json_key(it), v ? v : "");
+    }
+    put_text(stdout, labels.p ? labels.p : "", 0);
+    printf("\n  %s since %s", fl_json_str(e, "status", "?"), format_clock(fl_json_str(e, "starts_at", NULL), buf, sizeof buf));
+    if (fl_json_str(e, "incident", NULL) && *fl_json_str(e, "incident", ""))
+        printf(", incident %s", fl_json_str(e, "incident", ""));
+    putchar('\n');
+    for (size_t i = 0; why && i < fl_json_len(why); i++) {
+        const char *s = fl_json_string(fl_json_at(why, i));
+        printf("  %zu. ", i + 1);
+        put_text(stdout, s ? s : "", 0);
+        putchar('\n');
+    }
+}
+
+int cmd_why(struct args *a)
+{
+    uint64_t fp;
+    if (!fl_fingerprint_parse(a->pos[0], &fp))
+        return cmd_incident_show(a);
+    AUTO_REPLY r = {0};
+    FL_AUTO_BUF path = fl_buf_init(4096);
+    fl_buf_str(&path, "/api/v1/why/");
+    url_add(&path, a->pos[0]);
+    int code = call_server(a, "GET", path.p, NULL, 0, &r);
+    if (code)
+        return code;
+    if (a->json) {
+        print_json(&r.body);
+        return EXIT_FINE;
+    }
+    const struct fl_json *list = list_of(r.json, "episodes");
+    if (!list)
+        list = list_of(r.json, "alerts");
+    if (!list && r.json && fl_json_is_object(r.json))
+        print_episode(r.json);
+    for (size_t i = 0; i < fl_json_len(list); i++)
+        print_episode(fl_json_at(list, i));
+    return EXIT_FINE;
+}

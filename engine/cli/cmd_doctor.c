@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/cli/cmd_doctor.c -- doctor: everything the engine needs, one line each (layer 6). */
+#include "cli.h"
+
+#include <faultline/audit.h>
+#include <faultline/daemon.h>
+#include <faultline/script.h>
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+struct doctor {
+    const struct fl_config *c;
+    char data[512], conninfo[1024];
+    bool has_database;
+    size_t bad;
+};
+
+static void FL_PRINTF(4, 5) say(struct doctor *d, bool ok, const char *what, const char *fmt, ...)
+{
+    va_list ap;
+    printf("%-5s %-12s ", ok ? "ok" : "BAD", what);
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+    putchar('\n');
+    d->bad += !ok;
+}
+
+static void say_err(struct doctor *d, const char *what, const struct fl_err *err)
+{
+    say(d, false, what, "%s%s%s", err->text, err->hint[0] ? "; " : "", err->hint);
+}
+
+static void look_at_data(struct doctor *d)
+{
+    struct fl_err err = {0};
+    struct statvfs v;
+    if (fl_data_dir(d->c, d->data, sizeof d->data, &err) != FL_OK) {
+        say_err(d, "data", &err);
+    } else if (statvfs(d->data, &v) != 0) {
+        say(d, true, "data", "%s does not exist yet; `faultline serve` makes it", d->data);
+    } else {
+        double free_gb = (double)v.f_bavail * (double)v.f_frsize / 1e9;
+        say(d, free_gb > 1, "data", "%s, %.1f GB free%s", d->data, free_gb, free_gb > 1 ? "" : ": too little, 1 GB at least");
+    }
+}
+
+static void look_at_worker(struct doctor *d)
+{
+    struct fl_err err = {0};
+    char path[512], *json = NULL;
+    static const char probe[] = "return { listen = \"127.0.0.1:1\" }";
+    if (fl_worker_find(d->c->worker, path, sizeof path, &err) != FL_OK) {
+        say_err(d, "worker", &err);
+        return;
+    }
+    fl_usec began = fl_mono();
+    fl_status st = fl_script_eval(FL_SCRIPT_CONFIG, "probe", probe, strlen(probe), 2 * FL_USEC_PER_SEC, &json, &err);
+    free(json);
+    if (st != FL_OK)
+        say_err(d, "worker", &err);
+    else
+        say(d, true, "worker", "%s, starts and runs in %.1f ms", path, (double)(fl_mono() - began) / 1000);
+}
+
+static void count_problem(void *ctx, const struct fl_err *err)
+{
+    struct doctor *d = ctx;
+    say(d, false, "files", "%s: %s", err->where, err->text);
+}
+
+static void look_at_sources(struct doctor *d)
+{
+    struct fl_sources s;
+    if (fl_sources_load(d->c, &s, count_problem, d) != FL_OK)
+        return;
+    say(d, true, "files", "%zu rule files, %zu playbooks", s.n_rule_files, s.n_playbooks);
+    fl_sources_done(&s);
+}
+
+static void look_at_database(struct doctor *d)
+{
+    struct fl_err err = {0};
+    char dir[600];
+    struct fl_migration_report r = {0};
+    fl_status st = FL_OK;
+    if (d->c->database && *d->c->database) {
+        snprintf(d->conninfo, sizeof d->conninfo, "%s", d->c->database);
+    } else {
+        snprintf(dir, sizeof dir, "%s/postgres", d->data);
+        st = fl_cluster_find(dir, d->conninfo, sizeof d->conninfo, &err);
+    }
+    if (st == FL_OK)
+        st = fl_migrate(d->conninfo, true, &r, &err);
+    if (st != FL_OK) {
+        say_err(d, "database", &err);
+        return;
+    }
+    d->has_database = true;
+    say(d, r.current == r.latest, "database", "reachable, schema %d of %d%s", r.current, r.latest,
+        r.current == r.latest ? "" : ": run `faultline migrate`");
+}
+
+static fl_status feed(void *ctx, const struct fl_audit_entry *e)
+{
+    fl_audit_verify_row(ctx, e);
+    return FL_OK;
+}
+
+static void look_at_audit(struct doctor *d)
+{
+    struct fl_err err = {0};
+    struct fl_reader *r = NULL;
+    struct fl_audit_verifier v;
+    fl_status st = fl_reader_open(d->conninfo, &r, &err);
+    fl_audit_verify_init(&v);
+    fl_usec began = fl_mono();
+    uint64_t before = 1;
+    while (st == FL_OK && !v.broken && before != v.checked) {
+        struct fl_audit_query q = {.after_seq = v.checked, .limit = 10000};
+        before = v.checked;
+        st = fl_read_audit(r, d->c->realm, &q, feed, &v, &err);
+    }
+    fl_reader_close(r);
+    if (st != FL_OK)
+        say_err(d, "audit", &err);
+    else if (v.broken)
+        say(d, false, "audit", "entry %llu: %s", (unsigned long long)v.bad_seq, v.problem);
+    else
+        say(d, true, "audit", "%llu entries, the chain holds (%.2f s)", (unsigned long long)v.checked,
+            (double)(fl_mono() - began) / 1e6);
+}
+
+static void look_at_clock(struct doctor *d)
+{
+    time_t now = time(NULL);
+    say(d, now > 1700000000 && now < 4000000000, "clock", "%.24s UTC", asctime(gmtime(&now)));
+}
+
+int cmd_doctor(struct args *a)
+{
+    struct fl_config *c = NULL;
+    int code = load_config(a, &c);
+    if (code >= 0)
+        return code;
+    struct doctor d = {.c = c};
+    say(&d, true, "version", "%s", FL_VERSION);
+    look_at_clock(&d);
+    look_at_data(&d);
+    look_at_worker(&d);
+    look_at_sources(&d);
+    look_at_database(&d);
+    if (d.has_database)
+        look_at_audit(&d);
+    fl_config_free(c);
+    printf("%zu finding%s\n", d.bad, d.bad == 1 ? "" : "s");
+    return d.bad ? EXIT_FINDING : EXIT_FINE;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/cli/cmd_topology.c -- topology import, export, show, impact (layer 6). Graph questions are answered in
+ * this process, from the exported graph: the engine's core thread has better things to do. */
+#include "cli.h"
+
+#include <faultline/daemon.h>
+#include <faultline/intake.h>
+#include <faultline/topology.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOPOLOGY_MAX = 512 << 20 };
+
+int cmd_topology_import(struct args *a)
+{
+    struct fl_err err = {0};
+    FL_AUTO_FREE char *text = NULL;
+    size_t n = 0;
+    AUTO_REPLY r = {0};
+    const char *path = !strcmp(a->pos[0], "-") ? "/dev/stdin" : a->pos[0];
+    if (fl_read_file(path, TOPOLOGY_MAX, &text, &n, &err) != FL_OK)
+        return fail_with("topology import", &err);
+    int code = call_server(a, "PUT", "/api/v1/topology", text, n, &r);
+    if (code)
+        return code;
+    if (a->json || !r.json)
+        print_json(&r.body);
+    else
+        fprintf(stderr, "%lld components, %lld dependencies\n", (long long)fl_json_int(r.json, "nodes", 0),
+                (long long)fl_json_int(r.json, "edges", 0));
+    return EXIT_FINE;
+}
+
+static int fetch(struct args *a, const char *at, struct reply *r)
+{
+    FL_AUTO_BUF path = fl_buf_init(4096);
+    const char *const pairs[] = {"at", at, NULL};
+    fl_buf_str(&path, "/api/v1/topology");
+    url_query(&path, pairs);
+    return call_server(a, "GET", path.p, NULL, 0, r);
+}
+
+int cmd_topology_export(struct args *a)
+{
+    AUTO_REPLY r = {0};
+    const char *out = arg(a, "out");
+    int code = fetch(a, arg(a, "at"), &r);
+    if (code)
+        return code;
+    if (!out) {
+        print_json(&r.body);
+        return EXIT_FINE;
+    }
+    FILE *f = fopen(out, "we");
+    bool ok = f && fwrite(r.body.p, 1, r.body.n, f) == r.body.n;
+    if (f && fclose(f) != 0)
+        ok = false;
+    return ok ? EXIT_FINE : usage_error("--out: %s: %s", out, strerror(errno));
+}
+
+/* ---- the graph in this process ---- */
+
+struct graph {
+    struct fl_arena *arena;
+    struct fl_topology_doc doc;
+    struct fl_topo *topo;
+};
+
+static void graph_done(struct graph *g)
+{
+    fl_topo_free(g->topo);
+    fl_arena_free(g->arena);
+}
+
+static int graph_load(struct args *a, struct graph *g)
+{
+    struct fl_err err = {0};
+    AUTO_REPLY r = {0};
+    int code = fetch(a, NULL, &r);
+    if (code)
+        return code;
+    g->arena = fl_arena_new(0);
+    char *copy = g->arena ? fl_arena_strndup(g->arena, r.body.p ? r.body.p : "", r.body.n) : NULL;
+    fl_topo_init();
+    if (!copy || fl_intake_topology(g->arena, copy, r.body.n, &g->doc, &err) != FL_OK ||
+        fl_topo_new(&g->doc, &g->topo, &err) != FL_OK)
+        return fail_with("topology", &err);
+    return 0;
+}
+
+static int find(const struct graph *g, const char *id, fl_vertex *ret)
+{
+    *ret = fl_topo_find(g->topo, id);
+    if (*ret >= 0)
+        return 0;
+    fprintf(stderr, "faultline: \"%s\": the topology has no such component; faultline topology show\n", id);
+    return EXIT_FINDING;
+}
+
+static void print_node(const struct fl_node *n)
+{
+    put_padded(stdout, n->id, 40);
+    fputs("  ", stdout);
+    put_padded(stdout, n->type, 12);
+    if (n->owner) {
+        fputs("  ", stdout);
+        put_text(stdout, n->owner, 0);
+    }
+    putchar('\n');
+}
+
+struct neighbours {
+    const struct graph *g;
+    const char *title;
+    fl_vertex self;
+};
+
+static bool print_neighbour(void *ctx, fl_vertex v, unsigned hops)
+{
+    struct neighbours *w = ctx;
+    if (hops != 1 || v == w->self)
+        return false;
+    printf("  %-9s ", w->title);
+    print_node(fl_topo_node(w->g->topo, v));
+    return false;
+}
+
+static void show_figures(const struct graph *g)
+{
+    const char *types[64];
+    size_t counts[64] = {0}, n = 0;
+    printf("%zu components, %zu dependencies\n", fl_topo_n_nodes(g->topo), fl_topo_n_edges(g->topo));
+    for (size_t i = 0; i < g->doc.n_nodes; i++) {
+        size_t k = 0;
+        while (k < n && strcmp(types[k], g->doc.nodes[i].type) != 0)
+            k++;
+        if (k == n && n < FL_ARRAY_LEN(types))
+            types[n++] = g->doc.nodes[i].type;
+        if (k < n)
+            counts[k]++;
+    }
+    for (size_t k = 0; k < n; k++) {
+        printf("  %8zu  ", counts[k]);
+        put_text(stdout, types[k], 0);
+        putchar('\n');
+    }
+}
+
+int cmd_topology_show(struct args *a)
+{
+    struct graph g = {0};
+    struct fl_err err = {0};
+    int code = graph_load(a, &g);
+    fl_vertex v = -1;
+    if (!code && a->n_pos)
+        code = find(&g, a->pos[0], &v);
+    if (!code && !a->n_pos) {
+        show_figures(&g);
+    } else if (!code) {
+        struct neighbours needs = {&g, "needs", v}, needed = {&g, "needed by", v};
+        print_node(fl_topo_node(g.topo, v));
+        fl_status st = fl_topo_walk(g.topo, v, FL_DIR_NEEDS, 1, NULL, 0, print_neighbour, &needs, &err);
+        if (st == FL_OK)
+            st = fl_topo_walk(g.topo, v, FL_DIR_NEEDED_BY, 1, NULL, 0, print_neighbour, &needed, &err);
+        if (st != FL_OK)
+            code = fail_with("topology", &err);
+    }
+    graph_done(&g);
+    return code;
+}
+
+static void impact_json(const struct graph *g, const char *id, const struct fl_impact *i)
+{
+    FL_AUTO_BUF b = fl_buf_init(256 << 20);
+    struct fl_jw w = fl_jw_init(&b);
+    fl_jw_obj(&w, NULL);
+    fl_jw_str(&w, "node", id);
+    fl_jw_bool(&w, "articulation", i->articulation);
+    fl_jw_arr(&w, "dependants");
+    for (size_t k = 0; k < i->n; k++) {
+        fl_jw_obj(&w, NULL);
+        fl_jw_str(&w, "node", fl_topo_node(g->topo, i->dependants[k])->id);
+        fl_jw_int(&w, "hops", i->hops[k]);
+        fl_jw_obj_end(&w);
+    }
+    fl_jw_arr_end(&w);
+    fl_jw_obj_end(&w);
+    print_json(&b);
+}
+
+int cmd_topology_impact(struct args *a)
+{
+    struct graph g = {0};
+    struct fl_err err = {0};
+    struct fl_impact i = {0};
+    fl_vertex v = -1;
+    int code = graph_load(a, &g);
+    if (!code)
+        code = find(&g, a->pos[0], &v);
+    if (!code && fl_topo_impact(g.topo, g.arena, v, &i, &err) != FL_OK)
+        code = fail_with("topology impact", &err);
+    if (!code && a->json) {
+        impact_json(&g, a->pos[0], &i);
+    } else if (!code) {
+        printf("%zu components need %s, directly or not%s\n", i.n, a->pos[0],
+               i.articulation ? "; without it the graph falls apart" : "");
+        for (size_t k = 0; k < i.n; k++) {
+            printf("  %2u  ", i.hops[k]);
+            print_node(fl_topo_node(g.topo, i.dependants[k]));
+        }
+    }
+    graph_done(&g);
+    return code;
+}
