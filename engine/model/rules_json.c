@@ -419,14 +419,21 @@ static const struct section {
     {"leases", section_leases, true},
 };
 
-/* The version covers what was left to the defaults too: other defaults are other rules. */
-static void hash_part(struct reader *rd, const struct fl_json *v, struct fl_buf *out)
+/* The version covers what was left to the defaults too: other defaults are other rules. Writing a default out
+ * changes nothing, so a section equal to its default counts once. */
+static void hash_section(struct reader *rd, const struct section *s, const struct fl_json *own,
+                         const struct fl_json *base, struct fl_buf *out)
 {
-    FL_AUTO_FREE char *s = fl_json_text(v, true);
-    if (!s)
+    FL_AUTO_FREE char *mine = fl_json_text(own, true);
+    FL_AUTO_FREE char *dflt = fl_json_text(base, true);
+    if (!mine || !dflt) {
         fail(rd, FL_E_NOMEM, NULL, "out of memory");
-    else
-        fl_buf_str(out, s);
+        return;
+    }
+    if (!own || s->overlay)
+        fl_buf_str(out, dflt);
+    if (own && !(s->overlay && strcmp(mine, dflt) == 0))
+        fl_buf_str(out, mine);
     fl_buf_chr(out, '\n');
 }
 
@@ -437,20 +444,18 @@ static void read_sections(struct reader *rd, const struct fl_json *root, const s
     for (size_t i = 0; i < FL_ARRAY_LEN(sections) && !rd->st; i++) {
         const struct section *s = &sections[i];
         const struct fl_json *own = fl_json_get(root, s->key), *base = fl_json_get(dflt, s->key);
-        if (!own || s->overlay) {
+        hash_section(rd, s, own, base, &canonical);
+        if (!own || s->overlay)
             s->read(rd, base);
-            hash_part(rd, base, &canonical);
-        }
         if (own && !rd->st) {
             s->read(rd, own);
-            hash_part(rd, own, &canonical);
             if (rd->st && s->overlay)
                 fl_err_within(rd->err, "%s", s->key);
         }
     }
     if (canonical.failed)
         fail(rd, FL_E_NOMEM, NULL, "out of memory");
-    else
+    if (!rd->st)
         fl_sha256(canonical.p, canonical.n, &rd->rules->hash);
 }
 
