@@ -50,11 +50,13 @@ struct fl_submission {
     size_t n_alerts;
     struct fl_arena *arena;      /* owns all of the above, and this struct */
     bool reserved;               /* engine's own: may use the reserved part of the queue */
-    /** Called on the journal thread: FL_OK after the commit, else why not. Then the event goes to the core. */
+    /** Called on the journal thread, exactly once: FL_OK after the commit (then the event goes to the core), else why
+     *  not; after a failure `answered` is never called. May be NULL. */
     void (*committed)(void *ctx, fl_status st, uint64_t seq, fl_usec at);
     /** Called on the projector thread once the step's rows are committed (commands: the core's answer). May be NULL. */
     void (*answered)(void *ctx, fl_status st, const char *json);
     void *ctx;
+    struct fl_event event; /* the store's: filled when the row has its number; what `deliver` is given */
 };
 
 struct fl_store_options {
@@ -66,10 +68,17 @@ struct fl_store_options {
     /** Projector thread → runner: orders of a committed step (kinds FL_FX_RUN_START … FL_FX_STOP). */
     void (*order)(void *ctx, const struct fl_effects *fx);
     void *ctx;
+    fl_usec lease; /* length of the realm's lease; 0 = 10 s */
 };
-/** Connect, take the realm's lease (a new fencing epoch), start the journal and projector threads. */
+/** Connect, take the realm's lease (a new fencing epoch), start the journal and projector threads.
+ *  Waits while another owner's lease runs (at once when that owner was a process of this host that is gone).
+ *  @return FL_E_CONFLICT when the owner is alive and renews. */
 FL_MUST_CHECK fl_status fl_store_open(const struct fl_store_options *o, struct fl_store **ret, struct fl_err *err);
-/** Drain both queues (bounded by `patience`), release the lease, join the threads. */
+/** First half of closing: refuse submissions, commit what is queued, wait until the core's steps of it are projected.
+ *  After it the core thread can be stopped; then fl_store_close. */
+void fl_store_drain(struct fl_store *s, fl_usec patience);
+/** Drain both queues (bounded by `patience`), release the lease, join the threads.
+ *  The core must not be inside fl_store_project any more when it returns: call fl_store_drain and stop it before. */
 struct fl_store *fl_store_close(struct fl_store *s, fl_usec patience);
 
 /** Hand over a submission. Never waits. On failure ownership stays with the caller.
@@ -87,6 +96,7 @@ FL_MUST_CHECK fl_status fl_store_read_journal(struct fl_store *s, uint64_t after
 /** The last event whose rows and orders are committed. */
 uint64_t fl_store_projected_seq(struct fl_store *s);
 uint64_t fl_store_epoch(struct fl_store *s);
+/** Any thread; blocks. May run ahead of the projections: then it is loaded only once they have reached it. */
 FL_MUST_CHECK fl_status fl_store_save_snapshot(struct fl_store *s, uint64_t seq, const char *text, size_t n,
                                                struct fl_err *err);
 enum fl_store_health { FL_STORE_OK, FL_STORE_DEGRADED, FL_STORE_DOWN, FL_STORE_FENCED };
@@ -94,6 +104,7 @@ enum fl_store_health fl_store_health(struct fl_store *s);
 struct fl_store_stats {
     uint64_t journal_rows, journal_commits, journal_bytes, projected_steps, projected_rows, projector_commits,
         errors, reconnects, refused_full, refused_down;
+    uint64_t skipped_rows, deadletters_dropped; /* rows the database refused (never audit rows); letters lost in the queue */
     uint64_t last_seq, projected_seq;
     size_t queue_items, queue_bytes;
 };
@@ -115,7 +126,8 @@ struct fl_audit_entry;
 FL_MUST_CHECK fl_status fl_read_audit(struct fl_reader *r, const char *realm, const struct fl_audit_query *q,
                                       fl_status (*visit)(void *ctx, const struct fl_audit_entry *e), void *ctx,
                                       struct fl_err *err);
-/** Named documents as JSON text built in SQL (jsonb): appended to out.
+/** Named documents as JSON text built in SQL: appended to out. Keys are the columns of schema/ (times RFC 3339 with
+ *  microseconds or null, hashes and fingerprints hex). Lists are arrays, "[]" when empty; the others are objects.
  *  @return FL_E_NOTFOUND when there is no such thing. */
 struct fl_read_args {
     const char *realm, *id, *text, *state; /* meaning per name; NULL when unused */
@@ -124,14 +136,18 @@ struct fl_read_args {
 };
 typedef enum fl_read {
     FL_READ_INCIDENTS,   /* list, newest first; state filters ("" = all, "open" = not over) */
-    FL_READ_INCIDENT,    /* id: the row + alerts + last ranking + runs */
+    FL_READ_INCIDENT,    /* id: the row + "alerts" + "ranking" (null: none yet) + "runs" */
     FL_READ_TIMELINE,    /* id */
-    FL_READ_RANKING,     /* id: last one; offset = version when > 0 */
+    FL_READ_RANKING,     /* id: last one; offset = version when > 0: {"incident","version","at","event_seq","model",
+                            "rules_hash","topology_hash","ranking":{…}} */
     FL_READ_ALERTS,      /* state, text = incident or ""; "unmapped" as state lists those with no component */
     FL_READ_ALERT,       /* id = fingerprint hex: its episodes, newest first, with `why` */
-    FL_READ_RUNS, FL_READ_RUN, /* RUN: row + calls */
-    FL_READ_TOPOLOGY,    /* current, or as known at `until` */
-    FL_READ_DEADLETTERS, FL_READ_AUDIT_HEAD, FL_READ_CHANGES,
+    FL_READ_RUNS,        /* state, text = incident, newest first */
+    FL_READ_RUN,         /* id: the row + "calls" */
+    FL_READ_TOPOLOGY,    /* current, or as known at `until`: {"nodes","edges","hash","at","event_seq"} */
+    FL_READ_DEADLETTERS, /* newest first; text = source */
+    FL_READ_AUDIT_HEAD,  /* {"seq","hash","at"}; seq 0 when empty */
+    FL_READ_CHANGES,     /* newest first; text = component, since/until */
 } fl_read;
 FL_MUST_CHECK fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_args *a,
                                      struct fl_buf *out, struct fl_err *err);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/store/documents.c -- JSON documents built in SQL, one statement each; contract in <faultline/store.h>.
+ * json, not jsonb: stored JSON keeps its bytes, keys keep their order. */
+#include "reader_priv.h"
+
+#include <string.h>
+
+/* Parameters of all: $1 realm, $2 id, $3 text, $4 state, $5 since, $6 until, $7 limit, $8 offset, $9 fingerprint. */
+#define ARGS                                                                                                              \
+    "WITH q AS (SELECT $1::text AS realm, $2::text AS id, $3::text AS text, $4::text AS state, $5::timestamptz AS since," \
+    " $6::timestamptz AS until, $7::bigint AS lim, $8::bigint AS off, $9::bigint AS fp) "
+#define LIST(inner) ARGS "SELECT coalesce(json_agg(x.doc ORDER BY x.o), '[]'::json)::text FROM (" inner ") x"
+
+#define HEX(col) "encode(" col ", 'hex')"
+#define INCIDENT                                                                                                 \
+    "'id', i.id, 'title', i.title, 'state', i.state, 'severity', i.severity, 'opened_at', rfc3339(i.opened_at)," \
+    " 'updated_at', rfc3339(i.updated_at), 'last_alert_at', rfc3339(i.last_alert_at),"                           \
+    " 'resolved_at', rfc3339(i.resolved_at), 'alerts_total', i.alerts_total, 'alerts_firing', i.alerts_firing,"  \
+    " 'alerts_stale', i.alerts_stale, 'components', i.components, 'cause', i.cause,"                             \
+    " 'confidence', round(i.confidence::numeric, 6), 'merged_into', i.merged_into, 'acked_by', i.acked_by,"      \
+    " 'assignee', i.assignee, 'reason', i.reason"
+#define ALERT                                                                                                       \
+    "json_build_object('fingerprint', lpad(to_hex(a.fingerprint), 16, '0'), 'alertname', a.labels ->> 'alertname'," \
+    " 'status', a.status, 'severity', a.severity, 'class', a.class, 'node', a.node, 'map_rule', a.map_rule,"        \
+    " 'incident', a.incident, 'starts_at', rfc3339(a.starts_at), 'ends_at', rfc3339(a.ends_at),"                    \
+    " 'received_at', rfc3339(a.received_at), 'updated_at', rfc3339(a.updated_at), 'source', a.source,"              \
+    " 'generator_url', a.generator_url, 'labels', a.labels, 'annotations', a.annotations, 'why', a.why)"
+#define RUN                                                                                                                              \
+    "'id', r.id, 'incident', r.incident, 'playbook', r.playbook, 'version', r.version, 'playbook_hash', " HEX(                           \
+        "r.playbook_hash") ", 'state', r.state, 'requested_by', r.requested_by, 'approved_by', r.approved_by,"                           \
+                           " 'approval', r.approval, 'params', r.params, 'ctx', r.ctx, 'reason', r.reason, 'result', r.result,"          \
+                           " 'created_at', rfc3339(r.created_at), 'started_at', rfc3339(r.started_at), 'ended_at', rfc3339(r.ended_at)," \
+                           " 'deadline', rfc3339(r.deadline), 'approve_by', rfc3339(r.approve_by), 'recoveries', r.recoveries"
+#define CALL                                                                                                            \
+    "json_build_object('n', c.n, 'fn', c.fn, 'step', c.step, 'args', c.args, 'args_hash', " HEX(                        \
+        "c.args_hash") ", 'state', c.state, 'result', c.result, 'reason', c.reason, 'intent_at', rfc3339(c.intent_at)," \
+                       " 'outcome_at', rfc3339(c.outcome_at))"
+#define KNOWN(t)                                                                                      \
+    "((q.until IS NULL AND " t ".true_until = 'infinity' AND " t                                      \
+    ".known_until = 'infinity') OR (q.until IS NOT NULL"                                              \
+    " AND " t ".known_from <= q.until AND q.until < " t ".known_until AND " t ".true_from <= q.until" \
+    " AND q.until < " t ".true_until))"
+#define PAGE " LIMIT (SELECT lim FROM q) OFFSET (SELECT off FROM q)"
+
+static const char *const documents[] = {
+    [FL_READ_INCIDENTS] = LIST(
+        "SELECT json_build_object(" INCIDENT
+        ") AS doc, row_number() OVER (ORDER BY i.opened_at DESC, i.id DESC) AS o"
+        " FROM incident i, q WHERE i.realm = q.realm AND (q.state IS NULL OR i.state = q.state"
+        "  OR (q.state = 'open' AND i.state NOT IN ('resolved', 'merged')))"
+        " AND (q.since IS NULL OR i.opened_at >= q.since) AND (q.until IS NULL OR i.opened_at < q.until)"
+        " ORDER BY i.opened_at DESC, i.id DESC" PAGE),
+    [FL_READ_INCIDENT] = ARGS
+    "SELECT json_build_object(" INCIDENT ","
+    " 'alerts', (SELECT coalesce(json_agg(" ALERT " ORDER BY a.starts_at, a.fingerprint), '[]'::json) FROM"
+    "   (SELECT * FROM alert b WHERE b.realm = i.realm AND b.incident = i.id ORDER BY b.starts_at, b.fingerprint LIMIT 10000) a),"
+    " 'ranking', (SELECT k.ranking FROM ranking k WHERE k.realm = i.realm AND k.incident = i.id ORDER BY k.version DESC LIMIT 1),"
+    " 'runs', (SELECT coalesce(json_agg(json_build_object(" RUN ") ORDER BY r.created_at, r.id), '[]'::json)"
+    "   FROM run r WHERE r.realm = i.realm AND r.incident = i.id))::text"
+    " FROM incident i, q WHERE i.realm = q.realm AND i.id = q.id",
+    [FL_READ_TIMELINE] = LIST(
+        "SELECT json_build_object('event_seq', t.event_seq, 'n', t.n, 'incident', t.incident, 'at', rfc3339(t.at),"
+        " 'kind', t.kind, 'actor', t.actor, 'text', t.text, 'detail', t.detail) AS doc,"
+        " row_number() OVER (ORDER BY t.event_seq, t.n) AS o FROM timeline t, q"
+        " WHERE t.realm = q.realm AND t.incident = q.id ORDER BY t.event_seq, t.n" PAGE),
+    [FL_READ_RANKING] = ARGS
+    "SELECT json_build_object('incident', k.incident, 'version', k.version, 'at', rfc3339(k.at), 'event_seq', k.event_seq,"
+    " 'model', k.model, 'rules_hash', " HEX("k.rules_hash") ", 'topology_hash', " HEX(
+        "k.topology_hash") ", 'ranking', k.ranking)::text FROM ranking k, q WHERE k.realm = q.realm AND k.incident = q.id"
+                           " AND (q.off = 0 OR k.version = q.off) ORDER BY k.version DESC LIMIT 1",
+    [FL_READ_ALERTS] = LIST(
+        "SELECT " ALERT
+        " AS doc, row_number() OVER (ORDER BY a.starts_at DESC, a.fingerprint) AS o FROM alert a, q"
+        " WHERE a.realm = q.realm AND (q.text IS NULL OR a.incident = q.text)"
+        " AND (q.state IS NULL OR a.status = q.state OR (q.state = 'unmapped' AND a.node IS NULL))"
+        " AND (q.since IS NULL OR a.starts_at >= q.since) AND (q.until IS NULL OR a.starts_at < q.until)"
+        " ORDER BY a.starts_at DESC, a.fingerprint" PAGE),
+    [FL_READ_ALERT] = LIST(
+        "SELECT " ALERT " AS doc, row_number() OVER (ORDER BY a.starts_at DESC) AS o FROM alert a, q"
+        " WHERE a.realm = q.realm AND a.fingerprint = q.fp ORDER BY a.starts_at DESC" PAGE),
+    [FL_READ_RUNS] = LIST(
+        "SELECT json_build_object(" RUN
+        ") AS doc, row_number() OVER (ORDER BY r.created_at DESC, r.id DESC) AS o"
+        " FROM run r, q WHERE r.realm = q.realm AND (q.state IS NULL OR r.state = q.state)"
+        " AND (q.text IS NULL OR r.incident = q.text) AND (q.since IS NULL OR r.created_at >= q.since)"
+        " AND (q.until IS NULL OR r.created_at < q.until) ORDER BY r.created_at DESC, r.id DESC" PAGE),
+    [FL_READ_RUN] = ARGS
+    "SELECT json_build_object(" RUN ", 'calls', (SELECT coalesce(json_agg(" CALL " ORDER BY c.n), '[]'::json)"
+    " FROM run_call c WHERE c.realm = r.realm AND c.run = r.id))::text FROM run r, q WHERE r.realm = q.realm AND r.id = q.id",
+    [FL_READ_TOPOLOGY] = ARGS
+    "SELECT json_build_object('nodes', (SELECT coalesce(json_agg(json_strip_nulls(json_build_object('id', n.id, 'type', n.type,"
+    " 'service', n.service, 'host', n.host, 'tier', n.tier, 'owner', n.owner, 'labels', n.labels)) ORDER BY n.id), '[]'::json)"
+    " FROM node n WHERE n.realm = q.realm AND " KNOWN(
+        "n") "),"
+             " 'edges', (SELECT coalesce(json_agg(json_build_object('from', e.from_id, 'to', e.to_id, 'type', e.type,"
+             " 'weight', e.weight) ORDER BY e.from_id, e.to_id, e.type), '[]'::json) FROM edge e WHERE e.realm = q.realm AND " KNOWN(
+                 "e") "),"
+                      " 'hash', " HEX(
+                          "t.hash") ", 'at', rfc3339(t.at), 'event_seq', t.event_seq)::text FROM q,"
+                                    " LATERAL (SELECT * FROM topology v WHERE v.realm = q.realm AND (q.until IS NULL OR v.at <= q.until)"
+                                    " ORDER BY v.event_seq DESC LIMIT 1) t",
+    [FL_READ_DEADLETTERS] = LIST(
+        "SELECT json_build_object('n', d.n, 'at', rfc3339(d.at), 'source', d.source, 'where', d.place, 'reason', d.reason, 'raw',"
+        " CASE WHEN d.is_text THEN convert_from(d.raw, 'UTF8') ELSE encode(d.raw, 'escape') END) AS doc, -d.n AS o"
+        " FROM deadletter d, q WHERE d.realm = q.realm AND (q.text IS NULL OR d.source = q.text)"
+        " AND (q.since IS NULL OR d.at >= q.since) AND (q.until IS NULL OR d.at < q.until) ORDER BY d.n DESC" PAGE),
+    [FL_READ_AUDIT_HEAD] = ARGS "SELECT json_build_object('seq', coalesce(a.seq, 0), 'hash', coalesce(" HEX(
+        "a.hash") ", repeat('0', 64)),"
+                  " 'at', rfc3339(a.at))::text FROM q LEFT JOIN LATERAL (SELECT * FROM audit b WHERE b.realm = q.realm"
+                  " ORDER BY b.seq DESC LIMIT 1) a ON true",
+    [FL_READ_CHANGES] = LIST(
+        "SELECT json_build_object('time', rfc3339(c.at), 'component', c.component, 'kind', c.kind, 'id', c.id,"
+        " 'author', c.author, 'title', c.title, 'link', c.link, 'detail', c.detail, 'event_seq', c.event_seq) AS doc,"
+        " row_number() OVER (ORDER BY c.at DESC, c.event_seq DESC, c.n) AS o FROM change c, q WHERE c.realm = q.realm"
+        " AND (q.text IS NULL OR c.component = q.text) AND (q.since IS NULL OR c.at >= q.since)"
+        " AND (q.until IS NULL OR c.at < q.until) ORDER BY c.at DESC, c.event_seq DESC, c.n" PAGE),
+};
+
+#define LIMIT_DEFAULT 100
+#define LIMIT_MAX 10000
+
+/* Lists that belong to one thing say "not found" when there is no such thing; others are just empty. */
+static bool needs_something(fl_read what)
+{
+    return what == FL_READ_ALERT;
+}
+
+static const char *some(const char *s)
+{
+    return s && *s ? s : NULL;
+}
+
+static fl_status incident_exists(struct fl_reader *r, const struct fl_read_args *a, struct fl_err *err)
+{
+    FL_AUTO_ARENA arena = fl_arena_new(0);
+    FL_AUTO_PARAMS p;
+    FL_AUTO_PGRESULT *res = NULL;
+    fl_pq_params_init(&p, arena);
+    fl_pq_text(&p, a->realm);
+    fl_pq_text(&p, a->id);
+    fl_pq_fault f = fl_reader_query(r, "SELECT 1 FROM incident WHERE realm = $1 AND id = $2", &p, &res, err);
+    if (f)
+        return fl_pq_status(f);
+    return PQntuples(res) ? FL_OK : fl_fail(err, FL_E_NOTFOUND, a->id ? a->id : "", "no such incident");
+}
+
+fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_args *a, struct fl_buf *out,
+                       struct fl_err *err)
+{
+    FL_AUTO_ARENA arena = fl_arena_new(0);
+    FL_AUTO_PARAMS p;
+    FL_AUTO_PGRESULT *res = NULL;
+    uint64_t fp = 0;
+    FL_REQUIRE((size_t)what < FL_ARRAY_LEN(documents));
+    if (what == FL_READ_ALERT && !(a->id && fl_fingerprint_parse(a->id, &fp)))
+        return fl_fail(err, FL_E_NOTFOUND, a->id ? a->id : "",
+                       "no such alert: a fingerprint has 16 hex digits");
+    size_t most = what == FL_READ_TIMELINE && !a->limit ? LIMIT_MAX : LIMIT_DEFAULT;
+    fl_pq_params_init(&p, arena);
+    fl_pq_text(&p, a->realm);
+    fl_pq_text(&p, a->id);
+    fl_pq_text(&p, some(a->text));
+    fl_pq_text(&p, some(a->state));
+    fl_pq_time(&p, a->since);
+    fl_pq_time(&p, a->until);
+    fl_pq_i64(&p, (int64_t)(!a->limit ? most : a->limit > LIMIT_MAX ? LIMIT_MAX : a->limit));
+    fl_pq_i64(&p, (int64_t)a->offset);
+    fl_pq_i64(&p, (int64_t)fp);
+    fl_pq_fault f = fl_reader_query(r, documents[what], &p, &res, err);
+    if (f)
+        return fl_pq_status(f);
+    const char *text = PQntuples(res) ? fl_pq_get_text(res, 0, 0) : "";
+    bool empty = !*text || (needs_something(what) && strcmp(text, "[]") == 0);
+    if (empty)
+        return fl_fail(err, FL_E_NOTFOUND, a->id ? a->id : "", "no such thing");
+    if (what == FL_READ_TIMELINE && strcmp(text, "[]") == 0) {
+        fl_status st = incident_exists(r, a, err);
+        if (st)
+            return st;
+    }
+    fl_buf_str(out, text);
+    return out->failed ? fl_fail(err, FL_E_LIMIT, "", "the answer is too large: ask for less") : FL_OK;
+}

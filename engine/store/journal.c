@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/store/journal.c -- the journal writer: group commit, outcome unknown, reconnect; and reading it back. */
+#include "store_priv.h"
+
+#include <faultline/json.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Submissions of one transaction. Their seq and at stay the same over retries. */
+struct batch {
+    struct fl_submission **v;
+    size_t n;
+};
+
+/* ---- one transaction ---------------------------------------------------------------------------------------- */
+
+static const char insert_sql[] =
+    "INSERT INTO journal (realm, seq, at, kind, actor, source, run, body_hash, body)"
+    " SELECT $1, u.* FROM fence($1, $2),"
+    " unnest($3::bigint[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::bytea[]) u";
+
+/* run.* events say which run they belong to; a body that does not parse belongs to none. */
+static const char *run_of(const struct fl_submission *sub, struct fl_arena *a)
+{
+    if (sub->kind != FL_EV_RUN_CALL && sub->kind != FL_EV_RUN_OUTCOME && sub->kind != FL_EV_RUN_ENDED)
+        return NULL;
+    FL_AUTO_JSON root = fl_json_parse(sub->body, sub->body_len, NULL);
+    const char *run = root ? fl_json_str(root, "run", NULL) : NULL;
+    return run && strlen(run) < 256 ? fl_arena_strdup(a, run) : NULL;
+}
+
+#define FL_COMMA ,
+#define COLUMN(elem, add, expr)                         \
+    do {                                                \
+        struct fl_pq_array col = fl_pq_array(&p, elem); \
+        for (size_t i = 0; i < b->n; i++) {             \
+            const struct fl_submission *x = b->v[i];    \
+            add(&col, expr);                            \
+        }                                               \
+        fl_pq_array_end(&col);                          \
+    } while (0)
+
+/* While one commit hangs nobody else should wait for it in vain. */
+static void on_tick(void *ctx, fl_usec waited)
+{
+    struct fl_store *s = ctx;
+    if (waited < FL_STALL)
+        return;
+    s->stalled = true;
+    void *items[64];
+    for (size_t n; (n = fl_queue_pop(s->journal_q, items, FL_ARRAY_LEN(items), fl_mono())) > 0;)
+        for (size_t i = 0; i < n; i++) {
+            struct fl_submission *sub = items[i];
+            s->refused_down++;
+            if (sub->committed)
+                sub->committed(sub->ctx, FL_E_UNAVAILABLE, 0, 0);
+            fl_submission_drop(sub, FL_OK);
+        }
+}
+
+static fl_pq_fault insert(struct fl_store *s, const struct batch *b, struct fl_err *err)
+{
+    FL_AUTO_ARENA a = fl_arena_new(0);
+    FL_AUTO_PARAMS p;
+    struct fl_pq_wait w = {.tick = on_tick, .ctx = s};
+    fl_pq_params_init(&p, a);
+    fl_pq_text(&p, s->realm);
+    fl_pq_i64(&p, (int64_t)s->epoch);
+    COLUMN(FL_PQ_I64, fl_pq_add_i64, (int64_t)x->event.seq);
+    COLUMN(FL_PQ_TIME, fl_pq_add_time, x->event.at);
+    COLUMN(FL_PQ_TEXT, fl_pq_add_text, fl_event_kind_name(x->kind));
+    COLUMN(FL_PQ_TEXT, fl_pq_add_text, x->event.actor);
+    COLUMN(FL_PQ_TEXT, fl_pq_add_text, x->event.source);
+    COLUMN(FL_PQ_TEXT, fl_pq_add_text, run_of(x, a));
+    COLUMN(FL_PQ_BYTES, fl_pq_add_bytes, x->body_hash.b FL_COMMA sizeof x->body_hash.b);
+    COLUMN(FL_PQ_BYTES, fl_pq_add_bytes, x->body FL_COMMA x->body_len);
+    fl_pq_fault f = fl_pq_exec(s->journal_c, insert_sql, &p, &w, NULL, err);
+    s->stalled = false;
+    return f;
+}
+
+/* After a lost connection: is the batch there? The lock waits for the old session's transaction, if it still runs. */
+static fl_pq_fault look_up(struct fl_store *s, const struct batch *b, bool *ret_there, struct fl_err *err)
+{
+    FL_AUTO_ARENA a = fl_arena_new(0);
+    FL_AUTO_PARAMS p, q;
+    FL_AUTO_PGRESULT *lock = NULL, *r = NULL;
+    struct fl_pq_wait w = {.patience = FL_USEC_PER_SEC};
+    fl_pq_params_init(&p, a);
+    fl_pq_params_init(&q, a);
+    fl_pq_text(&p, s->realm);
+    fl_pq_text(&q, s->realm);
+    fl_pq_i64(&q, (int64_t)b->v[0]->event.seq);
+    fl_pq_i64(&q, (int64_t)b->v[b->n - 1]->event.seq);
+    fl_pq_fault f = fl_pq_script(s->journal_c, "BEGIN", &w, err);
+    if (!f)
+        f = fl_pq_exec(s->journal_c, "SELECT epoch FROM realm WHERE name = $1 FOR UPDATE", &p, &w, &lock,
+                       err);
+    if (!f && (PQntuples(lock) != 1 || (uint64_t)fl_pq_get_i64(lock, 0, 0) != s->epoch))
+        f = FL_PQ_FENCED;
+    if (!f)
+        f = fl_pq_exec(
+            s->journal_c,
+            "SELECT seq, body_hash FROM journal WHERE realm = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq", &q,
+            &w, &r, err);
+    if (!f)
+        f = fl_pq_script(s->journal_c, "COMMIT", &w, err);
+    if (f) {
+        s->journal_c = fl_pq_close(s->journal_c);
+        return f == FL_PQ_FENCED ? f : FL_PQ_LOST;
+    }
+    size_t same = 0;
+    for (int i = 0; i < PQntuples(r) && (size_t)i < b->n; i++) {
+        struct fl_sha256 h;
+        fl_pq_get_hash(r, i, 1, &h);
+        same += (uint64_t)fl_pq_get_i64(r, i, 0) == b->v[i]->event.seq &&
+                memcmp(&h, &b->v[i]->body_hash, sizeof h) == 0;
+    }
+    /* One transaction: all or nothing. Anything else was written by somebody who is not us. */
+    if (PQntuples(r) != 0 && (same != b->n || (size_t)PQntuples(r) != b->n))
+        return FL_PQ_FENCED;
+    *ret_there = PQntuples(r) != 0;
+    return FL_PQ_NONE;
+}
+
+/* ---- outcomes -------------------------------------------------------------------------------------------------- */
+
+static void accept(struct fl_store *s, const struct batch *b)
+{
+    size_t bytes = 0;
+    s->last_seq = b->v[b->n - 1]->event.seq;
+    s->last_at = b->v[b->n - 1]->event.at;
+    s->journal_commits++;
+    s->journal_rows += b->n;
+    for (size_t i = 0; i < b->n; i++) {
+        struct fl_submission *sub = b->v[i];
+        bytes += sub->body_len;
+        if (sub->committed)
+            sub->committed(sub->ctx, FL_OK, sub->event.seq, sub->event.at);
+        s->o.deliver(s->o.ctx, &sub->event, sub);
+    }
+    s->journal_bytes += bytes;
+}
+
+static void tell(struct fl_submission *sub, fl_status st)
+{
+    if (sub->committed)
+        sub->committed(sub->ctx, st, 0, 0);
+    /* The waiter has its answer: should the row turn out to be there, nobody is called again. */
+    sub->committed = NULL;
+    sub->answered = NULL;
+}
+
+static void refuse(struct fl_store *s, const struct batch *b, fl_status st)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        tell(b->v[i], st);
+        fl_submission_drop(b->v[i], FL_OK);
+    }
+    s->refused_down += b->n;
+}
+
+static void down(struct fl_store *s, const struct fl_err *err)
+{
+    s->errors++;
+    s->journal_c = fl_pq_close(s->journal_c);
+    if (!atomic_exchange(&s->journal_down, true))
+        fl_log_err(FL_LOG_ERROR, "store", "the database is away, intake is refused", err);
+}
+
+static bool reconnect(struct fl_store *s, struct fl_err *err)
+{
+    if (s->journal_c)
+        return true;
+    if (fl_store_session(s, "journal", &s->journal_c, err) != FL_OK)
+        return false;
+    s->reconnects++;
+    return true;
+}
+
+/* ---- commit ---------------------------------------------------------------------------------------------------- */
+
+typedef enum commit_end { DONE, UNKNOWN } commit_end;
+
+static commit_end commit(struct fl_store *s, struct batch *b);
+
+/* The database says that a row of these can never be stored: find it, save the others. */
+static commit_end split(struct fl_store *s, struct batch *b, const struct fl_err *err)
+{
+    if (b->n == 1) {
+        s->errors++;
+        fl_log_err(FL_LOG_ERROR, "store", "a submission cannot be journalled", err);
+        refuse(s, b, FL_E_INTERNAL);
+        return DONE;
+    }
+    struct batch parts[] = {{b->v, b->n / 2}, {b->v + b->n / 2, b->n - b->n / 2}};
+    for (size_t k = 0; k < 2; k++) {
+        if (s->journal_down || s->fenced) {
+            refuse(s, &parts[k], s->fenced ? FL_E_FENCED : FL_E_UNAVAILABLE);
+            continue;
+        }
+        /* Numbers again: some before us may have been refused, and there are no gaps. */
+        for (size_t i = 0; i < parts[k].n; i++)
+            parts[k].v[i]->event.seq = s->last_seq + 1 + i;
+        if (commit(s, &parts[k]) == UNKNOWN) {
+            if (k == 0)
+                refuse(s, &parts[1], FL_E_UNAVAILABLE);
+            *b = parts[k];
+            return UNKNOWN;
+        }
+    }
+    return DONE;
+}
+
+/* @return UNKNOWN: waiters were told "unavailable"; *b, perhaps only a part of it now, stays with the caller until it
+ *  is looked up. */
+static commit_end commit(struct fl_store *s, struct batch *b)
+{
+    fl_usec until = fl_mono() + fl_retry_commit.budget;
+    bool unknown = false;
+    struct fl_err err = {0};
+    for (unsigned n = 0;; n++) {
+        fl_pq_fault f = reconnect(s, &err) ? FL_PQ_NONE : FL_PQ_LOST;
+        bool there = false;
+        if (!f && unknown)
+            f = look_up(s, b, &there, &err);
+        if (!f && !there) {
+            unknown = false;
+            f = insert(s, b, &err);
+            if (f == FL_PQ_LOST)
+                unknown = true;
+        }
+        if (!f) {
+            accept(s, b);
+            return DONE;
+        }
+        if (f == FL_PQ_FENCED) {
+            fl_store_fence(s, "journal");
+            refuse(s, b, FL_E_FENCED);
+            return DONE;
+        }
+        if (f == FL_PQ_DATA || f == FL_PQ_MOVED)
+            return split(s, b, &err);
+        if (f == FL_PQ_LOST)
+            s->journal_c = fl_pq_close(s->journal_c);
+        fl_usec pause = fl_retry_delay(&fl_retry_commit, n);
+        if (fl_mono() + pause >= until || !fl_store_nap(s, pause))
+            break;
+        fl_err_clear(&err);
+    }
+    down(s, &err);
+    if (!unknown) {
+        refuse(s, b, FL_E_UNAVAILABLE);
+        return DONE;
+    }
+    for (size_t i = 0; i < b->n; i++)
+        tell(b->v[i], FL_E_UNAVAILABLE);
+    s->refused_down += b->n;
+    return UNKNOWN;
+}
+
+/* ---- the thread -------------------------------------------------------------------------------------------------- */
+
+static bool storable(const char *text)
+{
+    return fl_utf8_valid(text, strlen(text));
+}
+
+/* Number the batch. Submissions whose names are no text are refused here: the database would refuse all. */
+static void number(struct fl_store *s, struct batch *b)
+{
+    fl_usec at = fl_now();
+    size_t kept = 0;
+    if (at < s->last_at)
+        at = s->last_at;
+    for (size_t i = 0; i < b->n; i++) {
+        struct fl_submission *sub = b->v[i];
+        const char *actor = sub->actor ? sub->actor : "", *source = sub->source ? sub->source : "";
+        if (!storable(actor) || !storable(source)) {
+            tell(sub, FL_E_SHAPE);
+            fl_submission_drop(sub, FL_OK);
+            continue;
+        }
+        sub->event = (struct fl_event){.seq = s->last_seq + 1 + kept,
+                                       .at = at,
+                                       .kind = sub->kind,
+                                       .realm = s->realm,
+                                       .actor = actor,
+                                       .source = source,
+                                       .body = sub->body,
+                                       .body_len = sub->body_len,
+                                       .body_hash = sub->body_hash,
+                                       .alerts = sub->alerts,
+                                       .n_alerts = sub->n_alerts};
+        b->v[kept++] = sub;
+    }
+    b->n = kept;
+}
+
+/* A batch nobody knows the fate of: found it goes to the core late, else it never was. */
+static void settle(struct fl_store *s, struct batch *b)
+{
+    struct fl_err err = {0};
+    bool there = false;
+    if (!reconnect(s, &err))
+        return;
+    fl_pq_fault f = b->n ? look_up(s, b, &there, &err) : FL_PQ_NONE;
+    if (f == FL_PQ_LOST)
+        return;
+    if (f == FL_PQ_FENCED)
+        fl_store_fence(s, "journal");
+    if (there)
+        accept(s, b);
+    else
+        for (size_t i = 0; i < b->n; i++)
+            fl_submission_drop(b->v[i], FL_OK);
+    b->n = 0;
+    if (atomic_exchange(&s->journal_down, false))
+        fl_log(FL_LOG_INFO, "store", "the database is back, intake goes on after seq %" PRIu64,
+               (uint64_t)s->last_seq);
+}
+
+static size_t chunk(struct fl_submission **v, size_t n)
+{
+    size_t bytes = 0, i = 0;
+    while (i < n && (i == 0 || bytes + v[i]->body_len <= FL_BATCH_BYTES))
+        bytes += v[i++]->body_len;
+    return i;
+}
+
+void *fl_journal_thread(void *store)
+{
+    struct fl_store *s = store;
+    static _Thread_local void *items[FL_BATCH_ITEMS];
+    static _Thread_local struct fl_submission *kept[FL_BATCH_ITEMS];
+    struct batch doubt = {.v = kept};
+    unsigned tries = 0;
+    while (!s->abandon) {
+        fl_usec pause = s->journal_down ? fl_retry_delay(&fl_retry_reconnect, tries) : 500000;
+        size_t n = fl_queue_pop(s->journal_q, items, FL_BATCH_ITEMS, fl_mono() + pause);
+        for (size_t at = 0, k; at < n; at += k) {
+            struct batch b = {(struct fl_submission **)(void *)items + at, 0};
+            b.n = k = chunk(b.v, n - at);
+            if (s->fenced || s->journal_down) {
+                refuse(s, &b, s->fenced ? FL_E_FENCED : FL_E_UNAVAILABLE);
+                continue;
+            }
+            number(s, &b);
+            if (b.n && commit(s, &b) == UNKNOWN) {
+                memcpy(kept, b.v, b.n * sizeof *kept);
+                doubt.n = b.n;
+            }
+        }
+        if (s->journal_down) {
+            settle(s, &doubt);
+            tries = s->journal_down ? tries + 1 : 0;
+            if (s->journal_down && fl_queue_closed_and_empty(s->journal_q))
+                fl_store_nap(s, pause); /* a closed queue does not wait any more */
+        } else if (fl_queue_closed_and_empty(s->journal_q)) {
+            break;
+        } else if (n == 0 && !fl_pq_alive(s->journal_c)) {
+            struct fl_err err = {0};
+            fl_fail(&err, FL_E_UNAVAILABLE, "database", "the connection was closed");
+            down(s, &err);
+            tries = 0;
+        }
+    }
+    /* Out of patience. What is in doubt is in the journal or not: the next start finds out. */
+    for (size_t i = 0; i < doubt.n; i++)
+        fl_submission_drop(doubt.v[i], FL_OK);
+    for (size_t n; (n = fl_queue_pop(s->journal_q, items, FL_BATCH_ITEMS, fl_mono())) > 0;) {
+        struct batch rest = {(struct fl_submission **)(void *)items, n};
+        refuse(s, &rest, FL_E_UNAVAILABLE);
+    }
+    return NULL;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------ */
+
+/* Bounded by rows and by bytes: bodies are up to megabytes each. Lengths are known without reading the bodies. */
+static const char page_sql[] =
+    "SELECT seq, at, kind, actor, source, body_hash, body FROM ("
+    " SELECT *, sum(octet_length(body)) OVER (ORDER BY seq) - octet_length(body) AS before FROM ("
+    "  SELECT * FROM journal WHERE realm = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT 2000) j) k"
+    " WHERE before < 33554432 ORDER BY seq";
+
+fl_status fl_journal_page(PGconn *c, const char *realm, uint64_t *after, uint64_t until, bool *ret_more,
+                          fl_status (*visit)(void *ctx, const struct fl_event *ev), void *ctx,
+                          struct fl_err *err)
+{
+    static const struct fl_pq_wait w = {.patience = 60 * FL_USEC_PER_SEC};
+    FL_AUTO_ARENA a = fl_arena_new(0);
+    FL_AUTO_PARAMS p;
+    FL_AUTO_PGRESULT *r = NULL;
+    fl_pq_params_init(&p, a);
+    fl_pq_text(&p, realm);
+    fl_pq_i64(&p, (int64_t)*after);
+    fl_pq_i64(&p, until ? (int64_t)until : INT64_MAX);
+    fl_pq_fault f = fl_pq_exec(c, page_sql, &p, &w, &r, err);
+    if (f)
+        return fl_pq_status(f);
+    *ret_more = PQntuples(r) > 0;
+    for (int i = 0; i < PQntuples(r); i++) {
+        struct fl_event ev = {.seq = (uint64_t)fl_pq_get_i64(r, i, 0),
+                              .at = fl_pq_get_time(r, i, 1),
+                              .realm = realm,
+                              .actor = fl_pq_get_text(r, i, 3),
+                              .source = fl_pq_get_text(r, i, 4),
+                              .body = PQgetvalue(r, i, 6),
+                              .body_len = (size_t)PQgetlength(r, i, 6)};
+        if (*after && ev.seq != *after + 1)
+            return fl_fail(err, FL_E_CORRUPT, realm, "the journal jumps from %" PRIu64 " to %" PRIu64, *after,
+                           ev.seq);
+        if (!fl_event_kind_parse(fl_pq_get_text(r, i, 2), &ev.kind))
+            return fl_fail(err, FL_E_CORRUPT, realm, "journal row %" PRIu64 " is of unknown kind \"%s\"",
+                           ev.seq, fl_pq_get_text(r, i, 2));
+        fl_pq_get_hash(r, i, 5, &ev.body_hash);
+        fl_status st = visit(ctx, &ev);
+        if (st)
+            return st;
+        *after = ev.seq;
+    }
+    return FL_OK;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/store/store_priv.h -- what the store's threads share (private to the stage). */
+#pragma once
+
+#include "pq_priv.h"
+
+#include <faultline/effects.h>
+#include <faultline/log.h>
+#include <faultline/queue.h>
+#include <faultline/store.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define FL_BATCH_ITEMS 2048 /* submissions in one journal transaction */
+#define FL_BATCH_BYTES ((size_t)16 << 20)
+#define FL_PROJECT_STEPS 1024 /* steps … */
+#define FL_PROJECT_ROWS 2000  /* … and rows in one projection transaction */
+#define FL_LEASE (10 * FL_USEC_PER_SEC)
+#define FL_STALL (2 * FL_USEC_PER_SEC) /* a commit that takes longer: stop accepting until it ends */
+#define FL_DEADLETTERS_MAX 100000
+#define FL_DEADLETTER_RAW_MAX 65536u
+
+struct fl_step { /* one step on its way to the projector */
+    struct fl_effects *fx;
+    struct fl_submission *sub; /* may be NULL (recovery) */
+};
+
+struct fl_store {
+    struct fl_store_options o;
+    char *conninfo, *realm, *owner;
+    char tag[17]; /* short name of this process in application_name */
+    uint64_t epoch;
+    fl_usec lease;
+    struct fl_queue *journal_q, *project_q, *letter_q;
+    pthread_t journal_t, project_t, keeper_t;
+    bool journal_on, project_on, keeper_on;
+    pthread_mutex_t aux_lock; /* aux: snapshots and recovery reads, by whoever calls */
+    PGconn *aux, *journal_c, *project_c, *keeper_c;
+    pthread_mutex_t stop_lock;
+    pthread_cond_t stop_cond; /* keeper's clock, and waits that a close ends */
+    /* Shared by threads, hence atomic. */
+    _Atomic bool closing, abandon; /* abandon: patience is over, give up what is left */
+    _Atomic bool journal_down, project_down, stalled, fenced;
+    _Atomic uint64_t last_seq, projected_seq;
+    _Atomic uint64_t journal_rows, journal_commits, journal_bytes, projected_steps, projected_rows,
+        projector_commits, errors, reconnects, refused_full, refused_down, skipped_rows, letters_dropped;
+    fl_usec last_at; /* journal thread only */
+};
+
+/** Sleep that a close ends early. @return false when abandoning. */
+bool fl_store_nap(struct fl_store *s, fl_usec d);
+/** A session of the engine's role; `what` names the thread. Ends an older session of the same thread that hangs. */
+FL_MUST_CHECK fl_status fl_store_session(struct fl_store *s, const char *what, PGconn **ret,
+                                         struct fl_err *err);
+void fl_store_fence(struct fl_store *s, const char *why);
+
+void *fl_journal_thread(void *store);
+void *fl_projector_thread(void *store);
+void *fl_keeper_thread(void *store);
+FL_MUST_CHECK fl_status fl_lease_take(struct fl_store *s, PGconn *c, struct fl_err *err);
+void fl_lease_release(struct fl_store *s, PGconn *c);
+/** Free a submission with its arena; tell its waiter first when `answer` is not FL_OK. */
+void fl_submission_drop(struct fl_submission *sub, fl_status answer);
+/** Write queued dead letters (keeper thread). */
+void fl_letters_write(struct fl_store *s);
+void fl_letters_free(struct fl_store *s);
+
+/* ---- rows.c: the rows of a batch of steps ------------------------------------------------------------------- */
+
+#define FL_ROW_KINDS (FL_FX_AUDIT + 1)
+struct fl_rows {
+    struct fl_arena *arena;
+    struct {
+        const struct fl_fx **v;
+        size_t n;
+    } kind[FL_ROW_KINDS];
+    size_t n;
+};
+/** Sort the rows of steps by kind; of several states of one thing only the last is kept. NULL: out of memory. */
+struct fl_rows *fl_rows_new(struct fl_step *const *steps, size_t n);
+struct fl_rows *fl_rows_free(struct fl_rows *r);
+/** Write them and move projected_seq, in one transaction. Data errors are looked for row by row. */
+FL_MUST_CHECK fl_pq_fault fl_rows_write(struct fl_store *s, const struct fl_rows *r, uint64_t from,
+                                        uint64_t to, struct fl_err *err);
+/** Topology rows, one version at a time (topology_rows.c). */
+FL_MUST_CHECK fl_pq_fault fl_topology_write(PGconn *c, const char *realm, const struct fl_topology_row *t,
+                                            struct fl_err *err);
+/** Read a page of journal rows and visit them; *after moves. *ret_more false at the end. */
+FL_MUST_CHECK fl_status fl_journal_page(PGconn *c, const char *realm, uint64_t *after, uint64_t until,
+                                        bool *ret_more,
+                                        fl_status (*visit)(void *ctx, const struct fl_event *ev), void *ctx,
+                                        struct fl_err *err);
