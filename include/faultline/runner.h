@@ -34,7 +34,10 @@ struct fl_runner;
 FL_MUST_CHECK fl_status fl_runner_new(const struct fl_runner_options *o, struct fl_runner **ret, struct fl_err *err);
 /** Orders of one committed step (others in fx are ignored). Copies what it needs; never waits. Any thread. */
 void fl_runner_order(struct fl_runner *r, const struct fl_effects *fx);
-/** Kill workers (their runs resume at the next start), stop the thread. */
+/** Kill workers (their runs resume at the next start), stop the thread: nothing is posted afterwards, and later
+ *  orders are dropped. Acts under way are cut off: their outcome is unknown, as after a crash. Idempotent. */
+void fl_runner_stop(struct fl_runner *r);
+/** Stop when that was not done, free. NULL is fine. */
 struct fl_runner *fl_runner_free(struct fl_runner *r);
 struct fl_runner_stats {
     uint64_t runs_started, calls, acts, acts_failed, workers_killed;

@@ -53,12 +53,12 @@ void fl_worker_kill(struct fl_worker *w);
 
 /* Frames: 4-byte big-endian length, then one JSON object.
  * Arguments: http {"body"?,"headers","idempotent","method","timeout_us"?,"url"}
- *            command {"args":[…],"idempotent","name","timeout_us"?}   sleep {"us"}   log {"text","data"?}
+ *            command {"args":[…],"idempotent","name","timeout_us"?}   sleep {"seconds"}   log {"text","data"?}
  *            step_begin {"name","check","idempotent"}   step_end {"name","ok","error"?}
  *            settle {"verdict":"done|retry|ask","call":N of the call in doubt,"result"?}
  * Results:   http {"status","headers","body","truncated"?,"elapsed_us"}  command {"code","stdout","stderr",…}
  *            settle/ask {"verdict":"done","result"} or {"verdict":"retry"}; all others anything or null.
- *            "elapsed_us" in a result advances the script's now(); ctx.now (microseconds or RFC 3339) starts it.
+ *            "elapsed_us" in a result advances the script's now(); ctx.now (seconds, or RFC 3339) starts it.
  * engine → worker: {"t":"start","kind":"run","name","source","ctx":{…}}
  *                  {"t":"reply","n":N,"state":"done","result":…} | {"t":"reply","n":N,"state":"failed|denied|in_doubt","error":"…"}
  * worker → engine: {"t":"call","n":N,"fn":"http|command|sleep|log|step_begin|step_end|settle","args":{…},"step":"…"}

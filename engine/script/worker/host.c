@@ -432,8 +432,11 @@ static int l_sleep(lua_State *L)
 {
     lua_Integer us = duration(L, 1, "sleep");
     lua_newtable(L);
-    lua_pushinteger(L, us);
-    lua_setfield(L, -2, "us");
+    if (us % FL_USEC_PER_SEC)
+        lua_pushnumber(L, (double)us / 1e6);
+    else
+        lua_pushinteger(L, us / FL_USEC_PER_SEC);
+    lua_setfield(L, -2, "seconds");
     enum outcome o = exchange(L, "sleep", -1);
     if (o == FAILED || o == DENIED)
         return raise(L, "sleep", o);

@@ -234,8 +234,8 @@ static void set_clock(lua_State *L)
         return;
     lua_getfield(L, -1, "now");
     fl_usec t = 0;
-    if (lua_isinteger(L, -1))
-        W.clock_us = lua_tointeger(L, -1);
+    if (lua_type(L, -1) == LUA_TNUMBER && lua_tonumber(L, -1) >= 0 && lua_tonumber(L, -1) < 1e12)
+        W.clock_us = (int64_t)(lua_tonumber(L, -1) * 1e6);
     else if (lua_type(L, -1) == LUA_TSTRING && fl_time_parse(lua_tostring(L, -1), lua_rawlen(L, -1), &t))
         W.clock_us = t;
     lua_pop(L, 2);

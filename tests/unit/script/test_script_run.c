@@ -40,7 +40,7 @@ static struct outcome run_text(const char *text, const char *const *answers)
     struct fl_err err = {.status = FL_OK};
     const struct fl_worker_limits l = FL_WORKER_LIMITS;
     fl_status st = fl_script_rehearse(FL_WORKER, &l, "pb.lua", text, strlen(text),
-                                      "{\"run\":\"RUN-1\",\"now\":1000000,\"incident\":{\"id\":\"INC-1\"},"
+                                      "{\"run\":\"RUN-1\",\"now\":1,\"incident\":{\"id\":\"INC-1\"},"
                                       "\"params\":{\"list\":[],\"map\":{},\"n\":1,\"x\":1.5}}",
                                       20 * FL_USEC_PER_SEC, answer, &s, &r, &err);
     if (st)
@@ -112,7 +112,7 @@ static void calls_are_numbered_and_carry_their_step(void **state)
         "3 http {\"body\":\"{\\\"a\\\":2,\\\"b\\\":1}\",\"headers\":{\"content-type\":\"application/json\",\"x-y\":\"z\"},"
         "\"idempotent\":false,\"method\":\"POST\",\"timeout_us\":5000000,\"url\":\"http://h/x\"} in restart\n"
         "4 step_end {\"name\":\"restart\",\"ok\":true}\n"
-        "5 sleep {\"us\":2000000}\n"
+        "5 sleep {\"seconds\":2}\n"
         "6 command {\"args\":[\"a\",\"3\"],\"idempotent\":true,\"name\":\"ls\",\"timeout_us\":1500000}\n");
 }
 
