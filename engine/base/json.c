@@ -190,6 +190,11 @@ struct fl_json *fl_json_parse(const char *p, size_t n, struct fl_err *err)
         fl_fail(err, FL_E_LIMIT, NULL, "JSON nested deeper than %d", MAX_DEPTH);
         return NULL;
     }
+    /* jansson takes a NUL byte between tokens for the end and ignores what follows. */
+    if (n && memchr(p, 0, n)) {
+        fl_fail(err, FL_E_SYNTAX, "line 1 column 1", "could not parse JSON: it contains a NUL byte");
+        return NULL;
+    }
     json_error_t je;
     json_t *root = json_loadb(p, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
     if (!root) {

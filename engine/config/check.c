@@ -42,11 +42,11 @@ static fl_status check_listen(const struct fl_config *c, struct fl_err *err)
     char host[64];
     int64_t port;
     if (!fl_config_split_listen(c->listen, host, &port))
-        return fl_fail(err, FL_E_USAGE, "listen", "listen: expected ADDRESS:PORT or [ADDRESS]:PORT, got \"%.100s\"",
-                       c->listen);
+        return fl_fail(err, FL_E_USAGE, "listen",
+                       "listen: expected ADDRESS:PORT or [ADDRESS]:PORT, got \"%.100s\"", c->listen);
     if (strcmp(c->auth, "off") == 0 && !is_loopback(host)) {
-        fl_status st = fl_fail(err, FL_E_USAGE, "auth", "auth: \"off\" is allowed on a loopback address only, not on \"%s\"",
-                               host);
+        fl_status st = fl_fail(err, FL_E_USAGE, "auth",
+                               "auth: \"off\" is allowed on a loopback address only, not on \"%s\"", host);
         fl_hint(err, "listen on 127.0.0.1, or leave auth on and create a token");
         return st;
     }
@@ -59,11 +59,14 @@ fl_status fl_config_check(const struct fl_config *c, struct fl_err *err)
     if (st)
         return st;
     size_t n = strlen(c->realm);
-    if (!n || n > 63 || strspn(c->realm, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != n)
-        return fl_fail(err, FL_E_USAGE, "realm", "realm: expected 1 to 63 letters, digits, \"_\", \".\" or \"-\", got \"%.100s\"",
+    if (!n || n > 63 ||
+        strspn(c->realm, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != n)
+        return fl_fail(err, FL_E_USAGE, "realm",
+                       "realm: expected 1 to 63 letters, digits, \"_\", \".\" or \"-\", got \"%.100s\"",
                        c->realm);
     if (c->max_body_bytes > c->queue_bytes)
-        return fl_fail(err, FL_E_USAGE, "queue", "queue: smaller than max_body, so that a large body could never be taken");
+        return fl_fail(err, FL_E_USAGE, "queue",
+                       "queue: smaller than max_body, so that a large body could never be taken");
     if (c->max_connections_per_address > c->max_connections)
         return fl_fail(err, FL_E_USAGE, "max_connections_per_address",
                        "max_connections_per_address: larger than max_connections");

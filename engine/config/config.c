@@ -79,8 +79,8 @@ static void put_bool(const struct setter *s, const struct option_slot *slot, boo
 
 /* ---- lists ---- */
 
-static fl_status known_keys(const struct setter *s, const struct fl_json *obj, size_t i, const char *const *keys,
-                            size_t n)
+static fl_status known_keys(const struct setter *s, const struct fl_json *obj, size_t i,
+                            const char *const *keys, size_t n)
 {
     if (!fl_json_is_object(obj))
         return bad(s, FL_E_USAGE, "entry %zu: expected a table", i + 1);
@@ -175,9 +175,11 @@ static fl_status read_command(const struct setter *s, const struct fl_json *v, s
     if (!e->name || !*e->name)
         return bad(s, FL_E_USAGE, "entry %zu: name is required", i + 1);
     if (!e->path || e->path[0] != '/')
-        return bad(s, FL_E_USAGE, "entry %zu: path: expected an absolute path, no shell and no PATH is used", i + 1);
+        return bad(s, FL_E_USAGE, "entry %zu: path: expected an absolute path, no shell and no PATH is used",
+                   i + 1);
     if (!e->args || !e->patterns)
-        return bad(s, FL_E_USAGE, "entry %zu: args and patterns: expected lists of at most %d texts", i + 1, WORDS_MAX);
+        return bad(s, FL_E_USAGE, "entry %zu: args and patterns: expected lists of at most %d texts", i + 1,
+                   WORDS_MAX);
     for (size_t k = 0; k < i; k++)
         if (strcmp(s->c->commands[k].name, e->name) == 0)
             return bad(s, FL_E_USAGE, "entry %zu: a second command named \"%.100s\"", i + 1, e->name);
@@ -348,7 +350,7 @@ static bool word_char(char c)
 static size_t line_of(const char *source, const char *key)
 {
     size_t line = 0, n = strlen(key);
-    for (const char *p = source; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+    for (const char *p = n ? source : NULL; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
         size_t length = strcspn(p, "\n");
         const char *comment = memmem(p, length, "--", 2);
         const char *end = comment ? comment : p + length, *from = p, *hit;
@@ -381,8 +383,8 @@ static void place_in_file(struct fl_err *err, const char *file, const char *sour
         snprintf(err->where, sizeof err->where, "%s", file);
 }
 
-fl_status fl_config_apply_json(struct fl_config *c, const char *json, size_t n, const char *file, const char *source,
-                               struct fl_err *err)
+fl_status fl_config_apply_json(struct fl_config *c, const char *json, size_t n, const char *file,
+                               const char *source, struct fl_err *err)
 {
     struct fl_err local = {.status = FL_OK};
     err = err ? err : &local;
@@ -436,7 +438,8 @@ fl_status fl_config_apply_env(struct fl_config *c, char *const *environ, struct 
             *err = why;
         if (st) {
             if (err)
-                snprintf(err->where, sizeof err->where, "environment: %.*s", (int)(equals - *environ < 100 ? equals - *environ : 100), *environ);
+                snprintf(err->where, sizeof err->where, "environment: %.*s",
+                         (int)(equals - *environ < 100 ? equals - *environ : 100), *environ);
             return st;
         }
     }

@@ -4,7 +4,14 @@
 
 #include <faultline/config.h>
 
-typedef enum option_kind { OPT_STRING, OPT_INTEGER, OPT_DURATION, OPT_BOOLEAN, OPT_HTTP_ALLOW, OPT_COMMANDS } option_kind;
+typedef enum option_kind {
+    OPT_STRING,
+    OPT_INTEGER,
+    OPT_DURATION,
+    OPT_BOOLEAN,
+    OPT_HTTP_ALLOW,
+    OPT_COMMANDS
+} option_kind;
 
 struct option_slot {
     option_kind kind;

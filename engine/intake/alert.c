@@ -60,11 +60,12 @@ static void wrong_type(struct verdict *v, char type, const char *where, const ch
     if (!is_v2(v))
         refuse(v, FL_E_SHAPE, where, 0, "expected %s, got %s", expected, type ? go_type(type) : "nothing");
     else if (where)
-        refuse(v, FL_E_SHAPE, where, 400, V2_BODY "json: cannot unmarshal %s into Go struct field Alert.%s of type %s",
-               go_type(type), where, expected);
+        refuse(v, FL_E_SHAPE, where, 400,
+               V2_BODY "json: cannot unmarshal %s into Go struct field Alert.%s of type %s", go_type(type),
+               where, expected);
     else
-        refuse(v, FL_E_SHAPE, NULL, 400, V2_BODY "json: cannot unmarshal %s into Go value of type %s", go_type(type),
-               expected);
+        refuse(v, FL_E_SHAPE, NULL, 400, V2_BODY "json: cannot unmarshal %s into Go value of type %s",
+               go_type(type), expected);
 }
 
 static bool absent(char type)
@@ -109,7 +110,8 @@ static void check_types(struct verdict *v, const struct fl_raw_alert *raw)
 
 /* ---- limits (ours; Alertmanager has none) ---- */
 
-static void check_map_limits(struct verdict *v, const struct fl_raw_map *m, const char *where, unsigned value_max)
+static void check_map_limits(struct verdict *v, const struct fl_raw_map *m, const char *where,
+                             unsigned value_max)
 {
     if (m->too_many)
         refuse(v, FL_E_LIMIT, where, 0, "%s: more than %u entries", where, FL_LABELS_MAX);
@@ -137,8 +139,8 @@ static fl_usec read_time(struct verdict *v, const struct fl_raw_text *t, const c
     int shown = t->text.n < 100 ? (int)t->text.n : 100;
     if (is_v2(v))
         refuse(v, FL_E_SHAPE, where, 400,
-               V2_BODY "parsing time \"%.*s\" as \"2006-01-02 15:04:05\": cannot parse \"%.*s\" as \"2006\"", shown,
-               t->text.p, shown, t->text.p);
+               V2_BODY "parsing time \"%.*s\" as \"2006-01-02 15:04:05\": cannot parse \"%.*s\" as \"2006\"",
+               shown, t->text.p, shown, t->text.p);
     else
         refuse(v, FL_E_SHAPE, where, 0, "could not parse time \"%.*s\"", shown, t->text.p);
     return 0;
@@ -158,8 +160,8 @@ static void judge_times_v2(struct verdict *v, fl_usec starts, fl_usec ends, stru
         a->lease_until = ends ? ends : now + RESOLVE_TIMEOUT;
 }
 
-static void judge_times_webhook(struct verdict *v, const struct fl_raw_text *status, fl_usec starts, fl_usec ends,
-                                struct fl_alert *a)
+static void judge_times_webhook(struct verdict *v, const struct fl_raw_text *status, fl_usec starts,
+                                fl_usec ends, struct fl_alert *a)
 {
     fl_usec now = v->j->now;
     if (!v->st && fl_text_is(status->text, "resolved") && status->type)
@@ -180,7 +182,8 @@ static void judge_times_webhook(struct verdict *v, const struct fl_raw_text *sta
 
 static void judge_times(struct verdict *v, const struct fl_raw_alert *raw, struct fl_alert *a)
 {
-    fl_usec now = v->j->now, starts = read_time(v, &raw->starts, "startsAt"), ends = read_time(v, &raw->ends, "endsAt");
+    fl_usec now = v->j->now, starts = read_time(v, &raw->starts, "startsAt"),
+            ends = read_time(v, &raw->ends, "endsAt");
     if (starts && (starts < 0 || starts > now + YEAR))
         refuse(v, FL_E_LIMIT, "startsAt", 0, "startsAt is before 1970 or more than a year ahead");
     if (is_v2(v))

@@ -159,8 +159,12 @@ static void add_reject(struct body *b, fl_status st, const struct fl_reject *jud
         b->p.st = FL_E_NOMEM;
     if (b->p.st)
         return;
-    b->out.rejects[b->out.n_rejects++] = (struct fl_reject){
-        .index = b->n, .status = st, .where = where, .reason = judged->reason, .raw = raw, .code = judged->code};
+    b->out.rejects[b->out.n_rejects++] = (struct fl_reject){.index = b->n,
+                                                            .status = st,
+                                                            .where = where,
+                                                            .reason = judged->reason,
+                                                            .raw = raw,
+                                                            .code = judged->code};
 }
 
 static void read_alert(struct body *b)
@@ -247,12 +251,16 @@ static fl_status parse_v2(struct body *b, struct fl_intake *ret, struct fl_err *
         fl_pull_end(&b->p);
         if (b->p.st)
             return fail_body(b, err);
-        const char *go = type == '{' ? "object" : type == '"' ? "string" : type == 't' || type == 'f' ? "bool" : "number";
-        return fl_fail(err, FL_E_SHAPE, NULL,
-                       type == 'n' ? "alerts in body is required"
-                                   : "parsing alerts body from \"\" failed, because json: cannot unmarshal %s into Go "
-                                     "value of type models.PostableAlerts",
-                       go);
+        const char *go = type == '{'                  ? "object"
+                         : type == '"'                ? "string"
+                         : type == 't' || type == 'f' ? "bool"
+                                                      : "number";
+        return fl_fail(
+            err, FL_E_SHAPE, NULL,
+            type == 'n' ? "alerts in body is required"
+                        : "parsing alerts body from \"\" failed, because json: cannot unmarshal %s into Go "
+                          "value of type models.PostableAlerts",
+            go);
     }
     read_alerts(b);
     return finish(b, ret, err);
@@ -277,7 +285,7 @@ static const char *read_display(struct body *b)
 }
 
 struct outer {
-    char alerts;                /* type of the member */
+    char alerts; /* type of the member */
     struct fl_raw_text version;
 };
 
@@ -322,7 +330,8 @@ static fl_status parse_webhook(struct body *b, struct fl_intake *ret, struct fl_
     if (type != '{')
         return fl_fail(err, FL_E_SHAPE, NULL, "expected an Alertmanager webhook message, an object");
     if (!fl_text_is(o.version.text, "4")) {
-        st = fl_fail(err, FL_E_SHAPE, "version", "expected an Alertmanager webhook message of version \"4\", got \"%.*s\"",
+        st = fl_fail(err, FL_E_SHAPE, "version",
+                     "expected an Alertmanager webhook message of version \"4\", got \"%.*s\"",
                      (int)(o.version.text.n < 16 ? o.version.text.n : 16), o.version.text.p);
         if (fl_text_is(o.version.text, "1"))
             fl_hint(err, "this looks like Grafana's webhook: send it to /api/v1/intake/grafana");
@@ -359,7 +368,8 @@ static unsigned code_answer(unsigned code, const char *message, struct fl_buf *b
     return code >= 600 ? 422 : code; /* go-swagger's codes for validation */
 }
 
-unsigned fl_intake_v2_answer(fl_status st, const struct fl_err *err, const struct fl_intake *in, struct fl_buf *body)
+unsigned fl_intake_v2_answer(fl_status st, const struct fl_err *err, const struct fl_intake *in,
+                             struct fl_buf *body)
 {
     if (st == FL_E_NOMEM)
         return 503;

@@ -79,8 +79,8 @@ static void read_change(struct reader *rd, const struct fl_json *v, fl_usec now,
     c->detail = detail(rd, v);
 }
 
-fl_status fl_intake_changes(struct fl_arena *arena, const char *body, size_t len, fl_usec now, struct fl_change **ret,
-                            size_t *ret_n, struct fl_err *err)
+fl_status fl_intake_changes(struct fl_arena *arena, const char *body, size_t len, fl_usec now,
+                            struct fl_change **ret, size_t *ret_n, struct fl_err *err)
 {
     struct fl_err local = {.status = FL_OK};
     err = err ? err : &local;

@@ -14,10 +14,12 @@
 
 enum {
     SHARDS = 64,
-    EPISODES_MAX = 8,              /* of one fingerprint; the one that lapses first makes room */
-    ENTRIES_MAX = 4000000 / SHARDS, /* of one shard: 4 million alerts in all; more are simply not deduplicated */
+    EPISODES_MAX = 8, /* of one fingerprint; the one that lapses first makes room */
+    ENTRIES_MAX = 4000000 /
+                  SHARDS, /* of one shard: 4 million alerts in all; more are simply not deduplicated */
 };
-#define KEEP_OVER (30 * 60 * FL_USEC_PER_SEC) /* resolved and stale ones: Prometheus re-sends resolves for 15 min */
+#define KEEP_OVER \
+    (30 * 60 * FL_USEC_PER_SEC) /* resolved and stale ones: Prometheus re-sends resolves for 15 min */
 
 typedef enum lease_state { FREE, FIRING, RESOLVED, STALE } lease_state;
 
@@ -235,7 +237,8 @@ static void commit(struct shard *s, const struct fl_alert *a, fl_usec until)
         s->earliest = until;
 }
 
-void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now, fl_usec grace)
+void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now,
+                      fl_usec grace)
 {
     for (size_t i = 0; i < n; i++) {
         struct shard *s = shard_of(l, alerts[i].fingerprint);

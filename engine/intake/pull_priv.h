@@ -10,8 +10,8 @@
 struct fl_pull {
     const char *start, *at, *end;
     unsigned depth;
-    fl_status st;     /* first failure; every reader is a no-op from then on */
-    const char *why;  /* static text */
+    fl_status st;    /* first failure; every reader is a no-op from then on */
+    const char *why; /* static text */
     /* Set when a string holds a NUL escape, bytes that are no UTF-8 or half a surrogate pair. That is an error
      * of the value it is in, not of the document: the caller clears it before the part it can refuse alone. */
     bool bad_text;

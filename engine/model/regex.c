@@ -30,7 +30,8 @@ struct scan {
 /* Escapes that mean the same in both; digits, \z and the rest are handled by the callers. */
 static bool same_escape(char c)
 {
-    return (unsigned char)c >= 0x80 || !strchr("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", c) ||
+    return (unsigned char)c >= 0x80 ||
+           !strchr("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", c) ||
            strchr("AbBdDsSwWaftnrxpPz", c);
 }
 
@@ -208,8 +209,8 @@ fl_status fl_regex_new(const char *pattern, struct fl_regex **ret, struct fl_err
         unsigned char text[160];
         pcre2_get_error_message(code, text, sizeof text);
         fl_regex_free(re);
-        return fl_fail(err, FL_E_SHAPE, NULL, "invalid regular expression \"%.200s\": %s at offset %zu", pattern,
-                       (const char *)text, at);
+        return fl_fail(err, FL_E_SHAPE, NULL, "invalid regular expression \"%.200s\": %s at offset %zu",
+                       pattern, (const char *)text, at);
     }
     pcre2_set_match_limit(re->limits, MATCH_LIMIT);
     pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KIB);
@@ -234,7 +235,8 @@ unsigned fl_regex_groups(const struct fl_regex *re)
     return n;
 }
 
-fl_regex_answer fl_regex_captures(const struct fl_regex *re, const char *subject, struct fl_capture *ret, size_t n)
+fl_regex_answer fl_regex_captures(const struct fl_regex *re, const char *subject, struct fl_capture *ret,
+                                  size_t n)
 {
     size_t len = strlen(subject);
     /* An uncompiled matcher is a caller's mistake, but never worth a crash on an alert. */

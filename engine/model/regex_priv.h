@@ -20,4 +20,5 @@ unsigned fl_regex_groups(const struct fl_regex *re);
  *  limit, not UTF-8, or out of memory. Any thread. */
 fl_regex_answer fl_regex_match(const struct fl_regex *re, const char *subject);
 /** As match; captures 1..n into `ret`. */
-fl_regex_answer fl_regex_captures(const struct fl_regex *re, const char *subject, struct fl_capture *ret, size_t n);
+fl_regex_answer fl_regex_captures(const struct fl_regex *re, const char *subject, struct fl_capture *ret,
+                                  size_t n);

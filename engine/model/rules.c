@@ -46,8 +46,8 @@ static bool append(char *out, size_t *used, struct template_part part)
     return true;
 }
 
-static struct template_part lookup(const struct fl_labels *l, const struct fl_capture *captures, const char *name,
-                                   size_t n)
+static struct template_part lookup(const struct fl_labels *l, const struct fl_capture *captures,
+                                   const char *name, size_t n)
 {
     char key[FL_LABEL_NAME_MAX + 1];
     if (n == 1 && name[0] >= '1' && name[0] <= '9') {
@@ -63,8 +63,8 @@ static struct template_part lookup(const struct fl_labels *l, const struct fl_ca
 }
 
 /* One alternative of a template, up to `end`. False when a placeholder is empty: half an id is no id. */
-static bool expand(const char *p, const char *end, const struct fl_labels *l, const struct fl_capture *captures,
-                   char *out)
+static bool expand(const char *p, const char *end, const struct fl_labels *l,
+                   const struct fl_capture *captures, char *out)
 {
     size_t used = 0;
     out[0] = 0;
@@ -87,7 +87,8 @@ static bool expand(const char *p, const char *end, const struct fl_labels *l, co
 }
 
 /* "{caller}|{client}": the first alternative whose placeholders are all there. */
-static bool expand_first(const char *tmpl, const struct fl_labels *l, const struct fl_capture *captures, char *out)
+static bool expand_first(const char *tmpl, const struct fl_labels *l, const struct fl_capture *captures,
+                         char *out)
 {
     for (const char *p = tmpl; p;) {
         const char *bar = strchr(p, '|');
@@ -99,7 +100,8 @@ static bool expand_first(const char *tmpl, const struct fl_labels *l, const stru
 }
 
 bool fl_rules_map(const struct fl_rules *r, const struct fl_alert *a,
-                  bool (*emit)(void *ctx, const struct fl_mapping_rule *rule, const char *node, const char *peer),
+                  bool (*emit)(void *ctx, const struct fl_mapping_rule *rule, const char *node,
+                               const char *peer),
                   void *ctx)
 {
     char node[FL_NODE_ID_MAX + 1], peer[FL_NODE_ID_MAX + 1];

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RULES_MAX 10000u    /* entries of one list */
-#define MATCHERS_MAX 64u    /* of one rule */
+#define RULES_MAX 10000u /* entries of one list */
+#define MATCHERS_MAX 64u /* of one rule */
 #define RULES_JSON_MAX (16u << 20)
 
 /* Every reader below records the first failure here and carries on as a no-op, so that the code that
@@ -61,10 +61,10 @@ static void only(struct reader *rd, const struct fl_json *obj, const char *const
             fl_hint(rd->err, "did you mean \"%s\"?", nearest);
     }
 }
-#define ONLY(rd, obj, ...)                                                                                    \
-    do {                                                                                                      \
-        static const char *const keys_[] = {__VA_ARGS__};                                                     \
-        only(rd, obj, keys_, FL_ARRAY_LEN(keys_));                                                            \
+#define ONLY(rd, obj, ...)                                \
+    do {                                                  \
+        static const char *const keys_[] = {__VA_ARGS__}; \
+        only(rd, obj, keys_, FL_ARRAY_LEN(keys_));        \
     } while (0)
 
 /* ---- members ---- */
@@ -113,7 +113,8 @@ static void duration(struct reader *rd, const struct fl_json *obj, const char *k
         fail(rd, FL_E_SHAPE, key, "expected a duration such as \"5m\", or seconds, of at most 366 days");
 }
 
-static void real(struct reader *rd, const struct fl_json *obj, const char *key, double min, double max, double *ret)
+static void real(struct reader *rd, const struct fl_json *obj, const char *key, double min, double max,
+                 double *ret)
 {
     const struct fl_json *v = fl_json_get(obj, key);
     if (!v || rd->st)
@@ -146,7 +147,8 @@ static bool array(struct reader *rd, const struct fl_json *v, const char *where,
     return !rd->st;
 }
 
-static void words(struct reader *rd, const struct fl_json *obj, const char *key, const char *const **ret, size_t *ret_n)
+static void words(struct reader *rd, const struct fl_json *obj, const char *key, const char *const **ret,
+                  size_t *ret_n)
 {
     const struct fl_json *v = fl_json_get(obj, key);
     if (!v || !array(rd, v, key, MATCHERS_MAX))
@@ -189,8 +191,8 @@ static void matcher(struct reader *rd, const struct fl_json *v, void *slot)
 
 /* Read every element of a list into zeroed slots; failures get "key[i]" before their place. The list is
  * hung up by *ret and *ret_n as it grows, so that a failure half way still frees what was compiled. */
-static void list(struct reader *rd, const struct fl_json *v, const char *key, size_t max, size_t size, void **ret,
-                 size_t *ret_n, rule_reader each)
+static void list(struct reader *rd, const struct fl_json *v, const char *key, size_t max, size_t size,
+                 void **ret, size_t *ret_n, rule_reader each)
 {
     if (!v || !array(rd, v, key, max))
         return;
@@ -207,7 +209,8 @@ static void list(struct reader *rd, const struct fl_json *v, const char *key, si
     }
 }
 
-static void matchers(struct reader *rd, const struct fl_json *obj, const struct fl_matcher **ret, size_t *ret_n)
+static void matchers(struct reader *rd, const struct fl_json *obj, const struct fl_matcher **ret,
+                     size_t *ret_n)
 {
     void *v = NULL;
     list(rd, fl_json_get(obj, "match"), "match", MATCHERS_MAX, sizeof(struct fl_matcher), &v, ret_n, matcher);
@@ -261,7 +264,8 @@ static void mapping_rule(struct reader *rd, const struct fl_json *v, void *slot)
         check_template(rd, "peer", r->peer, groups);
 }
 
-static void fail_word(struct reader *rd, const char *where, const char *word, const char *const *known, size_t n)
+static void fail_word(struct reader *rd, const char *where, const char *word, const char *const *known,
+                      size_t n)
 {
     if (rd->st)
         return;
@@ -326,7 +330,8 @@ static void binding_params(struct reader *rd, const struct fl_json *v, struct fl
 static void binding_rule(struct reader *rd, const struct fl_json *v, void *slot)
 {
     struct fl_binding_rule *r = slot;
-    ONLY(rd, v, "name", "playbook", "match", "any_alert", "cause_types", "min_confidence", "approval", "params");
+    ONLY(rd, v, "name", "playbook", "match", "any_alert", "cause_types", "min_confidence", "approval",
+         "params");
     r->name = need_text(rd, v, "name");
     r->playbook = need_text(rd, v, "playbook");
     matchers(rd, v, &r->match, &r->n_match);
@@ -347,7 +352,8 @@ static void binding_rule(struct reader *rd, const struct fl_json *v, void *slot)
 static void section_mapping(struct reader *rd, const struct fl_json *v)
 {
     void *p = NULL;
-    list(rd, v, "mapping", RULES_MAX, sizeof(struct fl_mapping_rule), &p, &rd->rules->n_mapping, mapping_rule);
+    list(rd, v, "mapping", RULES_MAX, sizeof(struct fl_mapping_rule), &p, &rd->rules->n_mapping,
+         mapping_rule);
     rd->rules->mapping = p;
 }
 
@@ -369,15 +375,16 @@ static void section_severities(struct reader *rd, const struct fl_json *v)
 static void section_bindings(struct reader *rd, const struct fl_json *v)
 {
     void *p = NULL;
-    list(rd, v, "bindings", RULES_MAX, sizeof(struct fl_binding_rule), &p, &rd->rules->n_bindings, binding_rule);
+    list(rd, v, "bindings", RULES_MAX, sizeof(struct fl_binding_rule), &p, &rd->rules->n_bindings,
+         binding_rule);
     rd->rules->bindings = p;
 }
 
 static void section_correlation(struct reader *rd, const struct fl_json *v)
 {
     struct fl_correlation_params *c = &rd->rules->correlation;
-    ONLY(rd, v, "window", "distance", "unmapped_distance", "edge_types", "group_by", "quiet_after", "resolve_after",
-         "rerank_delay");
+    ONLY(rd, v, "window", "distance", "unmapped_distance", "edge_types", "group_by", "quiet_after",
+         "resolve_after", "rerank_delay");
     duration(rd, v, "window", &c->window);
     count(rd, v, "distance", 16, &c->distance);
     count(rd, v, "unmapped_distance", 16, &c->unmapped_distance);
@@ -413,9 +420,9 @@ static const struct section {
     void (*read)(struct reader *rd, const struct fl_json *v);
     bool overlay; /* members missing from the section keep their defaults; a list is replaced as a whole */
 } sections[] = {
-    {"mapping", section_mapping, false},         {"classes", section_classes, false},
-    {"severities", section_severities, false},   {"correlation", section_correlation, true},
-    {"bindings", section_bindings, false},       {"guards", section_guards, true},
+    {"mapping", section_mapping, false},       {"classes", section_classes, false},
+    {"severities", section_severities, false}, {"correlation", section_correlation, true},
+    {"bindings", section_bindings, false},     {"guards", section_guards, true},
     {"leases", section_leases, true},
 };
 

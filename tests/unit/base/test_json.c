@@ -33,9 +33,11 @@ static void the_writer_has_one_form(void **state)
     fl_jw_raw(&w, NULL, "{\"x\":1}");
     fl_jw_arr_end(&w);
     fl_jw_obj_end(&w);
-    assert_string_equal(b.p, "{\"s\":\"a\\\"\\\\\\n\\t\\u0001\\u007f é\",\"n\":null,\"bad\":\"\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd\","
-                             "\"i\":-9223372036854775808,\"b\":true,\"a\":[{},0.00,0.6667,null,1.0000000000000001e+300,null,"
-                             "\"1970-01-01T00:00:00.000001Z\",{\"x\":1}]}");
+    assert_string_equal(
+        b.p,
+        "{\"s\":\"a\\\"\\\\\\n\\t\\u0001\\u007f é\",\"n\":null,\"bad\":\"\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd\","
+        "\"i\":-9223372036854775808,\"b\":true,\"a\":[{},0.00,0.6667,null,1.0000000000000001e+300,null,"
+        "\"1970-01-01T00:00:00.000001Z\",{\"x\":1}]}");
     struct fl_err err = {0};
     FL_AUTO_JSON back = fl_json_parse(b.p, b.n, &err);
     assert_non_null(back);
@@ -44,8 +46,20 @@ static void the_writer_has_one_form(void **state)
 static void the_reader_refuses(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "{", "{\"a\":1,\"a\":2}", "\"\\u0000\"", "\"\xff\"", "[1,]", "[1] x", "nul",
-                                      "\"\\ud800\"", "01", "1e400", "{a:1}", "'a'", "\xef\xbb\xbf{}"};
+    static const char *const bad[] = {"",
+                                      "{",
+                                      "{\"a\":1,\"a\":2}",
+                                      "\"\\u0000\"",
+                                      "\"\xff\"",
+                                      "[1,]",
+                                      "[1] x",
+                                      "nul",
+                                      "\"\\ud800\"",
+                                      "01",
+                                      "1e400",
+                                      "{a:1}",
+                                      "'a'",
+                                      "\xef\xbb\xbf{}"};
     for (size_t i = 0; i < FL_ARRAY_LEN(bad); i++) {
         struct fl_err err = {0};
         struct fl_json *v = fl_json_parse(bad[i], strlen(bad[i]), &err);
@@ -54,6 +68,8 @@ static void the_reader_refuses(void **state)
         assert_int_equal(err.status, FL_E_SYNTAX);
         assert_true(strncmp(err.where, "line ", 5) == 0);
     }
+    assert_null(fl_json_parse("7\0", 2, NULL));
+    assert_null(fl_json_parse("[]\0 hidden", 10, NULL));
     for (size_t depth = 128; depth <= 129; depth++) {
         char text[300] = "";
         memset(text, '[', depth);
@@ -68,7 +84,8 @@ static void the_reader_refuses(void **state)
 static void members_have_defaults(void **state)
 {
     (void)state;
-    const char *text = "{\"s\":\"x\",\"i\":5,\"r\":2.5,\"t\":true,\"f\":false,\"z\":null,\"a\":[1,\"two\",null],\"big\":1e18}";
+    const char *text =
+        "{\"s\":\"x\",\"i\":5,\"r\":2.5,\"t\":true,\"f\":false,\"z\":null,\"a\":[1,\"two\",null],\"big\":1e18}";
     FL_AUTO_JSON v = fl_json_parse(text, strlen(text), NULL);
     assert_string_equal(fl_json_str(v, "s", "d"), "x");
     assert_string_equal(fl_json_str(v, "i", "d"), "d");

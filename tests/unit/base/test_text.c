@@ -11,9 +11,21 @@
 static void utf8_is_strict(void **state)
 {
     (void)state;
-    static const char *const good[] = {"", "abc", "é", "€", "😀", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf", "\xee\x80\x80"};
-    static const char *const bad[] = {"\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80",
-                                      "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xc3("};
+    static const char *const good[] = {
+        "", "abc", "é", "€", "😀", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf", "\xee\x80\x80"};
+    static const char *const bad[] = {"\x80",
+                                      "\xc0\xaf",
+                                      "\xc1\xbf",
+                                      "\xe0\x80\x80",
+                                      "\xed\xa0\x80",
+                                      "\xf0\x80\x80\x80",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff",
+                                      "\xc3",
+                                      "\xe2\x82",
+                                      "\xf0\x9f\x98",
+                                      "\xc3("};
     for (size_t i = 0; i < FL_ARRAY_LEN(good); i++)
         assert_true(fl_utf8_valid(good[i], strlen(good[i])));
     for (size_t i = 0; i < FL_ARRAY_LEN(bad); i++)
@@ -52,7 +64,8 @@ static void whole_numbers_only(void **state)
     int64_t v = 0;
     assert_true(fl_parse_i64("-5", -10, 10, &v) && v == -5);
     assert_true(fl_parse_i64("9223372036854775807", INT64_MIN, INT64_MAX, &v) && v == INT64_MAX);
-    static const char *const bad[] = {"", " 5", "5 ", "+5", "5x", "0x5", "11", "-11", "-", "9223372036854775808"};
+    static const char *const bad[] = {"",    " 5", "5 ",  "+5", "5x",
+                                      "0x5", "11", "-11", "-",  "9223372036854775808"};
     for (size_t i = 0; i < FL_ARRAY_LEN(bad); i++)
         assert_false(fl_parse_i64(bad[i], -10, 10, &v));
     assert_false(fl_parse_i64(NULL, 0, 1, &v));
@@ -64,9 +77,11 @@ static void hashes_match_published_vectors(void **state)
     struct fl_sha256 h;
     char hex[65], fp[17];
     fl_sha256("abc", 3, &h);
-    assert_string_equal(fl_sha256_hex(&h, hex), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_string_equal(fl_sha256_hex(&h, hex),
+                        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     fl_sha256("", 0, &h);
-    assert_string_equal(fl_sha256_hex(&h, hex), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assert_string_equal(fl_sha256_hex(&h, hex),
+                        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     assert_true(fl_fnv1a(FL_FNV1A_INIT, "", 0) == UINT64_C(0xcbf29ce484222325));
     assert_true(fl_fnv1a(FL_FNV1A_INIT, "a", 1) == UINT64_C(0xaf63dc4c8601ec8c));
     assert_true(fl_fnv1a(FL_FNV1A_INIT, "foobar", 6) == UINT64_C(0x85944171f73967e8));

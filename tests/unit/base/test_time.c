@@ -45,11 +45,29 @@ static void other_texts_are_refused(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "", "2026", "2026-11-23", "2026-11-23T09:37:32", "2026-11-23T09:37Z", "2026-13-01T00:00:00Z",
-        "2026-00-01T00:00:00Z", "2026-02-30T00:00:00Z", "2023-02-29T00:00:00Z", "1900-02-29T00:00:00Z",
-        "2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z", "2026-01-01T00:00:61Z", "0000-01-01T00:00:00Z",
-        "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+25:00", "2026-01-01T00:00:00+01:60", "2026-01-01T00:00:00Zx",
-        "2026-01-01T00:00:00+1", " 2026-01-01T00:00:00Z", "12026-01-01T00:00:00Z", "-026-01-01T00:00:00Z", "yesterday",
+        "",
+        "2026",
+        "2026-11-23",
+        "2026-11-23T09:37:32",
+        "2026-11-23T09:37Z",
+        "2026-13-01T00:00:00Z",
+        "2026-00-01T00:00:00Z",
+        "2026-02-30T00:00:00Z",
+        "2023-02-29T00:00:00Z",
+        "1900-02-29T00:00:00Z",
+        "2026-01-01T24:00:00Z",
+        "2026-01-01T00:60:00Z",
+        "2026-01-01T00:00:61Z",
+        "0000-01-01T00:00:00Z",
+        "2026-01-01T00:00:00.Z",
+        "2026-01-01T00:00:00+25:00",
+        "2026-01-01T00:00:00+01:60",
+        "2026-01-01T00:00:00Zx",
+        "2026-01-01T00:00:00+1",
+        " 2026-01-01T00:00:00Z",
+        "12026-01-01T00:00:00Z",
+        "-026-01-01T00:00:00Z",
+        "yesterday",
     };
     for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++) {
         fl_usec t = -7;
@@ -81,8 +99,8 @@ static void times_are_written_and_read_back(void **state)
         struct tm tm;
         char libc[64];
         gmtime_r(&secs, &tm);
-        snprintf(libc, sizeof libc, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-                 tm.tm_hour, tm.tm_min, tm.tm_sec);
+        snprintf(libc, sizeof libc, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
+                 tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
         assert_memory_equal(libc, s, 19);
     }
 }
@@ -96,7 +114,8 @@ static void durations(void **state)
     assert_true(fl_parse_duration("5m", &d) && d == 300 * FL_USEC_PER_SEC);
     assert_true(fl_parse_duration("7d", &d) && d == 7 * 86400 * FL_USEC_PER_SEC);
     assert_true(fl_parse_duration("90", &d) && d == 90 * FL_USEC_PER_SEC);
-    static const char *const bad[] = {"", "-5m", "5 m", "m", "5mm", "1.5h", "+5m", "99999999999999999999s", "9223372036854775807d"};
+    static const char *const bad[] = {
+        "", "-5m", "5 m", "m", "5mm", "1.5h", "+5m", "99999999999999999999s", "9223372036854775807d"};
     for (size_t i = 0; i < FL_ARRAY_LEN(bad); i++)
         assert_false(fl_parse_duration(bad[i], &d));
     assert_false(fl_parse_duration(NULL, &d));

@@ -60,11 +60,12 @@ static void the_file_sets_every_kind(void **state)
     (void)state;
     struct fl_config *c = fresh();
     struct fl_err err;
-    const char *json = "{\"listen\":\"[::1]:80\",\"max_body\":2048,\"lease_default\":\"2h\",\"lease_grace\":90,"
-                       "\"allow_private_targets\":true,"
-                       "\"http_allow\":[{\"host\":\"api.example\",\"methods\":[\"GET\",\"POST\"]},{\"host\":\"b\",\"port\":8080}],"
-                       "\"commands\":[{\"name\":\"restart\",\"path\":\"/usr/bin/systemctl\",\"args\":[\"restart\"],"
-                       "\"patterns\":[\"[a-z]+\"]},{\"name\":\"sync\",\"path\":\"/bin/sync\",\"args\":{}}]}";
+    const char *json =
+        "{\"listen\":\"[::1]:80\",\"max_body\":2048,\"lease_default\":\"2h\",\"lease_grace\":90,"
+        "\"allow_private_targets\":true,"
+        "\"http_allow\":[{\"host\":\"api.example\",\"methods\":[\"GET\",\"POST\"]},{\"host\":\"b\",\"port\":8080}],"
+        "\"commands\":[{\"name\":\"restart\",\"path\":\"/usr/bin/systemctl\",\"args\":[\"restart\"],"
+        "\"patterns\":[\"[a-z]+\"]},{\"name\":\"sync\",\"path\":\"/bin/sync\",\"args\":{}}]}";
     assert_int_equal(apply(c, json, NULL, &err), FL_OK);
     assert_string_equal(c->listen, "[::1]:80");
     assert_int_equal(c->max_body_bytes, 2048);
@@ -91,6 +92,8 @@ static void an_unknown_key_names_its_line_and_the_nearest(void **state)
     assert_string_equal(err.where, "faultline.lua:4");
     assert_string_equal(err.text, "unrecognized option \"lisen\"");
     assert_string_equal(err.hint, "did you mean \"listen\"?");
+    assert_int_equal(apply(c, "{\"\":1}", source, &err), FL_E_USAGE); /* no word to look for */
+    assert_string_equal(err.where, "faultline.lua");
     fl_config_free(c);
 }
 
@@ -114,7 +117,8 @@ static void bad_values_are_named(void **state)
         {"{\"commands\":[{\"name\":\"a\",\"path\":\"/a\"},{\"name\":\"a\",\"path\":\"/a\"}]}",
          "commands: entry 2: a second command named \"a\""},
         {"{\"http_allow\":[{\"host\":\"a\",\"prot\":1}]}", "http_allow: entry 1: unrecognized key \"prot\""},
-        {"{\"http_allow\":[{\"host\":\"a\",\"port\":70000}]}", "http_allow: entry 1: port: expected a number from 1 to 65535"},
+        {"{\"http_allow\":[{\"host\":\"a\",\"port\":70000}]}",
+         "http_allow: entry 1: port: expected a number from 1 to 65535"},
         {"{\"http_allow\":[{\"port\":80}]}", "http_allow: entry 1: host is required"},
         {"{\"http_allow\":\"x\"}", "http_allow: expected a list"},
         {"[]", "expected a table of options"},
@@ -134,8 +138,13 @@ static void the_environment_overrides(void **state)
     (void)state;
     struct fl_config *c = fresh();
     struct fl_err err = {0};
-    char *env[] = {"PATH=/bin", "FAULTLINE_LISTEN=127.0.0.1:1", "FAULTLINE_URL=http://x", "FAULTLINE_LOG_LEVEL=debug",
-                   "FAULTLINE_PORT=tcp://10.0.0.1:9195", "FAULTLINE_SERVICE_HOST=10.0.0.1", NULL};
+    char *env[] = {"PATH=/bin",
+                   "FAULTLINE_LISTEN=127.0.0.1:1",
+                   "FAULTLINE_URL=http://x",
+                   "FAULTLINE_LOG_LEVEL=debug",
+                   "FAULTLINE_PORT=tcp://10.0.0.1:9195",
+                   "FAULTLINE_SERVICE_HOST=10.0.0.1",
+                   NULL};
     assert_int_equal(fl_config_apply_env(c, env, &err), FL_OK);
     assert_string_equal(c->listen, "127.0.0.1:1");
     assert_string_equal(c->log_level, "debug");
@@ -202,8 +211,10 @@ static void a_dump_can_be_read_back_and_hides_passwords(void **state)
     struct fl_err err;
     FL_AUTO_BUF first = fl_buf_init(0);
     FL_AUTO_BUF second = fl_buf_init(0);
-    assert_int_equal(apply(c, "{\"lease_grace\":\"90s\",\"commands\":[{\"name\":\"a\",\"path\":\"/a\",\"args\":[\"b\"]}]}", NULL, &err),
-                     FL_OK);
+    assert_int_equal(
+        apply(c, "{\"lease_grace\":\"90s\",\"commands\":[{\"name\":\"a\",\"path\":\"/a\",\"args\":[\"b\"]}]}",
+              NULL, &err),
+        FL_OK);
     fl_config_dump(c, &first);
     assert_non_null(strstr(first.p, "\"lease_grace\":\"90s\""));
     assert_int_equal(apply(again, first.p, NULL, &err), FL_OK);

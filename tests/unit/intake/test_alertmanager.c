@@ -5,7 +5,8 @@
 static const fl_format F = FL_FORMAT_ALERTMANAGER;
 
 #define MESSAGE(alerts) "{\"version\":\"4\",\"status\":\"firing\",\"alerts\":[" alerts "]}"
-#define GOOD "{\"status\":\"firing\",\"labels\":{\"alertname\":\"Good\"},\"startsAt\":\"2026-11-23T09:00:00Z\"}"
+#define GOOD \
+    "{\"status\":\"firing\",\"labels\":{\"alertname\":\"Good\"},\"startsAt\":\"2026-11-23T09:00:00Z\"}"
 
 static struct parsed parse_recorded(const char *name)
 {
@@ -44,8 +45,14 @@ static void a_mixed_message_keeps_the_state_of_each_alert(void **state)
 static void every_recorded_fingerprint_is_ours(void **state)
 {
     (void)state;
-    static const char *const names[] = {"firing-2", "firing-3-new-alert-joined", "firing-basic-auth", "firing-bearer",
-                                        "firing-group-by-all", "firing-truncated", "firing-truncated-mixed", "resolved"};
+    static const char *const names[] = {"firing-2",
+                                        "firing-3-new-alert-joined",
+                                        "firing-basic-auth",
+                                        "firing-bearer",
+                                        "firing-group-by-all",
+                                        "firing-truncated",
+                                        "firing-truncated-mixed",
+                                        "resolved"};
     size_t alerts = 0;
     for (size_t i = 0; i < FL_ARRAY_LEN(names); i++) {
         char name[128];
@@ -57,7 +64,8 @@ static void every_recorded_fingerprint_is_ours(void **state)
         body[n - 1] = 0;
         for (size_t k = 0; k < p.in.n_alerts; k++, alerts++) {
             char hex[17], quoted[40];
-            snprintf(quoted, sizeof quoted, "\"fingerprint\":\"%s\"", fl_fingerprint_hex(p.in.alerts[k].fingerprint, hex));
+            snprintf(quoted, sizeof quoted, "\"fingerprint\":\"%s\"",
+                     fl_fingerprint_hex(p.in.alerts[k].fingerprint, hex));
             assert_non_null(strstr(body, quoted));
         }
         free(body);
@@ -84,24 +92,31 @@ static void bad_elements_do_not_cost_the_good_ones(void **state)
         {"null", "alerts[1]", "expected an object, got null"},
         {"{\"status\":\"firing\"}", "alerts[1].labels", "is required"},
         {"{\"status\":\"firing\",\"labels\":[]}", "alerts[1].labels", "expected an object, got array"},
-        {"{\"status\":\"firing\",\"labels\":{\"a\":1}}", "alerts[1].labels", "expected strings as values, got number"},
+        {"{\"status\":\"firing\",\"labels\":{\"a\":1}}", "alerts[1].labels",
+         "expected strings as values, got number"},
         {"{\"status\":\"firing\",\"labels\":{}}", "alerts[1].labels", "at least one label pair required"},
-        {"{\"status\":\"firing\",\"labels\":{\"a\":\"\"}}", "alerts[1].labels", "at least one label pair required"},
-        {"{\"status\":\"firing\",\"labels\":{\"\":\"x\"}}", "alerts[1].labels", "invalid label set: invalid name \"\""},
+        {"{\"status\":\"firing\",\"labels\":{\"a\":\"\"}}", "alerts[1].labels",
+         "at least one label pair required"},
+        {"{\"status\":\"firing\",\"labels\":{\"\":\"x\"}}", "alerts[1].labels",
+         "invalid label set: invalid name \"\""},
         {"{\"labels\":{\"a\":\"b\"}}", "alerts[1].status", "expected \"firing\" or \"resolved\""},
-        {"{\"status\":\"Firing\",\"labels\":{\"a\":\"b\"}}", "alerts[1].status", "expected \"firing\" or \"resolved\""},
+        {"{\"status\":\"Firing\",\"labels\":{\"a\":\"b\"}}", "alerts[1].status",
+         "expected \"firing\" or \"resolved\""},
         {"{\"status\":1,\"labels\":{\"a\":\"b\"}}", "alerts[1].status", "expected a string, got number"},
         {"{\"status\":\"firing\",\"labels\":{\"a\":\"b\"},\"startsAt\":\"soon\"}", "alerts[1].startsAt",
          "could not parse time \"soon\""},
-        {"{\"status\":\"firing\",\"labels\":{\"a\":\"b\"},\"startsAt\":\"1969-12-31T23:59:59Z\"}", "alerts[1].startsAt",
-         "startsAt is before 1970 or more than a year ahead"},
-        {"{\"status\":\"firing\",\"labels\":{\"a\":\"b\"},\"startsAt\":\"9999-12-31T23:59:59Z\"}", "alerts[1].startsAt",
-         "startsAt is before 1970 or more than a year ahead"},
-        {"{\"status\":\"resolved\",\"labels\":{\"a\":\"b\"},\"endsAt\":\"9999-12-31T23:59:59Z\"}", "alerts[1].endsAt",
-         "a resolved alert's endsAt is more than a year ahead"},
-        {"{\"status\":\"firing\",\"labels\":{\"a\":\"x\\u0000y\"}}", "alerts[1]", "text with a NUL or bytes that are not UTF-8"},
-        {"{\"status\":\"firing\",\"labels\":{\"a\":\"\xff\"}}", "alerts[1]", "text with a NUL or bytes that are not UTF-8"},
-        {"{\"status\":\"firing\",\"labels\":{\"a\":\"\\ud800\"}}", "alerts[1]", "text with a NUL or bytes that are not UTF-8"},
+        {"{\"status\":\"firing\",\"labels\":{\"a\":\"b\"},\"startsAt\":\"1969-12-31T23:59:59Z\"}",
+         "alerts[1].startsAt", "startsAt is before 1970 or more than a year ahead"},
+        {"{\"status\":\"firing\",\"labels\":{\"a\":\"b\"},\"startsAt\":\"9999-12-31T23:59:59Z\"}",
+         "alerts[1].startsAt", "startsAt is before 1970 or more than a year ahead"},
+        {"{\"status\":\"resolved\",\"labels\":{\"a\":\"b\"},\"endsAt\":\"9999-12-31T23:59:59Z\"}",
+         "alerts[1].endsAt", "a resolved alert's endsAt is more than a year ahead"},
+        {"{\"status\":\"firing\",\"labels\":{\"a\":\"x\\u0000y\"}}", "alerts[1]",
+         "text with a NUL or bytes that are not UTF-8"},
+        {"{\"status\":\"firing\",\"labels\":{\"a\":\"\xff\"}}", "alerts[1]",
+         "text with a NUL or bytes that are not UTF-8"},
+        {"{\"status\":\"firing\",\"labels\":{\"a\":\"\\ud800\"}}", "alerts[1]",
+         "text with a NUL or bytes that are not UTF-8"},
         {"{\"status\":\"firing\",\"labels\":{\"a\":\"b\"},\"zzz\":\"\xc0\xaf\"}", "alerts[1]",
          "text with a NUL or bytes that are not UTF-8"},
     };
@@ -126,9 +141,11 @@ static void bad_elements_do_not_cost_the_good_ones(void **state)
 static void a_resolve_is_kept_whatever_its_clock_says(void **state)
 {
     (void)state;
-    struct parsed p = parse(F, MESSAGE("{\"status\":\"resolved\",\"labels\":{\"a\":\"b\"},\"startsAt\":\"2026-11-23T09:00:00Z\","
-                                       "\"endsAt\":\"2026-11-23T08:00:00Z\"},"
-                                       "{\"status\":\"resolved\",\"labels\":{\"a\":\"c\"},\"startsAt\":\"2026-11-23T09:00:00Z\"}"));
+    struct parsed p = parse(
+        F,
+        MESSAGE("{\"status\":\"resolved\",\"labels\":{\"a\":\"b\"},\"startsAt\":\"2026-11-23T09:00:00Z\","
+                "\"endsAt\":\"2026-11-23T08:00:00Z\"},"
+                "{\"status\":\"resolved\",\"labels\":{\"a\":\"c\"},\"startsAt\":\"2026-11-23T09:00:00Z\"}"));
     assert_int_equal(p.in.n_alerts, 2);
     assert_true(p.in.alerts[0].ends_at == p.in.alerts[0].starts_at);
     assert_true(p.in.alerts[1].ends_at == at(NOW_TEXT));
@@ -138,8 +155,9 @@ static void a_resolve_is_kept_whatever_its_clock_says(void **state)
 static void an_absent_start_is_guessed(void **state)
 {
     (void)state;
-    struct parsed p = parse(F, MESSAGE("{\"status\":\"firing\",\"labels\":{\"a\":\"b\"}},"
-                                       "{\"status\":\"firing\",\"labels\":{\"a\":\"c\"},\"startsAt\":\"0001-01-01T00:00:00Z\"}"));
+    struct parsed p = parse(
+        F, MESSAGE("{\"status\":\"firing\",\"labels\":{\"a\":\"b\"}},"
+                   "{\"status\":\"firing\",\"labels\":{\"a\":\"c\"},\"startsAt\":\"0001-01-01T00:00:00Z\"}"));
     assert_int_equal(p.in.n_alerts, 2);
     for (size_t i = 0; i < 2; i++) {
         assert_true(p.in.alerts[i].starts_guessed);
@@ -151,7 +169,10 @@ static void an_absent_start_is_guessed(void **state)
 static void repeated_keys_count_once_the_last(void **state)
 {
     (void)state;
-    struct parsed p = parse(F, MESSAGE("{\"status\":\"firing\",\"labels\":{\"x\":\"y\"},\"labels\":{\"b\":\"1\",\"a\":\"2\",\"b\":\"3\"}}"));
+    struct parsed p = parse(
+        F,
+        MESSAGE(
+            "{\"status\":\"firing\",\"labels\":{\"x\":\"y\"},\"labels\":{\"b\":\"1\",\"a\":\"2\",\"b\":\"3\"}}"));
     assert_int_equal(p.in.n_alerts, 1);
     assert_int_equal(p.in.alerts[0].labels.n, 2);
     assert_string_equal(fl_label_get(&p.in.alerts[0].labels, "b"), "3");
@@ -166,8 +187,9 @@ static void repeated_keys_count_once_the_last(void **state)
 static void escapes_are_decoded_in_keys_and_values(void **state)
 {
     (void)state;
-    struct parsed p = parse(F, "{\"v\\u0065rsion\":\"\\u0034\",\"alerts\":[{\"st\\u0061tus\":\"firing\",\"labels\":"
-                               "{\"n\\u00e9\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\ud83d\\ude00\\u20ac\"}}]}");
+    struct parsed p = parse(
+        F, "{\"v\\u0065rsion\":\"\\u0034\",\"alerts\":[{\"st\\u0061tus\":\"firing\",\"labels\":"
+           "{\"n\\u00e9\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\ud83d\\ude00\\u20ac\"}}]}");
     assert_int_equal(p.st, FL_OK);
     assert_int_equal(p.in.n_alerts, 1);
     assert_string_equal(fl_label_get(&p.in.alerts[0].labels, "né"), "\"\\/\b\f\n\r\t😀€");
@@ -191,7 +213,8 @@ static void other_bodies_are_refused_whole(void **state)
          "expected an Alertmanager webhook message of version \"4\", got \"\""},
         {"{\"version\":\"4\"}", FL_E_SHAPE, "alerts", "expected an array"},
         {"{\"version\":\"4\",\"alerts\":{}}", FL_E_SHAPE, "alerts", "expected an array"},
-        {"{\"version\":\"4\",\n\"alerts\":[}", FL_E_SYNTAX, "line 2 column 11", "could not parse JSON: unexpected character"},
+        {"{\"version\":\"4\",\n\"alerts\":[}", FL_E_SYNTAX, "line 2 column 11",
+         "could not parse JSON: unexpected character"},
         {"{\"version\":\"4\",\"alerts\":[]}x", FL_E_SYNTAX, "line 1 column 28",
          "could not parse JSON: unexpected character after the document"},
         {"{\"version\":\"4\",\"alerts\":[],\"externalURL\":\"\xff\"}", FL_E_SYNTAX, "line 1 column 46",

@@ -9,8 +9,9 @@ static void one_object_and_a_list_are_read(void **state)
     struct fl_change *c = NULL;
     size_t n = 0;
     struct fl_err err = {0};
-    const char *one = "{\"time\":\"2026-11-23T09:59:00Z\",\"component\":\"cart\",\"kind\":\"deploy\",\"id\":\"v7\","
-                      "\"author\":\"ann\",\"detail\":{\"b\":1,\"a\":[2]},\"extra\":1}";
+    const char *one =
+        "{\"time\":\"2026-11-23T09:59:00Z\",\"component\":\"cart\",\"kind\":\"deploy\",\"id\":\"v7\","
+        "\"author\":\"ann\",\"detail\":{\"b\":1,\"a\":[2]},\"extra\":1}";
     assert_int_equal(fl_intake_changes(a, one, strlen(one), at(NOW_TEXT), &c, &n, &err), FL_OK);
     assert_int_equal(n, 1);
     assert_true(c->time == at("2026-11-23T09:59:00Z"));
@@ -36,10 +37,11 @@ static void refusals_name_the_place(void **state)
         {"7", "", "expected an object"},
         {"[7]", "[0]", "expected an object"},
         {"{\"kind\":\"k\",\"id\":\"i\"}", "component", "is required"},
-        {"[{\"component\":\"c\",\"kind\":\"k\",\"id\":\"i\"},{\"component\":\"c\",\"kind\":\"\",\"id\":\"i\"}]", "[1].kind",
-         "is required"},
+        {"[{\"component\":\"c\",\"kind\":\"k\",\"id\":\"i\"},{\"component\":\"c\",\"kind\":\"\",\"id\":\"i\"}]",
+         "[1].kind", "is required"},
         {"{\"component\":\"c\",\"kind\":\"k\",\"id\":5}", "id", "expected a string"},
-        {"{\"component\":\"c\",\"kind\":\"k\",\"id\":\"i\",\"time\":\"noon\"}", "time", "could not parse time \"noon\""},
+        {"{\"component\":\"c\",\"kind\":\"k\",\"id\":\"i\",\"time\":\"noon\"}", "time",
+         "could not parse time \"noon\""},
         {"{\"component\":\"c\",\"kind\":\"k\",\"id\":\"i\",\"time\":\"1960-01-01T00:00:00Z\"}", "time",
          "is before 1970 or more than a year ahead"},
         {"{\"component\":\"c\",\"kind\":\"k\",\"id\":\"i\",\"author\":[]}", "author", "expected a string"},
@@ -49,7 +51,8 @@ static void refusals_name_the_place(void **state)
         struct fl_change *c = NULL;
         size_t n = 0;
         struct fl_err err = {0};
-        assert_int_not_equal(fl_intake_changes(a, cases[i].body, strlen(cases[i].body), at(NOW_TEXT), &c, &n, &err), FL_OK);
+        assert_int_not_equal(
+            fl_intake_changes(a, cases[i].body, strlen(cases[i].body), at(NOW_TEXT), &c, &n, &err), FL_OK);
         assert_string_equal(err.where, cases[i].where);
         assert_string_equal(err.text, cases[i].text);
         assert_null(c);

@@ -19,8 +19,14 @@ static struct fl_label note_1[] = {{"summary", "value 1"}}, note_2[] = {{"summar
 
 static struct fl_alert firing(uint64_t fp, fl_usec starts, fl_usec lease)
 {
-    return (struct fl_alert){.fingerprint = fp, .labels = {label_a, 1}, .annotations = {note_1, 1}, .starts_at = starts,
-                             .lease_until = lease, .received_at = starts, .status = FL_ALERT_FIRING, .generator_url = ""};
+    return (struct fl_alert){.fingerprint = fp,
+                             .labels = {label_a, 1},
+                             .annotations = {note_1, 1},
+                             .starts_at = starts,
+                             .lease_until = lease,
+                             .received_at = starts,
+                             .status = FL_ALERT_FIRING,
+                             .generator_url = ""};
 }
 
 static struct fl_alert resolved(uint64_t fp, fl_usec starts, fl_usec ends)
@@ -121,7 +127,8 @@ static void an_alert_without_start_means_the_open_episode(void **state)
 {
     (void)state;
     struct fl_leases *l = fl_leases_new(HOUR);
-    struct fl_alert a = firing(1, T0, 0), again = firing(1, T0 + 60 * SEC, 0), end = resolved(1, T0 + 90 * SEC, T0 + 90 * SEC);
+    struct fl_alert a = firing(1, T0, 0), again = firing(1, T0 + 60 * SEC, 0),
+                    end = resolved(1, T0 + 90 * SEC, T0 + 90 * SEC);
     struct fl_lapsed gone[4];
     again.starts_guessed = end.starts_guessed = true;
     assert_false(fl_leases_renew_all(l, &again, 1, T0));

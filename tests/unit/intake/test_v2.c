@@ -28,9 +28,11 @@ static void recorded_requests_get_the_recorded_answers(void **state)
         {"err-ends-before-starts", 400, "\"start time must be before end time\"\n"},
         {"err-labels-missing", 422, "{\"code\":602,\"message\":\"0.labels in body is required\"}"},
         {"err-malformed-json", 400, BODY("unexpected EOF")},
-        {"err-label-not-string", 400, BODY("json: cannot unmarshal number into Go struct field Alert.labels of type string")},
+        {"err-label-not-string", 400,
+         BODY("json: cannot unmarshal number into Go struct field Alert.labels of type string")},
         {"err-bad-time", 400,
-         BODY("parsing time \\\"yesterday\\\" as \\\"2006-01-02 15:04:05\\\": cannot parse \\\"yesterday\\\" as \\\"2006\\\"")},
+         BODY(
+             "parsing time \\\"yesterday\\\" as \\\"2006-01-02 15:04:05\\\": cannot parse \\\"yesterday\\\" as \\\"2006\\\"")},
         {"ok-empty-array", 200, ""},
         {"ok-empty-label-value", 200, ""},
         {"ok-unknown-field", 200, ""},
@@ -65,7 +67,8 @@ static void other_bodies_get_answers_of_the_same_kind(void **state)
         {"[{\"labels\":{\"a\":\"b\"}},null]", 422, "{\"code\":602,\"message\":\"1 in body is required\"}"},
         {"[{\"labels\":{\"\":\"x\"}},{\"labels\":{}}]", 400,
          "\"invalid label set: invalid name \\\"\\\"; at least one label pair required\"\n"},
-        {"[{\"labels\":{\"a\":\"b\"},\"annotations\":{\"x-y\":\"b\"}}]", 400, "\"invalid annotations: invalid name \\\"x-y\\\"\"\n"},
+        {"[{\"labels\":{\"a\":\"b\"},\"annotations\":{\"x-y\":\"b\"}}]", 400,
+         "\"invalid annotations: invalid name \\\"x-y\\\"\"\n"},
         {"[{\"labels\":{\"a\":\"\\u0000\"}}]", 400, BODY("text with a NUL or bytes that are not UTF-8")},
     };
     for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++)
@@ -75,7 +78,8 @@ static void other_bodies_get_answers_of_the_same_kind(void **state)
 static void the_good_half_is_kept(void **state)
 {
     (void)state;
-    struct parsed p = parse(F, "[{\"labels\":{\"a\":\"1\"}},{\"labels\":{\"a-b\":\"x\"}},{\"labels\":{\"a\":\"2\"}}]");
+    struct parsed p = parse(
+        F, "[{\"labels\":{\"a\":\"1\"}},{\"labels\":{\"a-b\":\"x\"}},{\"labels\":{\"a\":\"2\"}}]");
     assert_int_equal(p.in.n_alerts, 2);
     assert_int_equal(p.in.n_rejects, 1);
     assert_string_equal(p.in.rejects[0].where, "[1].labels");
@@ -95,12 +99,14 @@ static void times_make_state_and_lease(void **state)
         {"", "", FL_ALERT_FIRING, true, NOW_TEXT, "", "2026-11-23T10:05:00Z"},
         {"0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00.000Z", FL_ALERT_FIRING, true, NOW_TEXT, "",
          "2026-11-23T10:05:00Z"},
-        {"2026-11-23T09:00:00Z", "", FL_ALERT_FIRING, false, "2026-11-23T09:00:00Z", "", "2026-11-23T10:05:00Z"},
+        {"2026-11-23T09:00:00Z", "", FL_ALERT_FIRING, false, "2026-11-23T09:00:00Z", "",
+         "2026-11-23T10:05:00Z"},
         {"2026-11-23T09:00:00Z", "2026-11-23T10:04:00Z", FL_ALERT_FIRING, false, "2026-11-23T09:00:00Z", "",
          "2026-11-23T10:04:00Z"},
         {"2026-11-23T09:00:00Z", "2026-11-23T10:00:00Z", FL_ALERT_RESOLVED, false, "2026-11-23T09:00:00Z",
          "2026-11-23T10:00:00Z", ""},
-        {"", "2026-11-23T08:00:00Z", FL_ALERT_RESOLVED, true, "2026-11-23T08:00:00Z", "2026-11-23T08:00:00Z", ""},
+        {"", "2026-11-23T08:00:00Z", FL_ALERT_RESOLVED, true, "2026-11-23T08:00:00Z", "2026-11-23T08:00:00Z",
+         ""},
         /* Alertmanager 0.25 would start this one in the future: not copied. */
         {"", "2026-11-23T12:00:00Z", FL_ALERT_FIRING, true, NOW_TEXT, "", "2026-11-23T12:00:00Z"},
         {"2026-11-23T09:00:00Z", "9999-01-01T00:00:00Z", FL_ALERT_FIRING, false, "2026-11-23T09:00:00Z", "",
@@ -130,7 +136,9 @@ static void times_make_state_and_lease(void **state)
 static void a_webhook_status_means_nothing_here(void **state)
 {
     (void)state;
-    struct parsed p = parse(F, "[{\"labels\":{\"a\":\"b\"},\"status\":{\"state\":\"active\"},\"fingerprint\":\"1\",\"receivers\":[]}]");
+    struct parsed p = parse(
+        F,
+        "[{\"labels\":{\"a\":\"b\"},\"status\":{\"state\":\"active\"},\"fingerprint\":\"1\",\"receivers\":[]}]");
     assert_int_equal(p.in.n_alerts, 1);
     assert_int_equal(p.in.alerts[0].status, FL_ALERT_FIRING);
     done(&p);

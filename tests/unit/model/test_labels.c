@@ -19,10 +19,14 @@ static uint64_t fingerprint(struct fl_label *v, size_t n)
 static void fingerprints_are_alertmanagers(void **state)
 {
     (void)state;
-    struct fl_label disk[] = {{"job", "node_exporter"}, {"alertname", "Free_Disk_Space_Too_Low"}, {"instance", "server5"},
-                              {"disk", "sda"},          {"cluster", "staging"},                   {"empty", ""}};
-    struct fl_label frp[] = {{"alertgroup", "frp_alerts"}, {"alertname", "downTimeAlert"}, {"frp", "10859"},
-                             {"severity", "error"},        {"type", "hermes-heartbeat"}};
+    struct fl_label disk[] = {{"job", "node_exporter"}, {"alertname", "Free_Disk_Space_Too_Low"},
+                              {"instance", "server5"},  {"disk", "sda"},
+                              {"cluster", "staging"},   {"empty", ""}};
+    struct fl_label frp[] = {{"alertgroup", "frp_alerts"},
+                             {"alertname", "downTimeAlert"},
+                             {"frp", "10859"},
+                             {"severity", "error"},
+                             {"type", "hermes-heartbeat"}};
     assert_true(fingerprint(NULL, 0) == UINT64_C(0xcbf29ce484222325));
     assert_true(fingerprint(disk, 6) == UINT64_C(0xaae7a1432b5d2f1b));
     assert_true(fingerprint(frp, 5) == UINT64_C(0x1badb0c76cee4041));
@@ -46,8 +50,12 @@ static void a_copy_stands_alone(void **state)
     struct fl_label *v = fl_arena_calloc(arena, 2, sizeof *v);
     v[0] = (struct fl_label){fl_arena_strdup(arena, "a"), fl_arena_strdup(arena, "é")};
     v[1] = (struct fl_label){fl_arena_strdup(arena, "b"), fl_arena_strdup(arena, "2")};
-    struct fl_alert a = {.fingerprint = 7, .labels = {v, 2}, .annotations = {v + 1, 1}, .starts_at = 5,
-                         .status = FL_ALERT_STALE, .generator_url = fl_arena_strdup(arena, "http://x")};
+    struct fl_alert a = {.fingerprint = 7,
+                         .labels = {v, 2},
+                         .annotations = {v + 1, 1},
+                         .starts_at = 5,
+                         .status = FL_ALERT_STALE,
+                         .generator_url = fl_arena_strdup(arena, "http://x")};
     struct fl_alert *copy = fl_alert_dup(&a);
     fl_arena_free(arena);
     assert_string_equal(fl_label_get(&copy->labels, "a"), "é");

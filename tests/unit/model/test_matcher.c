@@ -59,16 +59,35 @@ static void what_re2_lacks_is_refused_with_the_reason(void **state)
     static const struct {
         const char *pattern, *why;
     } cases[] = {
-        {"a(?=b)", "look-ahead"},          {"a(?!b)", "look-ahead"},       {"(?<=a)b", "look-behind"},
-        {"(?<!a)b", "look-behind"},        {"(?<n>a)", "(?P<name>"},       {"(a)\\1", "back-reference"},
-        {"(?P<n>a)(?P=n)", "back-reference"}, {"\\k<n>", "back-reference"}, {"a++", "possessive"},
-        {"a*+", "possessive"},             {"a?+", "possessive"},          {"a{2}+", "possessive"},
-        {"(?>a)", "atomic"},               {"(*UTF)a", "verbs"},           {"a**", "quantifier"},
-        {"a{2000}", "over 1000"},          {"(?R)", "group form"},         {"(?1)", "group form"},
-        {"(?x)a", "group form"},           {"(?#c)", "group form"},        {"\\R", "escape"},
-        {"\\K", "escape"},                 {"\\X", "escape"},              {"\\C", "escape"},
-        {"a\\", "backslash"},              {"(", "parenthes"},             {"[a", "terminating ]"},
-        {"\\Z", "escape"},                 {"a|*", "quantifier"},
+        {"a(?=b)", "look-ahead"},
+        {"a(?!b)", "look-ahead"},
+        {"(?<=a)b", "look-behind"},
+        {"(?<!a)b", "look-behind"},
+        {"(?<n>a)", "(?P<name>"},
+        {"(a)\\1", "back-reference"},
+        {"(?P<n>a)(?P=n)", "back-reference"},
+        {"\\k<n>", "back-reference"},
+        {"a++", "possessive"},
+        {"a*+", "possessive"},
+        {"a?+", "possessive"},
+        {"a{2}+", "possessive"},
+        {"(?>a)", "atomic"},
+        {"(*UTF)a", "verbs"},
+        {"a**", "quantifier"},
+        {"a{2000}", "over 1000"},
+        {"(?R)", "group form"},
+        {"(?1)", "group form"},
+        {"(?x)a", "group form"},
+        {"(?#c)", "group form"},
+        {"\\R", "escape"},
+        {"\\K", "escape"},
+        {"\\X", "escape"},
+        {"\\C", "escape"},
+        {"a\\", "backslash"},
+        {"(", "parenthes"},
+        {"[a", "terminating ]"},
+        {"\\Z", "escape"},
+        {"a|*", "quantifier"},
     };
     for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++) {
         struct fl_matcher m = {.name = "l", .value = cases[i].pattern, .op = '~'};
@@ -83,10 +102,26 @@ static void what_re2_lacks_is_refused_with_the_reason(void **state)
 static void what_re2_has_is_taken(void **state)
 {
     (void)state;
-    static const char *const patterns[] = {"",        "a+?b*?c??",   "(?:a|b)",      "(?P<x>a)",    "(?i)abc",
-                                           "(?s-i:.)", "[a+*?(]+",    "[^]a]",        "[]a]",        "[[:alpha:]\\d_-]",
-                                           "\\Qa++\\E", "\\pL\\p{Greek}", "a{2,3}?",  "a{,3}",       "x{y}",
-                                           "\\x41\\x{263a}", "\\.\\*\\+\\(", "^a$",   "\\A\\bword\\b\\z", "a{1000}"};
+    static const char *const patterns[] = {"",
+                                           "a+?b*?c??",
+                                           "(?:a|b)",
+                                           "(?P<x>a)",
+                                           "(?i)abc",
+                                           "(?s-i:.)",
+                                           "[a+*?(]+",
+                                           "[^]a]",
+                                           "[]a]",
+                                           "[[:alpha:]\\d_-]",
+                                           "\\Qa++\\E",
+                                           "\\pL\\p{Greek}",
+                                           "a{2,3}?",
+                                           "a{,3}",
+                                           "x{y}",
+                                           "\\x41\\x{263a}",
+                                           "\\.\\*\\+\\(",
+                                           "^a$",
+                                           "\\A\\bword\\b\\z",
+                                           "a{1000}"};
     for (size_t i = 0; i < FL_ARRAY_LEN(patterns); i++) {
         struct fl_matcher m = {.name = "l", .value = patterns[i], .op = '~'};
         struct fl_err err = {0};

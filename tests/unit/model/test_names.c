@@ -13,31 +13,33 @@
 static void stored_names_do_not_change(void **state)
 {
     (void)state;
-    static const char *const events[] = {"alerts", "alert.expired", "topology", "change", "command", "tick", "run.call",
-                                         "run.outcome", "run.ended", "engine.started", "config", "token"};
-    static const char *const runs[] = {"proposed", "running", "in_doubt", "verifying", "succeeded", "failed", "denied",
-                                       "expired", "aborted", "diverged", "timed_out"};
+    static const char *const events[] = {"alerts",    "alert.expired",  "topology", "change",
+                                         "command",   "tick",           "run.call", "run.outcome",
+                                         "run.ended", "engine.started", "config",   "token"};
+    static const char *const runs[] = {"proposed", "running", "in_doubt", "verifying", "succeeded", "failed",
+                                       "denied",   "expired", "aborted",  "diverged",  "timed_out"};
     static const char *const incidents[] = {"open", "quiet", "recovering", "resolved", "merged"};
     static const char *const calls[] = {"intent", "done", "failed", "denied", "in_doubt"};
     static const char *const statuses[] = {"firing", "resolved", "stale"};
-    static const char *const classes[] = {"other", "resource", "error", "latency", "network", "traffic", "log", "missing",
-                                          "availability"};
-    static const char *const fx[] = {"alert", "incident", "timeline", "ranking", "run", "call", "topology", "change",
-                                     "audit", "run_start", "act", "reply", "stop", "answer"};
+    static const char *const classes[] = {"other",   "resource", "error",   "latency",     "network",
+                                          "traffic", "log",      "missing", "availability"};
+    static const char *const fx[] = {"alert", "incident", "timeline", "ranking", "run",
+                                     "call",  "topology", "change",   "audit",   "run_start",
+                                     "act",   "reply",    "stop",     "answer"};
     assert_int_equal(FL_ARRAY_LEN(events), FL_EV_N - 1);
     assert_int_equal(FL_ARRAY_LEN(runs), FL_RUN_N);
     assert_int_equal(FL_ARRAY_LEN(incidents), FL_INC_N);
     assert_int_equal(FL_ARRAY_LEN(calls), FL_CALL_N);
     assert_int_equal(FL_ARRAY_LEN(classes), FL_EC_N);
-#define CHECK(type, stem, table, first)                                                                       \
-    for (unsigned i = 0; i < FL_ARRAY_LEN(table); i++) {                                                      \
-        type v;                                                                                               \
-        assert_string_equal(stem##_name((type)(i + (first))), table[i]);                                      \
-        assert_true(stem##_parse(table[i], &v));                                                              \
-        assert_int_equal(v, i + (first));                                                                     \
-        assert_false(stem##_parse("none", &v));                                                               \
-        assert_false(stem##_parse("", &v));                                                                   \
-        assert_false(stem##_parse(NULL, &v));                                                                 \
+#define CHECK(type, stem, table, first)                                  \
+    for (unsigned i = 0; i < FL_ARRAY_LEN(table); i++) {                 \
+        type v;                                                          \
+        assert_string_equal(stem##_name((type)(i + (first))), table[i]); \
+        assert_true(stem##_parse(table[i], &v));                         \
+        assert_int_equal(v, i + (first));                                \
+        assert_false(stem##_parse("none", &v));                          \
+        assert_false(stem##_parse("", &v));                              \
+        assert_false(stem##_parse(NULL, &v));                            \
     }
     CHECK(fl_event_kind, fl_event_kind, events, 1)
     CHECK(fl_run_state, fl_run_state, runs, 0)
@@ -88,17 +90,24 @@ static void a_ranking_has_one_form(void **state)
     const uint64_t alerts[] = {1};
     const char *const path[] = {"db", "web"};
     struct fl_contribution c[] = {{"rarity", 1.5, "seen once", alerts, 1, path, 2}};
-    struct fl_candidate k[] = {{.node = "db", .service = "db", .type = "store", .score = -0.0000001, .confidence = 2.0 / 3,
-                                .contributions = c, .n_contributions = 1}};
-    struct fl_ranking r = {.candidates = k, .n_candidates = 1, .convincing = true, .confidence = 2.0 / 3, .model = "m1"};
+    struct fl_candidate k[] = {{.node = "db",
+                                .service = "db",
+                                .type = "store",
+                                .score = -0.0000001,
+                                .confidence = 2.0 / 3,
+                                .contributions = c,
+                                .n_contributions = 1}};
+    struct fl_ranking r = {
+        .candidates = k, .n_candidates = 1, .convincing = true, .confidence = 2.0 / 3, .model = "m1"};
     FL_AUTO_BUF out = fl_buf_init(0);
     struct fl_jw w = fl_jw_init(&out);
     fl_ranking_json(&w, NULL, &r);
-    assert_string_equal(out.p, "{\"convincing\":true,\"confidence\":0.666667,\"model\":\"m1\",\"culprit_change\":null,"
-                               "\"culprit_text\":null,\"candidates\":[{\"rank\":1,\"node\":\"db\",\"service\":\"db\","
-                               "\"type\":\"store\",\"score\":0.000000,\"confidence\":0.666667,\"contributions\":[{\"term\":"
-                               "\"rarity\",\"value\":1.500000,\"text\":\"seen once\",\"alerts\":[\"0000000000000001\"],"
-                               "\"path\":[\"db\",\"web\"]}],\"counterfactual\":null}]}");
+    assert_string_equal(
+        out.p, "{\"convincing\":true,\"confidence\":0.666667,\"model\":\"m1\",\"culprit_change\":null,"
+               "\"culprit_text\":null,\"candidates\":[{\"rank\":1,\"node\":\"db\",\"service\":\"db\","
+               "\"type\":\"store\",\"score\":0.000000,\"confidence\":0.666667,\"contributions\":[{\"term\":"
+               "\"rarity\",\"value\":1.500000,\"text\":\"seen once\",\"alerts\":[\"0000000000000001\"],"
+               "\"path\":[\"db\",\"web\"]}],\"counterfactual\":null}]}");
 }
 
 int main(void)

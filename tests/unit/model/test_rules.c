@@ -34,7 +34,8 @@ static bool collect(void *ctx, const struct fl_mapping_rule *rule, const char *n
     struct seen *s = ctx;
     size_t n = strlen(s->text);
     (void)rule;
-    snprintf(s->text + n, sizeof s->text - n, "%s%s%s%s", n ? " " : "", node, peer ? "<" : "", peer ? peer : "");
+    snprintf(s->text + n, sizeof s->text - n, "%s%s%s%s", n ? " " : "", node, peer ? "<" : "",
+             peer ? peer : "");
     return s->want && strcmp(s->want, node) == 0;
 }
 
@@ -59,8 +60,9 @@ static void an_empty_object_is_the_defaults(void **state)
 static void sections_overlay_and_lists_replace(void **state)
 {
     (void)state;
-    struct fl_rules *r = load("{\"guards\":{\"cooldown\":60},\"correlation\":{\"window\":\"1h\"},\"classes\":[],"
-                              "\"bindings\":[{\"name\":\"b\",\"playbook\":\"p\",\"params\":{\"x\":\"{cause}\"}}]}");
+    struct fl_rules *r = load(
+        "{\"guards\":{\"cooldown\":60},\"correlation\":{\"window\":\"1h\"},\"classes\":[],"
+        "\"bindings\":[{\"name\":\"b\",\"playbook\":\"p\",\"params\":{\"x\":\"{cause}\"}}]}");
     assert_true(r->guards.cooldown == 60 * FL_USEC_PER_SEC && r->guards.max_disruptive == 3);
     assert_true(r->correlation.window == 3600 * FL_USEC_PER_SEC && r->correlation.distance == 2);
     assert_int_equal(r->n_classes, 0);
@@ -74,8 +76,9 @@ static void the_version_is_the_content(void **state)
 {
     (void)state;
     struct fl_rules *a = load("{\"guards\":{\"cooldown\":60,\"max_disruptive\":2}}"),
-                    *b = load(" {\"guards\": {\"max_disruptive\":2, \"cooldown\":60}}"), *c = load("{\"guards\":{\"cooldown\":61}}"),
-                    *d = load("{}"), *e = load(fl_rules_default_json());
+                    *b = load(" {\"guards\": {\"max_disruptive\":2, \"cooldown\":60}}"),
+                    *c = load("{\"guards\":{\"cooldown\":61}}"), *d = load("{}"),
+                    *e = load(fl_rules_default_json());
     assert_memory_equal(&a->hash, &b->hash, sizeof a->hash);
     assert_memory_not_equal(&a->hash, &c->hash, sizeof a->hash);
     assert_memory_not_equal(&c->hash, &d->hash, sizeof a->hash);
@@ -95,36 +98,41 @@ static void every_mistake_is_named_with_its_place(void **state)
     } cases[] = {
         {"[]", "", "expected an object", ""},
         {"{\"maping\":[]}", "", "unrecognized key \"maping\"", "did you mean \"mapping\"?"},
-        {"{\"guards\":{\"cooldwn\":1}}", "guards", "unrecognized key \"cooldwn\"", "did you mean \"cooldown\"?"},
+        {"{\"guards\":{\"cooldwn\":1}}", "guards", "unrecognized key \"cooldwn\"",
+         "did you mean \"cooldown\"?"},
         {"{\"guards\":{\"cooldown\":\"soon\"}}", "guards.cooldown",
          "expected a duration such as \"5m\", or seconds, of at most 366 days", ""},
         {"{\"guards\":{\"cooldown\":-1}}", "guards.cooldown",
          "expected a duration such as \"5m\", or seconds, of at most 366 days", ""},
-        {"{\"guards\":{\"max_alerting_share\":1.5}}", "guards.max_alerting_share", "expected a number from 0 to 1", ""},
+        {"{\"guards\":{\"max_alerting_share\":1.5}}", "guards.max_alerting_share",
+         "expected a number from 0 to 1", ""},
         {"{\"guards\":{\"max_disruptive\":1.5}}", "guards.max_disruptive", "expected a whole number", ""},
         {"{\"correlation\":{\"edge_types\":[1]}}", "correlation.edge_types", "expected a string", ""},
         {"{\"mapping\":{}}", "mapping", "expected a list", ""},
         {"{\"mapping\":[{\"name\":\"a\"}]}", "mapping[0].node", "is required", ""},
         {"{\"mapping\":[{\"node\":\"{a}\"}]}", "mapping[0].name", "is required", ""},
-        {"{\"mapping\":[{\"name\":\"a\",\"node\":\"{a\"}]}", "mapping[0].node", "expected {label} or {1} to {9}", ""},
+        {"{\"mapping\":[{\"name\":\"a\",\"node\":\"{a\"}]}", "mapping[0].node",
+         "expected {label} or {1} to {9}", ""},
         {"{\"mapping\":[{\"name\":\"a\",\"node\":\"a}\"}]}", "mapping[0].node", "\"}\" without \"{\"", ""},
-        {"{\"mapping\":[{\"name\":\"a\",\"node\":\"{1}\"}]}", "mapping[0].node", "{1} is not a group of the regex", ""},
-        {"{\"mapping\":[{\"name\":\"a\",\"from\":\"x\",\"regex\":\"(a)\",\"node\":\"{2}\"}]}", "mapping[0].node",
-         "{2} is not a group of the regex", ""},
+        {"{\"mapping\":[{\"name\":\"a\",\"node\":\"{1}\"}]}", "mapping[0].node",
+         "{1} is not a group of the regex", ""},
+        {"{\"mapping\":[{\"name\":\"a\",\"from\":\"x\",\"regex\":\"(a)\",\"node\":\"{2}\"}]}",
+         "mapping[0].node", "{2} is not a group of the regex", ""},
         {"{\"mapping\":[{\"name\":\"a\",\"regex\":\"(a)\",\"node\":\"{1}\"}]}", "mapping[0].from",
          "\"from\" and \"regex\" go together", ""},
         {"{\"mapping\":[{\"name\":\"a\",\"from\":\"x\",\"regex\":\"(\",\"node\":\"b\"}]}", "mapping[0].regex",
          "invalid regular expression \"(\": missing closing parenthesis at offset 1", ""},
-        {"{\"classes\":[{\"name\":\"a\",\"class\":\"resource\"},{\"name\":\"b\",\"class\":\"resorce\"}]}", "classes[1].class",
-         "unknown class \"resorce\"", "did you mean \"resource\"?"},
-        {"{\"classes\":[{\"name\":\"b\",\"class\":\"log\",\"match\":[\"a=b\",\"=\"]}]}", "classes[0].match[1]",
-         "bad matcher format: =", ""},
+        {"{\"classes\":[{\"name\":\"a\",\"class\":\"resource\"},{\"name\":\"b\",\"class\":\"resorce\"}]}",
+         "classes[1].class", "unknown class \"resorce\"", "did you mean \"resource\"?"},
+        {"{\"classes\":[{\"name\":\"b\",\"class\":\"log\",\"match\":[\"a=b\",\"=\"]}]}",
+         "classes[0].match[1]", "bad matcher format: =", ""},
         {"{\"classes\":[{\"name\":\"b\",\"class\":\"log\",\"match\":[{\"label\":\"a\",\"op\":\"==\"}]}]}",
          "classes[0].match[0].op", "expected one of = != =~ !~", ""},
-        {"{\"severities\":[{\"name\":\"b\",\"severity\":\"fatal\"}]}", "severities[0].severity", "unknown severity \"fatal\"", ""},
+        {"{\"severities\":[{\"name\":\"b\",\"severity\":\"fatal\"}]}", "severities[0].severity",
+         "unknown severity \"fatal\"", ""},
         {"{\"bindings\":[{\"name\":\"b\"}]}", "bindings[0].playbook", "is required", ""},
-        {"{\"bindings\":[{\"name\":\"b\",\"playbook\":\"p\",\"approval\":\"never\"}]}", "bindings[0].approval",
-         "expected \"required\" or \"none\"", ""},
+        {"{\"bindings\":[{\"name\":\"b\",\"playbook\":\"p\",\"approval\":\"never\"}]}",
+         "bindings[0].approval", "expected \"required\" or \"none\"", ""},
         {"{\"bindings\":[{\"name\":\"b\",\"playbook\":\"p\",\"any_alert\":1}]}", "bindings[0].any_alert",
          "expected true or false", ""},
         {"{\"bindings\":[null]}", "bindings[0]", "expected an object", ""},
@@ -143,12 +151,14 @@ static void every_mistake_is_named_with_its_place(void **state)
 static void mapping_expands_in_order_until_accepted(void **state)
 {
     (void)state;
-    struct fl_rules *r = load("{\"mapping\":[{\"name\":\"one\",\"match\":[\"kind=x\"],\"node\":\"{ns}/{svc}\"},"
-                              "{\"name\":\"two\",\"node\":\"{missing}\"},"
-                              "{\"name\":\"three\",\"from\":\"instance\",\"regex\":\"([^:]+)(:[0-9]+)?\",\"node\":\"{1}\","
-                              "\"peer\":\"{no}|{caller}\"},"
-                              "{\"name\":\"four\",\"node\":\"{nope}|{svc}\"},{\"name\":\"five\",\"node\":\"last\"}]}");
-    struct fl_label v[] = {{"kind", "x"}, {"ns", "shop"}, {"svc", "cart"}, {"instance", "h1:80"}, {"caller", "web"}};
+    struct fl_rules *r = load(
+        "{\"mapping\":[{\"name\":\"one\",\"match\":[\"kind=x\"],\"node\":\"{ns}/{svc}\"},"
+        "{\"name\":\"two\",\"node\":\"{missing}\"},"
+        "{\"name\":\"three\",\"from\":\"instance\",\"regex\":\"([^:]+)(:[0-9]+)?\",\"node\":\"{1}\","
+        "\"peer\":\"{no}|{caller}\"},"
+        "{\"name\":\"four\",\"node\":\"{nope}|{svc}\"},{\"name\":\"five\",\"node\":\"last\"}]}");
+    struct fl_label v[] = {
+        {"kind", "x"}, {"ns", "shop"}, {"svc", "cart"}, {"instance", "h1:80"}, {"caller", "web"}};
     struct fl_alert a = alert(v, FL_ARRAY_LEN(v));
     struct seen all = {.want = NULL}, some = {.want = "cart"};
     assert_false(fl_rules_map(r, &a, collect, &all));
@@ -234,7 +244,8 @@ static void the_default_classes_read_names(void **state)
     };
     struct fl_rules *r = load("{}");
     for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++) {
-        struct fl_label v[] = {{"alertname", cases[i].alertname}, {"metric", cases[i].metric}, {"source", cases[i].source}};
+        struct fl_label v[] = {
+            {"alertname", cases[i].alertname}, {"metric", cases[i].metric}, {"source", cases[i].source}};
         struct fl_alert a = alert(v, 3);
         fl_evidence_class cls = fl_rules_class(r, &a);
         if (cls != cases[i].cls)
@@ -246,10 +257,13 @@ static void the_default_classes_read_names(void **state)
 static void severity_comes_from_rules_then_labels(void **state)
 {
     (void)state;
-    struct fl_rules *r = load("{\"severities\":[{\"name\":\"dev\",\"match\":[\"env=dev\"],\"severity\":\"info\"}]}");
+    struct fl_rules *r = load(
+        "{\"severities\":[{\"name\":\"dev\",\"match\":[\"env=dev\"],\"severity\":\"info\"}]}");
     struct fl_label dev[] = {{"env", "dev"}, {"severity", "critical"}}, page[] = {{"severity", "page"}},
-                    priority[] = {{"priority", "P2"}}, none[] = {{"a", "b"}}, odd[] = {{"severity", "purple"}};
-    struct fl_alert a = alert(dev, 2), b = alert(page, 1), c = alert(priority, 1), d = alert(none, 1), e = alert(odd, 1);
+                    priority[] = {{"priority", "P2"}}, none[] = {{"a", "b"}},
+                    odd[] = {{"severity", "purple"}};
+    struct fl_alert a = alert(dev, 2), b = alert(page, 1), c = alert(priority, 1), d = alert(none, 1),
+                    e = alert(odd, 1);
     assert_int_equal(fl_rules_severity(r, &a), FL_SEV_INFO);
     assert_int_equal(fl_rules_severity(r, &b), FL_SEV_CRITICAL);
     assert_int_equal(fl_rules_severity(r, &c), FL_SEV_ERROR);
