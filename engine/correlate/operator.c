@@ -28,7 +28,7 @@ static void say(struct fl_step *s, const struct incident *i, const char *action,
 
 fl_status fl_corr_ack(struct fl_corr *c, struct fl_step *s, const char *id, struct fl_err *err)
 {
-    struct incident *i;
+    struct incident *i = NULL;
     fl_status st = active(c, id, &i, err);
     if (st != FL_OK)
         return st;
@@ -42,7 +42,7 @@ fl_status fl_corr_ack(struct fl_corr *c, struct fl_step *s, const char *id, stru
 
 fl_status fl_corr_assign(struct fl_corr *c, struct fl_step *s, const char *id, const char *to, struct fl_err *err)
 {
-    struct incident *i;
+    struct incident *i = NULL;
     fl_status st = active(c, id, &i, err);
     if (st != FL_OK)
         return st;
@@ -56,7 +56,7 @@ fl_status fl_corr_assign(struct fl_corr *c, struct fl_step *s, const char *id, c
 
 fl_status fl_corr_resolve(struct fl_corr *c, struct fl_step *s, const char *id, const char *why, struct fl_err *err)
 {
-    struct incident *i;
+    struct incident *i = NULL;
     fl_status st = active(c, id, &i, err);
     if (st != FL_OK)
         return st;
@@ -66,7 +66,7 @@ fl_status fl_corr_resolve(struct fl_corr *c, struct fl_step *s, const char *id, 
 
 fl_status fl_corr_merge(struct fl_corr *c, struct fl_step *s, const char *id, const char *into, struct fl_err *err)
 {
-    struct incident *from, *to;
+    struct incident *from = NULL, *to = NULL;
     fl_status st = active(c, id, &from, err);
     if (st == FL_OK)
         st = active(c, into, &to, err);
@@ -89,7 +89,7 @@ static bool listed(const uint64_t *v, size_t n, uint64_t fp)
 fl_status fl_corr_split(struct fl_corr *c, struct fl_step *s, const char *id, const uint64_t *fingerprints, size_t n,
                         char ret[FL_ID_LEN], struct fl_err *err)
 {
-    struct incident *from;
+    struct incident *from = NULL;
     fl_status st = active(c, id, &from, err);
     if (st != FL_OK)
         return st;
