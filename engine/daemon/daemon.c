@@ -333,21 +333,6 @@ static fl_status start_core(struct engine *e, struct fl_err *err)
 
 /* ---- stop ---- */
 
-static bool settled(struct engine *e)
-{
-    struct fl_store_stats s;
-    fl_store_stats(e->store, &s);
-    return !s.queue_items && !fl_queue_items(e->inbox) && atomic_load(&e->core_seq) >= s.last_seq &&
-           s.projected_seq >= s.last_seq;
-}
-
-static void wait_settled(struct engine *e, fl_usec patience)
-{
-    fl_usec until = fl_mono() + patience;
-    while (fl_mono() < until && e->state == CORE_RUNNING && fl_store_health(e->store) != FL_STORE_FENCED && !settled(e))
-        poll(NULL, 0, 5);
-}
-
 /* Workers under way get a moment to end; what is left resumes at the next start. */
 static void stop_runner(struct engine *e)
 {
@@ -367,7 +352,7 @@ static void stop(struct engine *e)
         stop_runner(e);
     supervise_stop(e);
     if (e->has_core && e->store) {
-        wait_settled(e, STOP_PATIENCE / 3);
+        fl_store_drain(e->store, STOP_PATIENCE / 3);
         atomic_store(&e->want_snapshot, true);
         fl_queue_kick(e->inbox);
     }

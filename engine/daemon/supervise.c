@@ -114,25 +114,7 @@ static void *supervisor_thread(void *ctx)
     return NULL;
 }
 
-/* ---- snapshots: saved once everything in them is projected ---- */
-
-/* Caller holds the lock; may let go of it. False: stopping before it was due. */
-static bool wait_projected(struct engine *e)
-{
-    while (fl_store_projected_seq(e->store) < e->snapshot_seq) {
-        if (atomic_load(&e->stopping) && fl_store_health(e->store) != FL_STORE_OK)
-            return false;
-        struct timespec ts;
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        ts.tv_nsec += 50 * 1000000;
-        if (ts.tv_nsec >= 1000000000) {
-            ts.tv_sec++;
-            ts.tv_nsec -= 1000000000;
-        }
-        pthread_cond_timedwait(&e->changed, &e->lock, &ts);
-    }
-    return true;
-}
+/* ---- snapshots ---- */
 
 static void *saver_thread(void *ctx)
 {
@@ -146,11 +128,10 @@ static void *saver_thread(void *ctx)
         char *text = e->snapshot;
         size_t n = e->snapshot_n;
         uint64_t seq = e->snapshot_seq;
-        bool due = wait_projected(e);
         pthread_mutex_unlock(&e->lock);
         struct fl_err err = {0};
-        bool ok = due && fl_store_save_snapshot(e->store, seq, text, n, &err) == FL_OK;
-        if (due && !ok)
+        bool ok = fl_store_save_snapshot(e->store, seq, text, n, &err) == FL_OK;
+        if (!ok)
             fl_log_err(FL_LOG_WARN, "daemon", "the snapshot was not saved", &err);
         free(text);
         pthread_mutex_lock(&e->lock);

@@ -221,7 +221,8 @@ void run_changes_post(struct request *r);
 void run_v2_status(struct request *r);
 void run_v2_receivers(struct request *r);
 void run_v2_silences(struct request *r);
-void read_document(struct request *r, struct fl_reader *db); /* arg: fl_read */
+void read_document(struct request *r, struct fl_reader *db); /* arg: fl_read; word: name of the list, or NULL */
+void read_ranking(struct request *r, struct fl_reader *db);
 void read_audit(struct request *r, struct fl_reader *db);
 void read_v2_alerts(struct request *r, struct fl_reader *db);
 void read_tokens(struct request *r, struct fl_reader *db);

@@ -38,12 +38,49 @@ void read_document(struct request *r, struct fl_reader *db)
     if (!fill_args(r, &a))
         return;
     struct fl_buf b = fl_buf_init(REPLY_MAX);
-    if (fl_read_json(db, (fl_read)r->route->arg, &a, &b, &err) == FL_OK) {
-        reply_buf(r, 200, TYPE_JSON, &b);
+    if (r->route->word)
+        fl_buf_printf(&b, "{\"%s\":", r->route->word);
+    if (fl_read_json(db, (fl_read)r->route->arg, &a, &b, &err) != FL_OK) {
+        fl_buf_done(&b);
+        read_failed(r, &err);
         return;
     }
-    fl_buf_done(&b);
-    read_failed(r, &err);
+    if (r->route->word)
+        fl_buf_chr(&b, '}');
+    reply_buf(r, 200, TYPE_JSON, &b);
+}
+
+static void copy_members(struct fl_jw *w, const struct fl_json *from, const char *skip)
+{
+    for (void *it = fl_json_first(from); it; it = fl_json_next(from, it)) {
+        FL_AUTO_FREE char *text = fl_json_text(fl_json_value(it), false);
+        if (strcmp(fl_json_key(it), skip) != 0)
+            fl_jw_raw(w, fl_json_key(it), text ? text : "null");
+    }
+}
+
+/* The row says which version, the ranking in it what it found: one flat object for whoever reads it. */
+void read_ranking(struct request *r, struct fl_reader *db)
+{
+    struct fl_err err = {0};
+    struct fl_read_args a;
+    FL_AUTO_BUF row = fl_buf_init(REPLY_MAX);
+    if (!fill_args(r, &a))
+        return;
+    FL_AUTO_JSON doc = fl_read_json(db, FL_READ_RANKING, &a, &row, &err) == FL_OK ? fl_json_parse(row.p, row.n, &err) : NULL;
+    const struct fl_json *ranking = doc ? fl_json_get(doc, "ranking") : NULL;
+    if (!doc) {
+        read_failed(r, &err);
+        return;
+    }
+    struct fl_buf b = fl_buf_init(REPLY_MAX);
+    struct fl_jw w = fl_jw_init(&b);
+    fl_jw_obj(&w, NULL);
+    copy_members(&w, doc, "ranking");
+    if (ranking)
+        copy_members(&w, ranking, "model");
+    fl_jw_obj_end(&w);
+    reply_buf(r, 200, TYPE_JSON, &b);
 }
 
 /* ---- audit ---- */

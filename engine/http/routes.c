@@ -23,9 +23,9 @@
         "POST", "/api/v1/runs/{id}/" verb, roles_, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_run_command, NULL, 0,           \
             "run." verb, NULL, text                                                                                    \
     }
-#define READ(path_, what, query_, text)                                                                                \
+#define READ(path_, what, list, query_, text)                                                                          \
     {                                                                                                                  \
-        "GET", path_, ROLE_READ, 0, NULL, read_document, what, NULL, query_, text                                      \
+        "GET", path_, ROLE_READ, 0, NULL, read_document, what, list, query_, text                                      \
     }
 
 const struct route routes[] = {
@@ -40,15 +40,16 @@ const struct route routes[] = {
      "Receivers, as Alertmanager lists them"},
     {"GET", "/api/v2/silences", ROLE_READ, ROUTE_LOOKALIKE, run_v2_silences, NULL, 0, NULL, "filter",
      "Silences, as Alertmanager lists them"},
-    READ("/api/v1/alerts", FL_READ_ALERTS, "state,incident,limit,offset",
+    READ("/api/v1/alerts", FL_READ_ALERTS, "alerts", "state,incident,limit,offset",
          "Alert episodes; state=unmapped lists those that match no component"),
-    READ("/api/v1/why/{fingerprint}", FL_READ_ALERT, NULL, "What became of one alert, and why"),
+    READ("/api/v1/why/{fingerprint}", FL_READ_ALERT, "episodes", NULL, "What became of one alert, and why"),
 
     /* incidents */
-    READ("/api/v1/incidents", FL_READ_INCIDENTS, "state,since,until,limit,offset", "Incidents, newest first"),
-    READ("/api/v1/incidents/{id}", FL_READ_INCIDENT, NULL, "One incident: alerts, last ranking, runs"),
-    READ("/api/v1/incidents/{id}/timeline", FL_READ_TIMELINE, NULL, "Everything that happened, in order"),
-    READ("/api/v1/incidents/{id}/ranking", FL_READ_RANKING, "version", "Ranked causes with their evidence"),
+    READ("/api/v1/incidents", FL_READ_INCIDENTS, "incidents", "state,since,until,limit,offset", "Incidents, newest first"),
+    READ("/api/v1/incidents/{id}", FL_READ_INCIDENT, NULL, NULL, "One incident: alerts, last ranking, runs"),
+    READ("/api/v1/incidents/{id}/timeline", FL_READ_TIMELINE, "timeline", NULL, "Everything that happened, in order"),
+    {"GET", "/api/v1/incidents/{id}/ranking", ROLE_READ, 0, NULL, read_ranking, FL_READ_RANKING, NULL, "version",
+     "Ranked causes with their evidence"},
     INCIDENT_COMMAND("ack", "Acknowledge"),
     INCIDENT_COMMAND("assign", "Assign to a person: {\"to\"}"),
     INCIDENT_COMMAND("comment", "Add a comment: {\"text\"}"),
@@ -59,10 +60,10 @@ const struct route routes[] = {
     INCIDENT_COMMAND("resolve", "Resolve by hand: {\"reason\"?}"),
 
     /* playbook runs */
-    READ("/api/v1/runs", FL_READ_RUNS, "state,incident,limit,offset", "Playbook runs, newest first"),
+    READ("/api/v1/runs", FL_READ_RUNS, "runs", "state,incident,limit,offset", "Playbook runs, newest first"),
     {"POST", "/api/v1/runs", ROLE_OPERATE, ROUTE_BODY | ROUTE_JOURNAL, run_plain_command, NULL, 0, "run.request", NULL,
      "Ask for a playbook: {\"playbook\",\"incident\",\"params\"?}"},
-    READ("/api/v1/runs/{id}", FL_READ_RUN, NULL, "One run with its calls"),
+    READ("/api/v1/runs/{id}", FL_READ_RUN, NULL, NULL, "One run with its calls"),
     RUN_COMMAND("approve", ROLE_APPROVE, "Approve a proposed run: {\"override\"?}"),
     RUN_COMMAND("deny", ROLE_APPROVE, "Deny a proposed run: {\"reason\"?}"),
     RUN_COMMAND("abort", ROLE_OPERATE, "Stop a run: {\"reason\"?}"),
@@ -73,18 +74,18 @@ const struct route routes[] = {
      "automation.resume", NULL, "Let automation act again: {\"playbook\"?} closes its circuit breaker"},
 
     /* the graph and changes */
-    READ("/api/v1/topology", FL_READ_TOPOLOGY, "at", "The service-dependency graph, now or as known at a time"),
+    READ("/api/v1/topology", FL_READ_TOPOLOGY, NULL, "at", "The service-dependency graph, now or as known at a time"),
     {"PUT", "/api/v1/topology", ROLE_OPERATE, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_topology_put, NULL, 0, NULL,
      NULL, "Replace the service-dependency graph"},
-    READ("/api/v1/changes", FL_READ_CHANGES, "since,until,limit,offset", "Deploys, flags, configuration changes"),
+    READ("/api/v1/changes", FL_READ_CHANGES, "changes", "since,until,limit,offset", "Deploys, flags, configuration changes"),
     {"POST", "/api/v1/changes", ROLE_SEND, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_changes_post, NULL, 0, NULL,
      NULL, "Report one change or a list"},
 
     /* the record */
     {"GET", "/api/v1/audit", ROLE_READ, 0, NULL, read_audit, 0, NULL,
      "incident,actor,action,since,until,after,limit,format", "Audit trail; format=jsonl for one entry a line"},
-    READ("/api/v1/audit/head", FL_READ_AUDIT_HEAD, NULL, "Head of the audit chain"),
-    READ("/api/v1/deadletters", FL_READ_DEADLETTERS, "limit,offset", "What was sent and could not be read"),
+    READ("/api/v1/audit/head", FL_READ_AUDIT_HEAD, NULL, NULL, "Head of the audit chain"),
+    READ("/api/v1/deadletters", FL_READ_DEADLETTERS, "deadletters", "limit,offset", "What was sent and could not be read"),
     {"GET", "/api/v1/tokens", ROLE_ADMIN_ONLY, 0, NULL, read_tokens, 0, NULL, NULL, "Tokens, never their secrets"},
     {"POST", "/api/v1/tokens", ROLE_ADMIN_ONLY, ROUTE_BODY, NULL, read_token_create, 0, NULL, NULL,
      "Create a token: {\"name\",\"role\",\"expires_in\"?}; the secret is shown once"},

@@ -30,7 +30,8 @@ void read_tokens(struct request *r, struct fl_reader *db)
     struct fl_err err = {0};
     struct fl_buf b = fl_buf_init(REPLY_MAX);
     struct fl_jw w = fl_jw_init(&b);
-    fl_jw_arr(&w, NULL);
+    fl_jw_obj(&w, NULL);
+    fl_jw_arr(&w, "tokens");
     if (fl_token_list(db, r->http->o.config->realm, add_token, &w, &err) != FL_OK) {
         fl_buf_done(&b);
         r->db_lost = true;
@@ -38,6 +39,7 @@ void read_tokens(struct request *r, struct fl_reader *db)
         return;
     }
     fl_jw_arr_end(&w);
+    fl_jw_obj_end(&w);
     reply_buf(r, 200, TYPE_JSON, &b);
 }
 

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tests/unit/http/fake_store.c -- every function of the store that http uses, without PostgreSQL. */
+#include "fake_store.h"
+
+#include <faultline/audit.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+struct fake fake;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
+static struct fl_submission *queue[4096];
+static size_t n_queue, n_seen, n_letters, n_tokens;
+static char last_body[1 << 20], last_actor[128], secrets[32][64];
+static fl_event_kind last_kind;
+static bool last_alerts, stop;
+static struct fl_token tokens[32];
+static pthread_t committer;
+static struct fl_config *config;
+static struct fl_leases *leases;
+
+/* ---- journal ---- */
+
+static void *commit_thread(void *ctx)
+{
+    (void)ctx;
+    pthread_mutex_lock(&lock);
+    for (;;) {
+        while (!stop && (!n_queue || fake.hold))
+            pthread_cond_wait(&more, &lock);
+        if (!n_queue && stop)
+            break;
+        struct fl_submission *sub = queue[0];
+        memmove(queue, queue + 1, --n_queue * sizeof *queue);
+        struct fake now = fake;
+        pthread_mutex_unlock(&lock);
+        if (sub->committed)
+            sub->committed(sub->ctx, now.commit, 1, fl_now());
+        if (now.commit == FL_OK && sub->answered)
+            sub->answered(sub->ctx, now.answer, now.answer_json);
+        fl_arena_free(sub->arena);
+        pthread_mutex_lock(&lock);
+    }
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+fl_status fl_store_submit(struct fl_store *s, struct fl_submission *sub)
+{
+    (void)s;
+    pthread_mutex_lock(&lock);
+    fl_status st = n_queue == FL_ARRAY_LEN(queue) ? FL_E_FULL : fake.submit;
+    if (st == FL_OK) {
+        queue[n_queue++] = sub;
+        n_seen++;
+        size_t n = sub->body_len < sizeof last_body - 1 ? sub->body_len : sizeof last_body - 1;
+        memcpy(last_body, sub->body, n);
+        last_body[n] = 0;
+        snprintf(last_actor, sizeof last_actor, "%s", sub->actor);
+        last_kind = sub->kind;
+        last_alerts = sub->alerts != NULL;
+        pthread_cond_broadcast(&more);
+    }
+    pthread_mutex_unlock(&lock);
+    return st;
+}
+
+void fl_store_deadletters(struct fl_store *s, const struct fl_deadletter *v, size_t n)
+{
+    (void)s;
+    (void)v;
+    pthread_mutex_lock(&lock);
+    n_letters += n;
+    pthread_mutex_unlock(&lock);
+}
+
+void fl_store_stats(struct fl_store *s, struct fl_store_stats *ret)
+{
+    (void)s;
+    *ret = (struct fl_store_stats){.journal_rows = n_seen};
+}
+
+enum fl_store_health fl_store_health(struct fl_store *s)
+{
+    (void)s;
+    return FL_STORE_OK;
+}
+
+/* ---- readers ---- */
+
+fl_status fl_reader_open(const char *conninfo, struct fl_reader **ret, struct fl_err *err)
+{
+    (void)conninfo;
+    if (fake.db_down)
+        return fl_fail(err, FL_E_UNAVAILABLE, "database", "away");
+    *ret = malloc(1);
+    return FL_OK;
+}
+
+struct fl_reader *fl_reader_close(struct fl_reader *r)
+{
+    free(r);
+    return NULL;
+}
+
+fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_args *a, struct fl_buf *out,
+                       struct fl_err *err)
+{
+    (void)r;
+    if (fake.slow_reads)
+        usleep((useconds_t)fake.slow_reads);
+    if (a->id && !strcmp(a->id, "INC-2026-404"))
+        return fl_fail(err, FL_E_NOTFOUND, "incident", "there is no such incident");
+    if (what == FL_READ_INCIDENT)
+        fl_buf_printf(out, "{\"id\":\"%s\"}", a->id);
+    else if (what == FL_READ_RANKING)
+        fl_buf_str(out, "{\"incident\":\"X\",\"version\":1,\"ranking\":{\"candidates\":[{\"node\":\"db\"}]}}");
+    else if (what == FL_READ_ALERTS)
+        fl_buf_str(out, "[{\"fingerprint\":\"00000000000000ff\",\"starts_at\":\"2026-01-02T03:04:05.678901Z\","
+                        "\"labels\":{\"alertname\":\"A\",\"team\":\"web\"},\"annotations\":{}}]");
+    else
+        fl_buf_str(out, "[]");
+    return FL_OK;
+}
+
+fl_status fl_read_audit(struct fl_reader *r, const char *realm, const struct fl_audit_query *q,
+                        fl_status (*visit)(void *ctx, const struct fl_audit_entry *e), void *ctx, struct fl_err *err)
+{
+    (void)r;
+    (void)err;
+    for (uint64_t i = q->after_seq + 1; i <= 3 && i <= q->after_seq + q->limit; i++) {
+        struct fl_audit_entry e = {.realm = realm, .seq = i, .at = 1, .actor = "a", .action = "b", .subject = "c",
+                                   .incident = "", .reason = "d", .detail = "{}"};
+        fl_status st = visit(ctx, &e);
+        if (st != FL_OK)
+            return st;
+    }
+    return FL_OK;
+}
+
+/* ---- tokens ---- */
+
+const char *fl_role_name(fl_role r)
+{
+    return r == FL_ROLE_INGEST     ? "ingest"
+           : r == FL_ROLE_VIEWER   ? "viewer"
+           : r == FL_ROLE_OPERATOR ? "operator"
+           : r == FL_ROLE_APPROVER ? "approver"
+                                   : "admin";
+}
+
+bool fl_role_parse(const char *s, fl_role *ret)
+{
+    for (unsigned bit = 1; bit <= FL_ROLE_ADMIN; bit <<= 1)
+        if (fl_streq(s, fl_role_name((fl_role)bit))) {
+            *ret = (fl_role)bit;
+            return true;
+        }
+    return false;
+}
+
+const char *fake_token(const char *name, fl_role role, fl_usec expires_at, fl_usec revoked_at)
+{
+    pthread_mutex_lock(&lock);
+    assert_true(n_tokens < FL_ARRAY_LEN(tokens));
+    struct fl_token *t = &tokens[n_tokens];
+    *t = (struct fl_token){.role = role, .expires_at = expires_at, .revoked_at = revoked_at};
+    snprintf(t->name, sizeof t->name, "%s", name);
+    snprintf(t->id, sizeof t->id, "id-%s", name);
+    snprintf(secrets[n_tokens], sizeof secrets[0], "flt_%s_%zu", name, n_tokens);
+    fl_sha256(secrets[n_tokens], strlen(secrets[n_tokens]), &t->hash);
+    const char *secret = secrets[n_tokens++];
+    pthread_mutex_unlock(&lock);
+    return secret;
+}
+
+void fake_revoke(const char *name)
+{
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < n_tokens; i++)
+        if (!strcmp(tokens[i].name, name))
+            tokens[i].revoked_at = fl_now();
+    pthread_mutex_unlock(&lock);
+}
+
+fl_status fl_token_list(struct fl_reader *r, const char *realm, void (*visit)(void *ctx, const struct fl_token *t),
+                        void *ctx, struct fl_err *err)
+{
+    (void)r;
+    (void)realm;
+    (void)err;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < n_tokens; i++)
+        visit(ctx, &tokens[i]);
+    pthread_mutex_unlock(&lock);
+    return FL_OK;
+}
+
+fl_status fl_token_create(struct fl_reader *r, const char *realm, const char *name, fl_role role, fl_usec expires_at,
+                          const char *by, char *secret, struct fl_token *ret, struct fl_err *err)
+{
+    (void)r;
+    (void)realm;
+    (void)by;
+    (void)err;
+    snprintf(secret, 64, "%s", fake_token(name, role, expires_at, 0));
+    *ret = tokens[n_tokens - 1];
+    return FL_OK;
+}
+
+fl_status fl_token_revoke(struct fl_reader *r, const char *realm, const char *id_or_name, struct fl_err *err)
+{
+    (void)r;
+    (void)realm;
+    for (size_t i = 0; i < n_tokens; i++)
+        if (!strcmp(tokens[i].name, id_or_name)) {
+            fake_revoke(id_or_name);
+            return FL_OK;
+        }
+    return fl_fail(err, FL_E_NOTFOUND, "token", "there is no token \"%s\"", id_or_name);
+}
+
+/* ---- for the tests ---- */
+
+void fake_reset(void)
+{
+    pthread_mutex_lock(&lock);
+    fake = (struct fake){.answer_json = "{\"ok\":true}"};
+    n_seen = n_letters = n_tokens = 0;
+    last_body[0] = 0;
+    pthread_mutex_unlock(&lock);
+}
+
+void fake_release(void)
+{
+    pthread_mutex_lock(&lock);
+    fake.hold = false;
+    pthread_cond_broadcast(&more);
+    pthread_mutex_unlock(&lock);
+}
+
+size_t fake_submissions(void)
+{
+    pthread_mutex_lock(&lock);
+    size_t n = n_seen;
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
+size_t fake_letters(void)
+{
+    pthread_mutex_lock(&lock);
+    size_t n = n_letters;
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
+const char *fake_body(void)
+{
+    return last_body;
+}
+
+const char *fake_actor(void)
+{
+    return last_actor;
+}
+
+fl_event_kind fake_kind(void)
+{
+    return last_kind;
+}
+
+bool fake_had_alerts(void)
+{
+    return last_alerts;
+}
+
+struct fl_http *fake_server(const char *auth, int64_t deadline_s, int64_t max_body, int64_t per_address)
+{
+    struct fl_err err = {0};
+    struct fl_http *h = NULL;
+    assert_int_equal(fl_config_new(&config, &err), FL_OK);
+    config->listen = "127.0.0.1:0";
+    config->auth = auth;
+    config->request_deadline_s = deadline_s;
+    config->max_body_bytes = max_body;
+    config->max_connections_per_address = per_address;
+    leases = fl_leases_new(60 * FL_USEC_PER_SEC);
+    stop = false;
+    assert_int_equal(pthread_create(&committer, NULL, commit_thread, NULL), 0);
+    struct fl_http_options o = {.config = config, .store = (struct fl_store *)&fake, .leases = leases, .conninfo = ""};
+    if (fl_http_start(&o, &h, &err) != FL_OK)
+        fail_msg("%s", err.text);
+    return h;
+}
+
+void fake_server_stop(struct fl_http *h)
+{
+    fl_http_stop(h);
+    pthread_mutex_lock(&lock);
+    stop = true;
+    fake.hold = false;
+    pthread_cond_broadcast(&more);
+    pthread_mutex_unlock(&lock);
+    pthread_join(committer, NULL);
+    leases = fl_leases_free(leases);
+    config = fl_config_free(config);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tests/unit/http/fake_store.h -- a store in memory: commits from a thread of its own, on command. */
+#pragma once
+
+#include <faultline/http.h>
+
+struct fake {
+    bool hold;             /* submissions wait for fake_release() */
+    fl_status submit;      /* what fl_store_submit says */
+    fl_status commit;      /* what `committed` is told */
+    fl_status answer;      /* what `answered` is told */
+    const char *answer_json;
+    bool db_down;          /* readers do not open */
+    fl_usec slow_reads;    /* how long a read takes */
+};
+extern struct fake fake;
+
+void fake_reset(void);
+void fake_release(void);
+size_t fake_submissions(void);
+/* The last submission's body, actor and kind. */
+const char *fake_body(void);
+const char *fake_actor(void);
+fl_event_kind fake_kind(void);
+bool fake_had_alerts(void);
+size_t fake_letters(void);
+/* Add a token; @return its secret. */
+const char *fake_token(const char *name, fl_role role, fl_usec expires_at, fl_usec revoked_at);
+void fake_revoke(const char *name);
+/* A started server on a free port, auth on unless `auth` is "off". */
+struct fl_http *fake_server(const char *auth, int64_t deadline_s, int64_t max_body, int64_t per_address);
+void fake_server_stop(struct fl_http *h);
