@@ -349,13 +349,15 @@ static bool adopt(struct fl_cluster *c)
     if (!pid)
         return false;
     c->ours = false;
-    for (int i = 0; i < 100 && good_socket_dir(c, c->sock); i++, nap(50000)) {
-        PGPing p = ping(c);
+    fl_usec silent_until = fl_mono() + 5 * FL_USEC_PER_SEC, recovering_until = fl_mono() + START_PATIENCE;
+    for (PGPing p = PQPING_REJECT; good_socket_dir(c, c->sock); nap(50000)) {
+        p = ping(c);
         if (p == PQPING_OK) {
             c->pid = pid;
             return true;
         }
-        if (p == PQPING_NO_RESPONSE && i > 20)
+        /* A server that says "starting up" is alive; one that says nothing is not worth waiting for. */
+        if (fl_mono() > (p == PQPING_REJECT ? recovering_until : silent_until) || !fl_pid_runs(pid))
             break;
     }
     stop_server(c, pid);

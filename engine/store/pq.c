@@ -222,9 +222,10 @@ static fl_pq_fault judge(PGconn *c, const PGresult *r, struct fl_err *err)
         f = FL_PQ_LOST;
     char line[400];
     first_line(text ? text : "unknown error", line, sizeof line);
-    if (err && !err->status)
-        snprintf(err->sqlstate, sizeof err->sqlstate, "%s", state);
+    bool first = err && !err->status;
     fl_fail(err, fl_pq_status(f), "database", "%s (SQLSTATE %s)", line, state);
+    if (first)
+        snprintf(err->sqlstate, sizeof err->sqlstate, "%s", state);
     return f;
 }
 

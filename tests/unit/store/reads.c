@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tests/unit/store/reads.c -- every document, audit, journal, tokens, dead letters, bitemporal topology. */
+#include "support.h"
+
+#include <faultline/json.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define T0 INT64_C(1700000000000000)
+#define MINUTE (60 * FL_USEC_PER_SEC)
+
+static struct pg_test *pg;
+static const char *db;
+static struct counts c;
+static struct fl_reader *reader;
+
+static const struct fl_node nodes1[] = {{.id = "cart", .type = "service", .owner = "shop"},
+                                        {.id = "db", .type = "store"}};
+static const struct fl_edge edges1[] = {{.from = "cart", .to = "db", .type = "calls", .weight = 1}};
+static const struct fl_node nodes2[] = {{.id = "cart", .type = "service", .owner = "web"},
+                                        {.id = "cache", .type = "store"}};
+static const struct fl_topology_doc doc1 = {nodes1, 2, edges1, 1, {{1}}}, doc2 = {nodes2, 2, NULL, 0, {{2}}};
+static const struct fl_change change1 = {
+    .time = T0, .component = "cart", .kind = "deploy", .id = "c1", .title = "v2"};
+static const struct fl_label labels[] = {{"alertname", "Down"}, {"job", "x"}};
+
+static void incident(struct fl_effects *fx, const char *id, fl_incident_state state, fl_usec at)
+{
+    add_fx(fx, FL_FX_INCIDENT)->incident = (struct fl_incident_row){.id = id,
+                                                                    .title = "cart is \"down\"",
+                                                                    .state = state,
+                                                                    .severity = FL_SEV_CRITICAL,
+                                                                    .opened_at = at,
+                                                                    .updated_at = at,
+                                                                    .alerts_total = 2,
+                                                                    .cause = "db",
+                                                                    .confidence = 0.75,
+                                                                    .merged_into = "",
+                                                                    .acked_by = "",
+                                                                    .assignee = "",
+                                                                    .reason = "opened"};
+}
+
+static void fill_all(struct fl_effects *fx)
+{
+    incident(fx, "INC-1", FL_INC_OPEN, T0);
+    incident(fx, "INC-2", FL_INC_RESOLVED, T0 + MINUTE);
+    for (unsigned i = 0; i < 2; i++) {
+        add_fx(fx, FL_FX_ALERT)->alert = (struct fl_alert_row){.fingerprint = 0xaaaaaaaaaaaaaaa0u + i,
+                                                               .starts_at = T0 + i,
+                                                               .updated_at = T0,
+                                                               .status = FL_ALERT_FIRING,
+                                                               .labels = {labels, 2},
+                                                               .severity = FL_SEV_CRITICAL,
+                                                               .node = i ? "" : "cart",
+                                                               .map_rule = "",
+                                                               .source = "x",
+                                                               .generator_url = "",
+                                                               .incident = i ? "" : "INC-1",
+                                                               .why = "[\"accepted\"]"};
+        add_fx(fx, FL_FX_TIMELINE)->timeline = (struct fl_timeline_row){.incident = "INC-1",
+                                                                        .event_seq = fx->event_seq,
+                                                                        .n = i,
+                                                                        .at = T0,
+                                                                        .kind = "opened",
+                                                                        .actor = "engine",
+                                                                        .text = i ? "second" : "first",
+                                                                        .detail = "{\"z\":1,\"a\":2}"};
+        add_fx(fx, FL_FX_RANKING)->ranking = (struct fl_ranking_row){
+            .incident = "INC-1",
+            .version = i + 1,
+            .at = T0,
+            .event_seq = fx->event_seq,
+            .model = "m",
+            .json = i ? "{\"candidates\":[{\"node\":\"db\"}]}" : "{\"candidates\":[]}"};
+        add_fx(fx, FL_FX_CALL)->call = (struct fl_call_row){.run = "RUN-1",
+                                                            .n = i + 1,
+                                                            .fn = "http",
+                                                            .step = "",
+                                                            .args = "{}",
+                                                            .state = i ? FL_CALL_INTENT : FL_CALL_DONE,
+                                                            .result = i ? "" : "{\"ok\":true}",
+                                                            .reason = "",
+                                                            .intent_at = T0};
+    }
+    add_fx(fx, FL_FX_RUN)->run = (struct fl_run_row){.id = "RUN-1",
+                                                     .incident = "INC-1",
+                                                     .playbook = "restart",
+                                                     .version = "1",
+                                                     .state = FL_RUN_RUNNING,
+                                                     .requested_by = "ann",
+                                                     .approved_by = "",
+                                                     .approval = "required",
+                                                     .params = "{}",
+                                                     .ctx = "{}",
+                                                     .reason = "",
+                                                     .result = "",
+                                                     .created_at = T0};
+    add_fx(fx, FL_FX_CHANGE)->change = (struct fl_change_row){&change1, fx->event_seq};
+    add_fx(fx, FL_FX_CHANGE)->change = (struct fl_change_row){&change1, fx->event_seq};
+    add_fx(fx, FL_FX_TOPOLOGY)->topology = (struct fl_topology_row){T0, fx->event_seq, &doc1};
+    for (uint64_t i = 1; i <= 5; i++)
+        add_audit(fx, i, fx->event_seq);
+}
+
+static void fill(struct fl_effects *fx, const struct fl_event *ev)
+{
+    if (ev->seq == 1)
+        fill_all(fx);
+    if (ev->seq == 2)
+        add_fx(fx, FL_FX_TOPOLOGY)->topology = (struct fl_topology_row){T0 + MINUTE, ev->seq, &doc2};
+}
+
+static struct fl_json *read_doc(fl_read what, struct fl_read_args a)
+{
+    struct fl_err err = {0};
+    FL_AUTO_BUF b = fl_buf_init(1 << 24);
+    a.realm = "default";
+    assert_ok(fl_read_json(reader, what, &a, &b, &err));
+    struct fl_json *j = fl_json_parse(b.p, b.n, &err);
+    if (!j)
+        fail_msg("%s: %s", err.text, b.p);
+    return j;
+}
+
+static fl_status try_doc(fl_read what, const char *id)
+{
+    struct fl_read_args a = {.realm = "default", .id = id};
+    FL_AUTO_BUF b = fl_buf_init(1 << 24);
+    return fl_read_json(reader, what, &a, &b, NULL);
+}
+
+static const char *at(const struct fl_json *list, size_t i, const char *key)
+{
+    return fl_json_str(fl_json_at(list, i), key, "(none)");
+}
+
+static void test_incidents(void **state)
+{
+    (void)state;
+    FL_AUTO_JSON all = read_doc(FL_READ_INCIDENTS, (struct fl_read_args){0});
+    assert_int_equal(fl_json_len(all), 2);
+    assert_string_equal(at(all, 0, "id"), "INC-2");
+    assert_string_equal(at(all, 1, "opened_at"), "2023-11-14T22:13:20.000000Z");
+    FL_AUTO_JSON open = read_doc(FL_READ_INCIDENTS, (struct fl_read_args){.state = "open"});
+    assert_int_equal(fl_json_len(open), 1);
+    FL_AUTO_JSON page = read_doc(FL_READ_INCIDENTS, (struct fl_read_args){.limit = 1, .offset = 1});
+    assert_string_equal(at(page, 0, "id"), "INC-1");
+    FL_AUTO_JSON since = read_doc(FL_READ_INCIDENTS, (struct fl_read_args){.since = T0 + MINUTE});
+    assert_int_equal(fl_json_len(since), 1);
+    FL_AUTO_JSON one = read_doc(FL_READ_INCIDENT, (struct fl_read_args){.id = "INC-1"});
+    assert_string_equal(fl_json_str(one, "title", ""), "cart is \"down\"");
+    assert_string_equal(fl_json_str(one, "cause", ""), "db");
+    assert_string_equal(at(fl_json_get(one, "alerts"), 0, "fingerprint"), "aaaaaaaaaaaaaaa0");
+    assert_string_equal(at(fl_json_get(one, "alerts"), 0, "node"), "cart");
+    assert_string_equal(
+        fl_json_str(fl_json_get(fl_json_at(fl_json_get(one, "alerts"), 0), "labels"), "alertname", ""),
+        "Down");
+    assert_int_equal(fl_json_len(fl_json_get(fl_json_get(one, "ranking"), "candidates")), 1);
+    assert_string_equal(at(fl_json_get(one, "runs"), 0, "playbook"), "restart");
+    FL_AUTO_JSON two = read_doc(FL_READ_INCIDENT, (struct fl_read_args){.id = "INC-2"});
+    assert_null(fl_json_get(two, "ranking"));
+    assert_int_equal(fl_json_len(fl_json_get(two, "alerts")), 0);
+    assert_int_equal(try_doc(FL_READ_INCIDENT, "INC-9"), FL_E_NOTFOUND);
+}
+
+static void test_parts(void **state)
+{
+    (void)state;
+    FL_AUTO_JSON line = read_doc(FL_READ_TIMELINE, (struct fl_read_args){.id = "INC-1"});
+    assert_int_equal(fl_json_len(line), 2);
+    assert_string_equal(at(line, 0, "text"), "first");
+    FL_AUTO_JSON none = read_doc(FL_READ_TIMELINE, (struct fl_read_args){.id = "INC-2"});
+    assert_int_equal(fl_json_len(none), 0);
+    assert_int_equal(try_doc(FL_READ_TIMELINE, "INC-9"), FL_E_NOTFOUND);
+    FL_AUTO_JSON last = read_doc(FL_READ_RANKING, (struct fl_read_args){.id = "INC-1"});
+    assert_int_equal(fl_json_int(last, "version", 0), 2);
+    FL_AUTO_JSON first = read_doc(FL_READ_RANKING, (struct fl_read_args){.id = "INC-1", .offset = 1});
+    assert_int_equal(fl_json_int(first, "version", 0), 1);
+    assert_int_equal(try_doc(FL_READ_RANKING, "INC-2"), FL_E_NOTFOUND);
+    FL_AUTO_JSON runs = read_doc(FL_READ_RUNS, (struct fl_read_args){.state = "running", .text = "INC-1"});
+    assert_int_equal(fl_json_len(runs), 1);
+    FL_AUTO_JSON run = read_doc(FL_READ_RUN, (struct fl_read_args){.id = "RUN-1"});
+    assert_int_equal(fl_json_len(fl_json_get(run, "calls")), 2);
+    assert_true(fl_json_bool(fl_json_get(fl_json_at(fl_json_get(run, "calls"), 0), "result"), "ok", false));
+    assert_int_equal(try_doc(FL_READ_RUN, "RUN-9"), FL_E_NOTFOUND);
+    FL_AUTO_JSON changes = read_doc(FL_READ_CHANGES, (struct fl_read_args){.text = "cart"});
+    assert_int_equal(fl_json_len(changes), 2);
+    FL_AUTO_JSON other = read_doc(FL_READ_CHANGES, (struct fl_read_args){.text = "db"});
+    assert_int_equal(fl_json_len(other), 0);
+}
+
+static void test_alerts(void **state)
+{
+    (void)state;
+    FL_AUTO_JSON firing = read_doc(FL_READ_ALERTS, (struct fl_read_args){.state = "firing", .text = ""});
+    assert_int_equal(fl_json_len(firing), 2);
+    FL_AUTO_JSON unmapped = read_doc(FL_READ_ALERTS, (struct fl_read_args){.state = "unmapped"});
+    assert_int_equal(fl_json_len(unmapped), 1);
+    assert_string_equal(at(unmapped, 0, "fingerprint"), "aaaaaaaaaaaaaaa1");
+    FL_AUTO_JSON of = read_doc(FL_READ_ALERTS, (struct fl_read_args){.text = "INC-1"});
+    assert_int_equal(fl_json_len(of), 1);
+    FL_AUTO_JSON why = read_doc(FL_READ_ALERT, (struct fl_read_args){.id = "aaaaaaaaaaaaaaa0"});
+    assert_string_equal(fl_json_string(fl_json_at(fl_json_get(fl_json_at(why, 0), "why"), 0)), "accepted");
+    assert_int_equal(try_doc(FL_READ_ALERT, "0000000000000001"), FL_E_NOTFOUND);
+    assert_int_equal(try_doc(FL_READ_ALERT, "'; DROP"), FL_E_NOTFOUND);
+}
+
+/* The second version dropped db and its edge, changed cart's owner and added cache. */
+static void test_topology_through_time(void **state)
+{
+    (void)state;
+    FL_AUTO_JSON now = read_doc(FL_READ_TOPOLOGY, (struct fl_read_args){0});
+    assert_int_equal(fl_json_len(fl_json_get(now, "nodes")), 2);
+    assert_string_equal(at(fl_json_get(now, "nodes"), 0, "id"), "cache");
+    assert_string_equal(at(fl_json_get(now, "nodes"), 1, "owner"), "web");
+    assert_int_equal(fl_json_len(fl_json_get(now, "edges")), 0);
+    assert_int_equal(fl_json_int(now, "event_seq", 0), 2);
+    FL_AUTO_JSON then = read_doc(FL_READ_TOPOLOGY, (struct fl_read_args){.until = T0 + MINUTE / 2});
+    assert_int_equal(fl_json_len(fl_json_get(then, "nodes")), 2);
+    assert_string_equal(at(fl_json_get(then, "nodes"), 0, "owner"), "shop");
+    assert_string_equal(at(fl_json_get(then, "edges"), 0, "to"), "db");
+    struct fl_read_args before = {.realm = "default", .until = T0 - 1};
+    FL_AUTO_BUF b = fl_buf_init(1 << 20);
+    assert_int_equal(fl_read_json(reader, FL_READ_TOPOLOGY, &before, &b, NULL), FL_E_NOTFOUND);
+    /* What we know now about the past: cart belonged to shop until the change. */
+    assert_int_equal(pg_test_number(db,
+                                    "SELECT count(*) FROM faultline.node WHERE id = 'cart' AND owner = 'shop'"
+                                    " AND known_until = 'infinity' AND true_until <> 'infinity'"),
+                     1);
+}
+
+static fl_status count_audit(void *ctx, const struct fl_audit_entry *e)
+{
+    uint64_t *sum = ctx;
+    *sum = *sum * 10 + e->seq;
+    assert_string_equal(e->detail, "{\"b\":1,\"a\":2}"); /* byte for byte: the hash covers it */
+    assert_int_equal(e->hash.b[31], e->seq & 255);
+    assert_int_equal(e->at, T0 + (fl_usec)e->seq);
+    return FL_OK;
+}
+
+static void test_audit(void **state)
+{
+    (void)state;
+    struct fl_err err = {0};
+    static const struct {
+        struct fl_audit_query q;
+        uint64_t expect;
+    } cases[] = {{{0}, 12345},
+                 {{.limit = 2}, 12},
+                 {{.after_seq = 3}, 45},
+                 {{.incident = "INC-1"}, 135},
+                 {{.actor = "engine"}, 12345},
+                 {{.actor = "nobody"}, 0},
+                 {{.action = "alerts.*"}, 12345},
+                 {{.action = "alerts.received"}, 12345},
+                 {{.action = "alerts"}, 0},
+                 {{.action = "run.*"}, 0},
+                 {{.since = T0 + 2, .until = T0 + 4}, 23}};
+    for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++) {
+        uint64_t sum = 0;
+        assert_ok(fl_read_audit(reader, "default", &cases[i].q, count_audit, &sum, &err));
+        assert_int_equal(sum, cases[i].expect);
+    }
+    FL_AUTO_JSON head = read_doc(FL_READ_AUDIT_HEAD, (struct fl_read_args){0});
+    assert_int_equal(fl_json_int(head, "seq", 0), 5);
+    struct fl_read_args other = {.realm = "empty"};
+    FL_AUTO_BUF b = fl_buf_init(1 << 20);
+    assert_ok(fl_read_json(reader, FL_READ_AUDIT_HEAD, &other, &b, &err));
+    assert_non_null(strstr(b.p, "\"seq\" : 0"));
+}
+
+static fl_status count_event(void *ctx, const struct fl_event *ev)
+{
+    (void)ev;
+    ++*(int *)ctx;
+    return FL_OK;
+}
+
+static void test_journal(void **state)
+{
+    (void)state;
+    struct fl_err err = {0};
+    int n = 0;
+    assert_ok(fl_read_journal(reader, "default", 0, 0, count_event, &n, &err));
+    assert_int_equal(n, 2);
+    n = 0;
+    assert_ok(fl_read_journal(reader, "default", 1, 2, count_event, &n, &err));
+    assert_int_equal(n, 1);
+}
+
+static void see_token(void *ctx, const struct fl_token *t)
+{
+    struct fl_token *keep = ctx;
+    *keep = *t;
+}
+
+static void test_tokens(void **state)
+{
+    (void)state;
+    struct fl_err err = {0};
+    struct fl_token t, seen = {0}, again;
+    struct fl_sha256 h;
+    char secret[64], other[64];
+    assert_ok(fl_token_create(reader, "default", "grafana", FL_ROLE_VIEWER, 0, "ann", secret, &t, &err));
+    assert_int_equal(strlen(secret), 53);
+    assert_memory_equal(secret, "flt_", 4);
+    fl_sha256(secret, 53, &h);
+    assert_memory_equal(h.b, t.hash.b, 32);
+    assert_int_equal(
+        fl_token_create(reader, "default", "grafana", FL_ROLE_VIEWER, 0, "ann", other, &again, &err),
+        FL_E_CONFLICT);
+    fl_err_clear(&err);
+    assert_ok(fl_token_list(reader, "default", see_token, &seen, &err));
+    assert_string_equal(seen.name, "grafana");
+    assert_string_equal(seen.created_by, "ann");
+    assert_int_equal(seen.role, FL_ROLE_VIEWER);
+    assert_int_equal(seen.revoked_at, 0);
+    assert_memory_equal(seen.hash.b, t.hash.b, 32);
+    /* The secret is nowhere in the database. */
+    assert_int_equal(
+        pg_test_number(db, "SELECT count(*) FROM faultline.token t WHERE t::text LIKE '%flt!_%' ESCAPE '!'"),
+        0);
+    assert_ok(fl_token_revoke(reader, "default", "grafana", &err));
+    assert_int_equal(fl_token_revoke(reader, "default", "grafana", &err), FL_E_NOTFOUND);
+    fl_err_clear(&err);
+    assert_ok(fl_token_list(reader, "default", see_token, &seen, &err));
+    assert_true(seen.revoked_at > 0);
+    assert_ok(fl_token_create(reader, "default", "grafana", FL_ROLE_ADMIN, 0, "ann", secret, &t, &err));
+    assert_ok(fl_token_revoke(reader, "default", t.id, &err));
+    fl_role r;
+    assert_true(fl_role_parse("approver", &r));
+    assert_string_equal(fl_role_name(r), "approver");
+    assert_false(fl_role_parse("root", &r));
+}
+
+static void test_dead_letters(void **state)
+{
+    (void)state;
+    const struct fl_deadletter v[] = {{"pagerduty", "body", "no severity", "{\"x\":1}"},
+                                      {"x", "y", "not text", "\xff\x01"}};
+    fl_store_deadletters(c.store, v, 2);
+    AWAIT(pg_test_number(db, "SELECT count(*) FROM faultline.deadletter") == 2);
+    FL_AUTO_JSON list = read_doc(FL_READ_DEADLETTERS, (struct fl_read_args){0});
+    assert_string_equal(at(list, 1, "reason"), "no severity");
+    assert_string_equal(at(list, 1, "raw"), "{\"x\":1}");
+    assert_string_equal(at(list, 0, "raw"), "\\377\x01");
+    /* The bound: as if 100,000 had come before. */
+    pg_test_sql(db, "UPDATE faultline.deadletter_head SET last_n = 100001");
+    fl_store_deadletters(c.store, v, 1);
+    AWAIT(pg_test_number(db, "SELECT dropped FROM faultline.deadletter_head") == 2);
+    assert_int_equal(pg_test_number(db, "SELECT count(*) FROM faultline.deadletter"), 1);
+}
+
+static void test_reader_survives_lost_connections(void **state)
+{
+    (void)state;
+    pg_test_sql(
+        db,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'faultline reader%'"
+        " OR application_name = 'faultline tokens'");
+    FL_AUTO_JSON all = read_doc(FL_READ_INCIDENTS, (struct fl_read_args){0});
+    assert_int_equal(fl_json_len(all), 2);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    struct fl_err err = {0};
+    pg = pg_test_start(false);
+    db = pg_test_database(pg, true);
+    c.echo = true;
+    c.fill = fill;
+    open_store(db, &c);
+    if (fl_reader_open(db, &reader, &err) != FL_OK || submit(c.store, &c, FL_EV_TICK, "", 0) != FL_OK ||
+        submit(c.store, &c, FL_EV_TICK, "", 0) != FL_OK)
+        return -1;
+    for (int i = 0; i < 10000 && c.answered < 2; i++)
+        usleep(1000);
+    return c.answered == 2 && c.store->skipped_rows == 0 ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    reader = fl_reader_close(reader);
+    fl_store_close(c.store, FL_USEC_PER_SEC);
+    pg = pg_test_stop(pg);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_incidents),
+                                       cmocka_unit_test(test_parts),
+                                       cmocka_unit_test(test_alerts),
+                                       cmocka_unit_test(test_topology_through_time),
+                                       cmocka_unit_test(test_audit),
+                                       cmocka_unit_test(test_journal),
+                                       cmocka_unit_test(test_tokens),
+                                       cmocka_unit_test(test_dead_letters),
+                                       cmocka_unit_test(test_reader_survives_lost_connections)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
