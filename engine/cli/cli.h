@@ -66,6 +66,8 @@ struct reply {
 /* One request. Failures are printed. @return 0, or the exit code. `ret` may be NULL. */
 int call_server(const struct args *a, const char *method, const char *path, const char *body, size_t n,
                 struct reply *ret);
+/* The same, without a word on failure: for callers that try again or ask only whether it worked. */
+int try_server(const struct args *a, const char *method, const char *path, const char *body, size_t n, struct reply *ret);
 void reply_done(struct reply *r);
 #define AUTO_REPLY __attribute__((cleanup(reply_done))) struct reply
 /* Text for a path or query: percent-encoded into out. */
@@ -125,6 +127,7 @@ int cmd_audit_export(struct args *a);
 int cmd_replay(struct args *a);
 int cmd_journal_export(struct args *a);
 int cmd_why(struct args *a);
+int cmd_demo(struct args *a);
 int cmd_token_create(struct args *a);
 int cmd_token_list(struct args *a);
 int cmd_token_revoke(struct args *a);
@@ -133,4 +136,3 @@ int fl_cmd_rank(int argc, char **argv);
 int fl_cmd_evaluate(int argc, char **argv);
 int fl_cmd_model(int argc, char **argv);
 int fl_cmd_playbook_offline(int argc, char **argv);
-int fl_cmd_demo(int argc, char **argv);

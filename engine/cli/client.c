@@ -71,6 +71,14 @@ static int find_token(const struct args *a, char *out, size_t cap)
 
 /* ---- what went wrong, in words ---- */
 
+static int code_of(const struct reply *r)
+{
+    const struct fl_json *e = r->json && fl_json_is_object(r->json) ? fl_json_get(r->json, "error") : NULL;
+    if (r->code == 401 || r->code == 403 || fl_streq(e ? fl_json_str(e, "field", "") : "", "guard"))
+        return EXIT_REFUSED;
+    return r->code >= 500 ? EXIT_UNREACHABLE : r->code == 400 ? EXIT_USAGE : EXIT_FINDING;
+}
+
 static int explain(const char *url, const struct reply *r)
 {
     const struct fl_json *e = r->json && fl_json_is_object(r->json) ? fl_json_get(r->json, "error") : NULL;
@@ -94,9 +102,7 @@ static int explain(const char *url, const struct reply *r)
         put_text(stderr, hint, 0);
     }
     fputc('\n', stderr);
-    if (r->code == 401 || r->code == 403 || fl_streq(e ? fl_json_str(e, "field", "") : "", "guard"))
-        return EXIT_REFUSED;
-    return r->code >= 500 ? EXIT_UNREACHABLE : r->code == 400 ? EXIT_USAGE : EXIT_FINDING;
+    return code_of(r);
 }
 
 static CURLcode perform(CURL *c, const char *url, const char *method, const char *token, const char *body, size_t n,
@@ -131,8 +137,8 @@ static CURLcode perform(CURL *c, const char *url, const char *method, const char
     return rc;
 }
 
-int call_server(const struct args *a, const char *method, const char *path, const char *body, size_t n,
-                struct reply *ret)
+static int request(const struct args *a, const char *method, const char *path, const char *body, size_t n,
+                   struct reply *ret, bool quiet)
 {
     struct reply own = {0}, *r = ret ? ret : &own;
     char token[512];
@@ -156,17 +162,29 @@ int call_server(const struct args *a, const char *method, const char *path, cons
     curl_easy_cleanup(c);
     explicit_bzero(token, sizeof token);
     if (rc != CURLE_OK) {
-        fprintf(stderr, "faultline: %s: cannot reach the engine: %s; is `faultline serve` running? (--server, FAULTLINE_URL)\n",
+        if (!quiet)
+            fprintf(stderr, "faultline: %s: cannot reach the engine: %s; is `faultline serve` running? (--server, FAULTLINE_URL)\n",
                 base, curl_easy_strerror(rc));
         code = EXIT_UNREACHABLE;
     } else {
         struct fl_err err = {0};
         r->json = r->body.n ? fl_json_parse(r->body.p, r->body.n, &err) : NULL;
-        code = r->code >= 400 ? explain(base, r) : 0;
+        code = r->code < 400 ? 0 : quiet ? code_of(r) : explain(base, r);
     }
     if (!ret)
         reply_done(&own);
     return code;
+}
+
+int call_server(const struct args *a, const char *method, const char *path, const char *body, size_t n,
+                struct reply *ret)
+{
+    return request(a, method, path, body, n, ret, false);
+}
+
+int try_server(const struct args *a, const char *method, const char *path, const char *body, size_t n, struct reply *ret)
+{
+    return request(a, method, path, body, n, ret, true);
 }
 
 void reply_done(struct reply *r)

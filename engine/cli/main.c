@@ -16,7 +16,11 @@
 
 const struct command commands[] = {
     {"serve", NULL, 0, 0, CMD_CONFIG, NULL, cmd_serve, NULL, "run the engine"},
-    {"demo", NULL, 0, 0, 0, NULL, NULL, fl_cmd_demo, "a scripted outage against a running engine, in under 60 s"},
+    {"demo", NULL, 0, 0, CMD_CLIENT,
+     OPTIONS({"service-port", "PORT", "of the small service that breaks (default 9197; playbooks must be allowed to call it)"},
+             {"no-approve", NULL, "leave the approval to you, in another terminal"},
+             {"force", NULL, "replace the realm's own topology by the demo's"}),
+     cmd_demo, NULL, "a scripted outage against a running engine, in under 60 s"},
     {"check", NULL, 0, 0, CMD_CONFIG, NULL, cmd_check, NULL,
      "check configuration, rules, playbooks and topology together; print every problem as file:line: message"},
     {"migrate", NULL, 0, 0, CMD_CONFIG,
