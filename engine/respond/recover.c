@@ -111,7 +111,7 @@ void fl_resp_engine_started(struct fl_resp *r, struct fl_step *s, uint64_t proje
         bool act = must_act_again(s, run, run->last_call, projected_seq);
         run_say(s, run, "run.resumed", NULL,
                 fl_fx_printf(s->fx, "%s resumes by replaying its %u recorded calls", run->pub.id, run->n_calls), NULL);
-        run_order_start(r, s, run);
+        run_order_worker(r, s, run);
         if (act && run->pub.state == FL_RUN_RUNNING)
             call_act(r, s, run, run->last_call);
         run_row(s, run);

@@ -83,7 +83,7 @@ struct run *run_create(struct fl_resp *r, struct fl_step *s, const struct fl_res
 struct book *book_find(const struct fl_resp *r, const char *name);
 void run_row(struct fl_step *s, struct run *run);
 void run_start(struct fl_resp *r, struct fl_step *s, struct run *run);      /* RUNNING now: deadline, order */
-void run_order_start(struct fl_resp *r, struct fl_step *s, struct run *run); /* the order alone */
+void run_order_worker(struct fl_resp *r, struct fl_step *s, struct run *run); /* the order alone */
 void run_over(struct fl_resp *r, struct fl_step *s, struct run *run);
 void run_say(struct fl_step *s, const struct run *run, const char *action, const char *actor, const char *text, const char *detail);
 void run_stop(struct fl_step *s, const struct run *run, const char *reason);

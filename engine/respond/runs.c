@@ -227,7 +227,7 @@ void run_row(struct fl_step *s, struct run *run)
         .recoveries = run->recoveries};
 }
 
-void run_order_start(struct fl_resp *r, struct fl_step *s, struct run *run)
+void run_order_worker(struct fl_resp *r, struct fl_step *s, struct run *run)
 {
     const struct book *b = book_find(r, run->pub.playbook);
     if (!b || memcmp(b->hash.b, run->hash.b, sizeof b->hash.b) != 0) {
@@ -255,7 +255,7 @@ void run_start(struct fl_resp *r, struct fl_step *s, struct run *run)
     run->deadline = s->at + run->timeout;
     r->stats.started++;
     guards_started(r, s, run);
-    run_order_start(r, s, run);
+    run_order_worker(r, s, run);
     run_row(s, run);
 }
 
