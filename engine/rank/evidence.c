@@ -58,6 +58,11 @@ static enum fl_kind resource_kind(const char *text)
     return FL_K_CPU;
 }
 
+static bool is_type(const struct fl_topo *t, fl_vertex v, const char *type)
+{
+    return strcmp(fl_topo_node(t, v)->type, type) == 0;
+}
+
 enum fl_kind fl_kind_of(const struct fl_topo *t, const struct fl_rank_alert *a)
 {
     const char *metric = fl_label_get(&a->alert->labels, "metric");
@@ -179,11 +184,6 @@ int fl_evidence_group(const struct fl_evidence *ev, fl_vertex v)
             hi = mid;
     }
     return lo < ev->n_groups && ev->groups[lo].vertex == key ? (int)lo : -1;
-}
-
-static bool is_type(const struct fl_topo *t, fl_vertex v, const char *type)
-{
-    return strcmp(fl_topo_node(t, v)->type, type) == 0;
 }
 
 static bool is_call(const char *type)

@@ -8,7 +8,7 @@
 
 #include "features.h"
 
-_Static_assert((int)F_N <= (int)FL_FEATURES_MAX, "raise FL_FEATURES_MAX");
+_Static_assert((int)F_ALL <= (int)FL_FEATURES_MAX, "raise FL_FEATURES_MAX");
 
 static const char *const single_names[F_SINGLE_N] = {
     "rarity_share", "rarest_share", "rarest", "count_share", "alerting", "most_rarity", "kinds",
@@ -21,18 +21,29 @@ static const char *const single_names[F_SINGLE_N] = {
     "trace_self", "trace_self_ratio", "trace_net_in", "trace_net_out", "trace_net_ratio", "trace_lost",
     "trace_lost_share", "trace_fewer"};
 
+/* What kind of monitoring an incident comes from: the same evidence weighs otherwise in each. */
+static const char *const context_names[C_N] = {"untimed"};
+
 size_t fl_feature_count(void)
 {
-    return F_N;
+    return F_ALL;
+}
+
+/* A weight that holds only for one kind of monitoring needs more to show for it. */
+double fl_feature_pull(size_t i)
+{
+    return i < F_N ? 1 : 3;
 }
 
 const char *fl_feature_name(size_t i)
 {
-    static char names[F_N][40];
+    static char names[F_ALL][64];
     if (i < F_SINGLE_N)
         return single_names[i];
-    if (i >= F_N)
+    if (i >= F_ALL)
         return "?";
+    if (i >= F_N && !names[i][0])
+        snprintf(names[i], sizeof names[i], "%s@%s", fl_feature_name(i % F_N), context_names[i / F_N - 1]);
     if (!names[i][0])
         snprintf(names[i], sizeof names[i], "%s_%s", i < F_LOGN0 ? "share" : "count",
                  fl_kind_name((enum fl_kind)((i - F_SINGLE_N) % FL_K_N)));
@@ -370,6 +381,28 @@ static bool is_external(const struct fl_node *node)
            ends_with(node->id, "_remote") || ends_with(node->id, "_client");
 }
 
+static fl_status add_contexts(const struct fl_evidence *ev, const double *x, double **ret, struct fl_err *err)
+{
+    double context[C_N] = {0}, logs = 0;
+    double *all = fl_arena_alloc(ev->arena, (ev->n_groups * F_ALL + 1) * sizeof *all);
+    if (!all)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    for (size_t i = 0; i < ev->n_groups; i++) {
+        logs += ev->groups[i].kind_n[FL_K_LOG] + ev->groups[i].kind_n[FL_K_LOG_BAD];
+    }
+    context[C_UNTIMED] = ev->in->data && ev->in->data->untimed;
+
+    for (size_t i = 0; i < ev->n_groups; i++) {
+        double *row = all + i * F_ALL;
+        memcpy(row, x + i * F_N, F_N * sizeof *row);
+        for (size_t c = 0; c < C_N; c++)
+            for (size_t j = 0; j < F_N; j++)
+                row[(c + 1) * F_N + j] = context[c] * row[j];
+    }
+    *ret = all;
+    return FL_OK;
+}
+
 fl_status fl_features_build(struct fl_evidence *ev, double **ret, struct fl_err *err)
 {
     size_t n = ev->n_groups;
@@ -401,6 +434,7 @@ fl_status fl_features_build(struct fl_evidence *ev, double **ret, struct fl_err 
     fl_status st = alone_features(ev, x, err);
     if (!st)
         st = rank_features(ev, x, err);
-    *ret = x;
+    if (!st)
+        st = add_contexts(ev, x, ret, err);
     return st;
 }

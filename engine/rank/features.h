@@ -17,6 +17,9 @@ enum {
     F_N = F_LOGN0 + FL_K_N
 };
 
+enum { C_UNTIMED, C_N };
+enum { F_ALL = F_N * (C_N + 1) };
+
 static inline double fl_share(double part, double whole)
 {
     return whole > 0 ? part / whole : 0;

@@ -77,7 +77,7 @@ struct fl_train_options {
     unsigned iterations;
 };
 struct fl_train_result {
-    double weight[160];          /* per feature, in the features' own units */
+    double weight[320];          /* per feature, in the features' own units */
     double scale;                /* calibration */
     double loss;
 };
