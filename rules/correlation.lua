@@ -8,6 +8,6 @@ correlation {
     edge_types = { "calls", "data", "has_instance", "runs_on", "registers_with" },
     group_by = { "cluster", "namespace", "alertname" },
     quiet_after = "5m",
-    resolve_after = "1m",
+    resolve_after = "30s",
     rerank_delay = "500ms",
 }
