@@ -135,7 +135,7 @@ static void chunked_works(void **state)
     char text[512];
     snprintf(text, sizeof text,
              "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-             "1\r\n[\r\n1f\r\n{\"labels\":{\"alertname\":\"Chunk\"}}\r\n1\r\n]\r\n0\r\n\r\n", token);
+             "1\r\n[\r\n20\r\n{\"labels\":{\"alertname\":\"Chunk\"}}\r\n1\r\n]\r\n0\r\n\r\n", token);
     size_t before = fake_submissions();
     assert_int_equal(raw_ask(port, text), 200);
     assert_int_equal(fake_submissions(), before + 1);
