@@ -35,7 +35,7 @@ playbook {
         command("witness", key)
       end, {
         check = function()
-          return command("witnessed", key, { idempotent = true }).status == 0
+          return command("witnessed", key, { idempotent = true }).code == 0
         end,
       })
     end
