@@ -18,7 +18,7 @@ end
 playbook {
     name = "collect-diagnostics",
     version = "1",
-    doc = "Reads health, status and metrics of the cause, and the output of an allow-listed command, into the timeline.",
+    doc = "Reads health, status, metrics and an allow-listed command's output of the cause into the timeline.",
     approval = "none",
     disruptive = false,
     timeout = "60s",

@@ -2,6 +2,7 @@
 -- Restarts the service behind the cause and waits until it answers again. Page: README.md.
 
 local TRIES = 30
+local CHECKS = 5 -- a restart whose answer was lost needs a moment too
 
 -- Where to ask, in this order: the parameters, then the labels of the cause's node in the topology.
 local function urls(ctx)
@@ -51,11 +52,14 @@ playbook {
                 end
             end
         end, {
-            -- Asked when nobody knows whether the restart happened. Healthy: nothing is left to do. Not healthy:
-            -- it may still be coming up, and a second restart would throw it back; that is for a person.
+            -- Asked when nobody knows whether the restart happened. Healthy within a while: nothing is left to do.
+            -- Not healthy: it may still be coming up, and a second restart would throw it back; that is for a person.
             check = function()
-                if health_url and is_healthy(health_url) then
-                    return true
+                for _ = 1, health_url and CHECKS or 0 do
+                    if is_healthy(health_url) then
+                        return true
+                    end
+                    sleep(1 * sec)
                 end
                 return nil
             end,

@@ -46,8 +46,9 @@ static void advise(const char *path, const struct fl_json *meta)
 {
     bool disruptive = fl_json_bool(meta, "disruptive", true);
     if (disruptive && !fl_json_get(meta, "verify"))
-        printf("%s: advice: nothing verifies that it helped; say verify = { alerts_clear = true, within = \"60s\" }\n",
-               path);
+        printf(
+            "%s: advice: nothing verifies that it helped; say verify = { alerts_clear = true, within = \"60s\" }\n",
+            path);
     if (disruptive && fl_streq(fl_json_str(meta, "approval", ""), "none"))
         printf("%s: advice: it disturbs and asks nobody (approval = \"none\")\n", path);
 }
@@ -59,7 +60,8 @@ static bool check_file(const char *path, bool json, struct fl_jw *w)
     FL_AUTO_FREE char *meta = NULL;
     fl_status st = offline_read(path, &text, &err);
     if (!st)
-        st = fl_script_eval(FL_SCRIPT_PLAYBOOK, path, text.p, text.n, EVAL_SECONDS * FL_USEC_PER_SEC, &meta, &err);
+        st = fl_script_eval(FL_SCRIPT_PLAYBOOK, path, text.p, text.n, EVAL_SECONDS * FL_USEC_PER_SEC, &meta,
+                            &err);
     fl_jw_obj(w, NULL);
     fl_jw_str(w, "file", path);
     fl_jw_bool(w, "ok", !st);
@@ -77,7 +79,8 @@ static bool check_file(const char *path, bool json, struct fl_jw *w)
         return false;
     }
     FL_AUTO_JSON m = fl_json_parse(meta, strlen(meta), NULL);
-    printf("%s: %s version %s is well formed\n", path, fl_json_str(m, "name", ""), fl_json_str(m, "version", ""));
+    printf("%s: %s version %s is well formed\n", path, fl_json_str(m, "name", ""),
+           fl_json_str(m, "version", ""));
     advise(path, m);
     return true;
 }
@@ -137,8 +140,8 @@ static void write_ctx(struct fl_buf *out, const struct fl_json *doc, const char 
     fl_jw_obj_end(&w);
 }
 
-static int dry_run(const char *file, const char *incident, const char *replies, char *const *params, size_t n_params,
-                   bool json)
+static int dry_run(const char *file, const char *incident, const char *replies, char *const *params,
+                   size_t n_params, bool json)
 {
     struct fl_err err = {.status = FL_OK};
     FL_AUTO_BUF text = fl_buf_init(SOURCE_MAX);
@@ -163,8 +166,12 @@ static int dry_run(const char *file, const char *incident, const char *replies, 
     }
     FL_AUTO_JSON cases = fixture ? fl_json_parse(fixture, strlen(fixture), NULL) : NULL;
     write_ctx(&ctx, doc, file, params, n_params);
-    struct rehearsal_case c = {.file = file, .source = text.p, .n = text.n, .ctx = ctx.p,
-                               .replies = fl_json_get(cases, "replies"), .print = !json};
+    struct rehearsal_case c = {.file = file,
+                               .source = text.p,
+                               .n = text.n,
+                               .ctx = ctx.p,
+                               .replies = fl_json_get(cases, "replies"),
+                               .print = !json};
     struct rehearsal_outcome o;
     st = rehearse_case(&c, &o, &err);
     if (st) {
@@ -176,7 +183,8 @@ static int dry_run(const char *file, const char *incident, const char *replies, 
     else if (fl_streq(o.r.ending, "ok"))
         printf("%zu actions; would end well with %s\n", o.n_acts, o.r.result ? o.r.result : "null");
     else
-        printf("%zu actions; would end: %s: %s\n", o.n_acts, o.r.ending, o.r.error ? o.r.error : "no reason given");
+        printf("%zu actions; would end: %s: %s\n", o.n_acts, o.r.ending,
+               o.r.error ? o.r.error : "no reason given");
     int rc = fl_streq(o.r.ending, "ok") ? EXIT_FINE : EXIT_FINDING;
     rehearsal_outcome_done(&o);
     return rc;
@@ -203,14 +211,16 @@ static int test(char *const *files, size_t n)
 static int usage(FILE *f, const char *verb, int rc)
 {
     if (fl_streq(verb, "dry-run"))
-        fputs("faultline playbook dry-run FILE [--incident FILE.json] [--replies FILE.lua] [--param NAME=VALUE]… [-o json|table]\n"
-              "  Run a playbook with nothing behind it and print every action it would take. Actions are answered from\n"
-              "  the replies file, else as if they went well.\n",
-              f);
+        fputs(
+            "faultline playbook dry-run FILE [--incident FILE.json] [--replies FILE.lua] [--param NAME=VALUE]… [-o json|table]\n"
+            "  Run a playbook with nothing behind it and print every action it would take. Actions are answered from\n"
+            "  the replies file, else as if they went well.\n",
+            f);
     else if (fl_streq(verb, "test"))
-        fputs("faultline playbook test [FILE_test.lua…]\n"
-              "  Run playbooks against recorded replies. Without files: *_test.lua in tests/playbook, playbooks/tests, and here.\n",
-              f);
+        fputs(
+            "faultline playbook test [FILE_test.lua…]\n"
+            "  Run playbooks against recorded replies. Without files: *_test.lua in tests/playbook, playbooks/tests, and here.\n",
+            f);
     else
         fputs("faultline playbook check [FILE…] [-o json|table]\n"
               "  Check that playbooks parse and declare what they must. Without files: playbooks/*.lua.\n",
@@ -228,12 +238,10 @@ struct offline_args {
 /* @return -1 to go on. */
 static int parse(int argc, char **argv, struct offline_args *a)
 {
-    static const struct option options[] = {{"incident", required_argument, NULL, 'i'},
-                                            {"replies", required_argument, NULL, 'r'},
-                                            {"param", required_argument, NULL, 'p'},
-                                            {"output", required_argument, NULL, 'o'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"incident", required_argument, NULL, 'i'}, {"replies", required_argument, NULL, 'r'},
+        {"param", required_argument, NULL, 'p'},    {"output", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
     bool dry = fl_streq(a->verb, "dry-run");
     optind = 0; /* glibc: start afresh, the outer parser may have used getopt */
     for (int c; (c = getopt_long(argc, argv, "o:h", options, NULL)) != -1;) {
@@ -263,7 +271,8 @@ static void find_files(const char *const *patterns, size_t n, glob_t *g)
 int fl_cmd_playbook_offline(int argc, char **argv)
 {
     static const char *const playbooks[] = {"playbooks/*.lua"};
-    static const char *const tests[] = {"tests/playbook/*_test.lua", "playbooks/tests/*_test.lua", "*_test.lua"};
+    static const char *const tests[] = {"tests/playbook/*_test.lua", "playbooks/tests/*_test.lua",
+                                        "*_test.lua"};
     struct offline_args a = {.verb = argc > 0 ? argv[0] : "check"};
     int rc = parse(argc, argv, &a);
     if (rc >= 0)

@@ -16,8 +16,8 @@ struct rehearsal_outcome {
     struct fl_rehearsal r;
     struct fl_buf acts; /* one line an action: "http POST http://…" */
     size_t n_acts;
-    char *unexpected;   /* an action the replies do not know, or NULL */
-    size_t unused;      /* replies left over */
+    char *unexpected; /* an action the replies do not know, or NULL */
+    size_t unused;    /* replies left over */
 };
 FL_MUST_CHECK fl_status rehearse_case(const struct rehearsal_case *c, struct rehearsal_outcome *ret,
                                       struct fl_err *err);
@@ -27,5 +27,6 @@ void rehearsal_json(const struct rehearsal_outcome *o);
 /** The table a fixture file returns, as JSON. */
 FL_MUST_CHECK fl_status offline_fixture(const char *path, char **ret_json, struct fl_err *err);
 /** Run every case of one *_test.lua, print one line each, count. */
-FL_MUST_CHECK fl_status offline_test_file(const char *path, size_t *passed, size_t *failed, struct fl_err *err);
+FL_MUST_CHECK fl_status offline_test_file(const char *path, size_t *passed, size_t *failed,
+                                          struct fl_err *err);
 FL_MUST_CHECK fl_status offline_read(const char *path, struct fl_buf *out, struct fl_err *err);

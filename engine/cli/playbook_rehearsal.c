@@ -75,7 +75,8 @@ static void answer_act(struct stage *s, unsigned n, const char *fn, const char *
     if (list && (!r || (fl_json_get(r, "call") && !fl_streq(fl_json_str(r, "call", ""), words)))) {
         struct fl_buf b = fl_buf_init(0);
         if (r)
-            fl_buf_printf(&b, "asked for \"%s\" where the replies have \"%s\"", words, fl_json_str(r, "call", ""));
+            fl_buf_printf(&b, "asked for \"%s\" where the replies have \"%s\"", words,
+                          fl_json_str(r, "call", ""));
         else
             fl_buf_printf(&b, "asked for \"%s\" after the last reply", words);
         s->o->unexpected = fl_buf_take(&b, NULL);
@@ -95,7 +96,8 @@ static void answer_act(struct stage *s, unsigned n, const char *fn, const char *
     }
 }
 
-static void answer(void *arg, unsigned n, const char *fn, const char *args_text, const char *step, struct fl_buf *reply)
+static void answer(void *arg, unsigned n, const char *fn, const char *args_text, const char *step,
+                   struct fl_buf *reply)
 {
     struct stage *s = arg;
     FL_AUTO_JSON args = fl_json_parse(args_text, strlen(args_text), NULL);
@@ -128,8 +130,8 @@ fl_status rehearse_case(const struct rehearsal_case *c, struct rehearsal_outcome
     struct stage s = {.c = c, .o = ret};
     fl_status st = fl_worker_find(NULL, program, sizeof program, err);
     if (!st)
-        st = fl_script_rehearse(program, &limits, c->file, c->source, c->n, c->ctx, REHEARSAL_SECONDS * FL_USEC_PER_SEC,
-                                answer, &s, &ret->r, err);
+        st = fl_script_rehearse(program, &limits, c->file, c->source, c->n, c->ctx,
+                                REHEARSAL_SECONDS * FL_USEC_PER_SEC, answer, &s, &ret->r, err);
     if (c->replies)
         ret->unused = fl_json_len(c->replies) > s.next ? fl_json_len(c->replies) - s.next : 0;
     return st;
@@ -165,8 +167,8 @@ fl_status offline_fixture(const char *path, char **ret_json, struct fl_err *err)
     FL_AUTO_BUF text = fl_buf_init(FIXTURE_MAX);
     fl_status st = offline_read(path, &text, err);
     return st ? st
-              : fl_script_eval(FL_SCRIPT_CONFIG, path, text.p, text.n, REHEARSAL_SECONDS * FL_USEC_PER_SEC, ret_json,
-                               err);
+              : fl_script_eval(FL_SCRIPT_CONFIG, path, text.p, text.n, REHEARSAL_SECONDS * FL_USEC_PER_SEC,
+                               ret_json, err);
 }
 
 /* @return NULL when all is as expected, else what is not, malloc()ed. */
@@ -209,19 +211,22 @@ static void write_test_ctx(struct fl_buf *out, const struct fl_json *ctx)
     fl_jw_obj_end(&w);
 }
 
-static fl_status run_case(const char *book, const struct fl_buf *source, const struct fl_json *c, size_t *passed,
-                          size_t *failed, struct fl_err *err)
+static fl_status run_case(const char *book, const struct fl_buf *source, const struct fl_json *c,
+                          size_t *passed, size_t *failed, struct fl_err *err)
 {
     FL_AUTO_BUF ctx = fl_buf_init(0);
     write_test_ctx(&ctx, fl_json_get(c, "ctx"));
-    struct rehearsal_case rc = {.file = book, .source = source->p, .n = source->n, .ctx = ctx.p,
+    struct rehearsal_case rc = {.file = book,
+                                .source = source->p,
+                                .n = source->n,
+                                .ctx = ctx.p,
                                 .replies = fl_json_get(c, "replies")};
     struct rehearsal_outcome o;
     fl_status st = rehearse_case(&rc, &o, err);
     if (!st) {
         FL_AUTO_FREE char *wrong = compare(fl_json_get(c, "expect"), &o);
-        printf("%s  %s: %s%s%s\n", wrong ? "FAILED" : "ok", book, fl_json_str(c, "name", "a case without a name"),
-               wrong ? "\n  " : "", wrong ? wrong : "");
+        printf("%s  %s: %s%s%s\n", wrong ? "FAILED" : "ok", book,
+               fl_json_str(c, "name", "a case without a name"), wrong ? "\n  " : "", wrong ? wrong : "");
         ++*(wrong ? failed : passed);
     }
     rehearsal_outcome_done(&o);

@@ -53,7 +53,7 @@ static address_class classify6(const uint8_t *b)
         return classify4(tail4(b + 12));
     if (zeros(b, 15) && b[15] == 1)
         return ADDRESS_PRIVATE; /* ::1 */
-    if (zeros(b, 8)) /* ::, ::a.b.c.d, ::ffff:0:a.b.c.d (translated) */
+    if (zeros(b, 8))            /* ::, ::a.b.c.d, ::ffff:0:a.b.c.d (translated) */
         return ADDRESS_NEVER;
     if (b[0] == 0x00 && b[1] == 0x64 && b[2] == 0xff && b[3] == 0x9b) /* NAT64: what it leads to decides */
         return zeros(b + 4, 8) ? classify4(tail4(b + 12)) : ADDRESS_NEVER;

@@ -57,8 +57,8 @@ static bool arg_fits(const struct command_rule *c, size_t i, const char *arg)
 }
 
 /* Fills argv (borrowed strings, NULL at the end). @return NULL or what is wrong. */
-static const char *build_argv(const struct command_rule *c, const struct fl_json *args, const char **argv, char *why,
-                              size_t why_cap)
+static const char *build_argv(const struct command_rule *c, const struct fl_json *args, const char **argv,
+                              char *why, size_t why_cap)
 {
     const struct fl_json *list = fl_json_get(args, "args");
     size_t n = 0, given = fl_json_is_array(list) ? fl_json_len(list) : 0;
@@ -194,8 +194,9 @@ static void on_exit_ready(struct fl_runner *r, struct source *s, uint32_t events
     if (p->err.source.fd >= 0)
         read_stream(r, &p->err, true);
     if (late) {
-        act_finish(r, p->act, &(struct act_result){.sent = true, .unknown = true,
-                                                   .error = "the command was killed at its deadline"});
+        act_finish(r, p->act,
+                   &(struct act_result){
+                       .sent = true, .unknown = true, .error = "the command was killed at its deadline"});
         release(r, p);
         return;
     }
@@ -297,7 +298,8 @@ static int start_process(struct fl_runner *r, struct process *p, const char *con
     snprintf(mark, sizeof mark, "%s", p->mark);
     snprintf(key, sizeof key, "FAULTLINE_IDEMPOTENCY_KEY=%.150s", p->act->key);
     snprintf(run, sizeof run, "FAULTLINE_RUN=%.80s", p->act->run);
-    char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", lang[] = "LANG=C.UTF-8";
+    char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+         lang[] = "LANG=C.UTF-8";
     char *env[] = {path, lang, run, key, mark, NULL};
     int out[2] = {-1, -1}, err[2] = {-1, -1};
     int rc = make_pipe(out) && make_pipe(err) ? 0 : errno ? errno : EMFILE;

@@ -90,7 +90,8 @@ static const char *parse_url(struct transfer *t, const char *url, const char *me
             host[n - 2] = 0;
         }
         if (!is_allowed(t->r, host, (int)number, method)) {
-            snprintf(t->why, sizeof t->why, "%s to %.90s:%d is not on the allow-list", method, host, (int)number);
+            snprintf(t->why, sizeof t->why, "%s to %.90s:%d is not on the allow-list", method, host,
+                     (int)number);
             bad = t->why;
         }
     }
@@ -102,9 +103,9 @@ static const char *parse_url(struct transfer *t, const char *url, const char *me
 
 static bool header_is_ours(const char *name)
 {
-    static const char *const barred[] = {"host",    "content-length",  "transfer-encoding", "connection", "upgrade",
-                                         "te",      "trailer",         "expect",            "keep-alive", "http2-settings",
-                                         "idempotency-key"};
+    static const char *const barred[] = {
+        "host",    "content-length", "transfer-encoding", "connection",     "upgrade",        "te",
+        "trailer", "expect",         "keep-alive",        "http2-settings", "idempotency-key"};
     if (strncasecmp(name, "proxy-", 6) == 0)
         return true;
     for (size_t i = 0; i < FL_ARRAY_LEN(barred); i++)
@@ -115,7 +116,8 @@ static bool header_is_ours(const char *name)
 
 static bool header_is_plain(const char *name, const char *value)
 {
-    static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_!#$%&'*+.^`|~";
+    static const char token[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_!#$%&'*+.^`|~";
     if (!*name || name[strspn(name, token)] || strlen(name) + strlen(value) > HEADER_BYTES_MAX)
         return false;
     for (const char *p = value; *p; p++)
@@ -173,13 +175,15 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
 {
     struct transfer *t = arg;
     address_class cls = address_classify(&a->addr);
-    const char *why = address_is_barred(&a->addr, (const char *const *)t->r->barred) ? "it is our own listener"
-                      : cls == ADDRESS_NEVER                                        ? "it is not an address to dial"
-                      : cls == ADDRESS_PRIVATE && !t->r->allow_private              ? "it is a private address"
-                                                                                    : NULL;
+    const char *why = address_is_barred(&a->addr, (const char *const *)t->r->barred)
+                          ? "it is our own listener"
+                      : cls == ADDRESS_NEVER                           ? "it is not an address to dial"
+                      : cls == ADDRESS_PRIVATE && !t->r->allow_private ? "it is a private address"
+                                                                       : NULL;
     if (why || purpose != CURLSOCKTYPE_IPCXN || t->refused) {
         if (!t->refused)
-            snprintf(t->why, sizeof t->why, "the host's address is refused: %s", why ? why : "unexpected use");
+            snprintf(t->why, sizeof t->why, "the host's address is refused: %s",
+                     why ? why : "unexpected use");
         t->refused = true; /* one bad address of a name spoils the name */
         return CURL_SOCKET_BAD;
     }
@@ -288,8 +292,8 @@ static void finish(struct fl_runner *r, struct transfer *t, CURLcode rc)
         act_finish(r, t->act, &(struct act_result){.denied = true, .error = t->why});
     } else {
         /* Once a byte of the request was written it may have been acted upon, answer or not. */
-        struct act_result res = {.sent = sent > 0, .unknown = sent > 0,
-                                 .error = t->error[0] ? t->error : curl_easy_strerror(rc)};
+        struct act_result res = {
+            .sent = sent > 0, .unknown = sent > 0, .error = t->error[0] ? t->error : curl_easy_strerror(rc)};
         act_finish(r, t->act, &res);
     }
     t->act->impl = NULL;

@@ -100,8 +100,8 @@ static void flush_posts(struct fl_runner *r, fl_usec now)
             return;
         }
         if (st)
-            fl_log(FL_LOG_ERROR, "runner", "the journal refused an event of kind %s: %s", fl_event_kind_name(p->kind),
-                   fl_status_name(st));
+            fl_log(FL_LOG_ERROR, "runner", "the journal refused an event of kind %s: %s",
+                   fl_event_kind_name(p->kind), fl_status_name(st));
         r->post_backoff = r->post_at = 0;
         r->posts = p->next;
         if (!r->posts)
@@ -159,7 +159,10 @@ static bool take_orders(struct fl_runner *r)
         next = o->next;
         o->next = NULL;
         switch (stop ? FL_FX_ANSWER : o->kind) {
-        case FL_FX_RUN_START: run_order_start(r, o); o = NULL; break;
+        case FL_FX_RUN_START:
+            run_order_start(r, o);
+            o = NULL;
+            break;
         case FL_FX_ACT: act_start(r, &o->act); break;
         case FL_FX_REPLY: run_order_reply(r, &o->reply); break;
         case FL_FX_STOP: run_order_stop(r, &o->stop); break;

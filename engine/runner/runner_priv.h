@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 #define OUTPUT_MAX_DEFAULT (64u << 10)
-#define CALLS_LIMIT 4096u             /* of one run; the worker and the core stop earlier */
+#define CALLS_LIMIT 4096u /* of one run; the worker and the core stop earlier */
 #define HTTP_TIMEOUT_DEFAULT (30 * FL_USEC_PER_SEC)
 #define COMMAND_TIMEOUT_DEFAULT (60 * FL_USEC_PER_SEC)
 #define TERM_GRACE (500 * INT64_C(1000)) /* between SIGTERM and SIGKILL of a command past its deadline */
@@ -50,7 +50,7 @@ void order_free(struct order *o);
 /* ---- runs ---- */
 
 struct call {
-    bool asked;   /* fn and hash are known */
+    bool asked; /* fn and hash are known */
     char fn[16];
     struct fl_sha256 hash;
     bool answered;
@@ -61,8 +61,8 @@ struct run {
     struct run *next;
     struct order *order; /* owns id, source, ctx */
     const char *id;
-    bool live;           /* has a worker; else waits for a place */
-    bool over;           /* to be freed by the loop */
+    bool live; /* has a worker; else waits for a place */
+    bool over; /* to be freed by the loop */
     struct fl_worker worker;
     struct source socket;
     bool wants_write;

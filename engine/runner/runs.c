@@ -62,7 +62,8 @@ static void drop_worker(struct fl_runner *r, struct run *run)
 }
 
 /* @param result JSON or NULL */
-static void end_run(struct fl_runner *r, struct run *run, const char *ending, const char *error, const char *result)
+static void end_run(struct fl_runner *r, struct run *run, const char *ending, const char *error,
+                    const char *result)
 {
     struct fl_buf b = fl_buf_init(0);
     struct fl_jw w = fl_jw_init(&b);
@@ -133,7 +134,8 @@ static void answer(struct fl_runner *r, struct run *run, unsigned n, const struc
         fl_frame_put_done(&run->out, n, c->result);
     } else {
         FL_AUTO_JSON v = fl_json_parse(c->result, strlen(c->result), NULL);
-        const char *error = fl_json_string(v) ? fl_json_string(v) : fl_json_str(v, "error", "no reason given");
+        const char *error = fl_json_string(v) ? fl_json_string(v)
+                                              : fl_json_str(v, "error", "no reason given");
         fl_frame_put_failed(&run->out, n, fl_call_state_name(c->state), error);
     }
     if (run->out.failed)
@@ -144,8 +146,8 @@ static void answer(struct fl_runner *r, struct run *run, unsigned n, const struc
 
 /* ---- from the worker ---- */
 
-static void post_call(struct fl_runner *r, const struct run *run, unsigned n, const char *fn, const char *args,
-                      const struct fl_sha256 *hash, const char *step)
+static void post_call(struct fl_runner *r, const struct run *run, unsigned n, const char *fn,
+                      const char *args, const struct fl_sha256 *hash, const char *step)
 {
     struct fl_buf b = fl_buf_init(0);
     struct fl_jw w = fl_jw_init(&b);
@@ -248,7 +250,8 @@ static void start_worker(struct fl_runner *r, struct run *run)
     struct fl_err err = {.status = FL_OK};
     char name[160];
     /* An answer of max_output bytes, each escaped at worst, in both streams of a command; and the source. */
-    l.frame_bytes += 12 * r->max_output + 8 * strlen(run->order->start.source) + 2 * strlen(run->order->start.ctx);
+    l.frame_bytes += 12 * r->max_output + 8 * strlen(run->order->start.source) +
+                     2 * strlen(run->order->start.ctx);
     run->frame_max = l.frame_bytes;
     if (fl_worker_start(r->worker_program, &l, &run->worker, &err) != FL_OK) {
         fl_log_err(FL_LOG_ERROR, "runner", "could not start a worker", &err);

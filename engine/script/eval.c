@@ -6,8 +6,9 @@
 #include <string.h>
 
 /* Rule and configuration files may be longer than what a run may send. */
-#define EVAL_LIMITS                                                                                           \
-    ((struct fl_worker_limits){.memory_bytes = 128u << 20, .cpu_seconds = 5, .frame_bytes = 16u << 20, .depth = 32})
+#define EVAL_LIMITS             \
+    ((struct fl_worker_limits){ \
+        .memory_bytes = 128u << 20, .cpu_seconds = 5, .frame_bytes = 16u << 20, .depth = 32})
 
 /* "rules/a.lua:12: text" → where and text. */
 static fl_status fail_at_line(struct fl_err *err, fl_status st, const char *name, const char *error)

@@ -18,7 +18,8 @@ struct session {
     struct fl_worker w;
     struct fl_buf in, out;
     size_t frame_max;
-    void (*answer)(void *arg, unsigned n, const char *fn, const char *args, const char *step, struct fl_buf *reply);
+    void (*answer)(void *arg, unsigned n, const char *fn, const char *args, const char *step,
+                   struct fl_buf *reply);
     void *arg;
     struct fl_rehearsal *r;
     bool over;
@@ -52,7 +53,8 @@ static void on_frame(struct session *s, const char *json, size_t n)
     FL_AUTO_FREE char *args = fl_json_text(fl_json_get(f, "args"), true);
     s->r->calls = call;
     size_t before = s->out.n;
-    s->answer(s->arg, call, fl_json_str(f, "fn", ""), args ? args : "{}", fl_json_str(f, "step", ""), &s->out);
+    s->answer(s->arg, call, fl_json_str(f, "fn", ""), args ? args : "{}", fl_json_str(f, "step", ""),
+              &s->out);
     if (s->out.n == before)
         end_killed(s, "the call got no answer");
 }
@@ -134,17 +136,21 @@ static void serve(struct session *s, fl_usec deadline)
     }
 }
 
-fl_status fl_script_session(const char *program, const struct fl_worker_limits *l, const char *kind, const char *name,
-                            const char *source, size_t n, const char *ctx, fl_usec budget,
-                            void (*answer)(void *arg, unsigned n, const char *fn, const char *args, const char *step,
-                                           struct fl_buf *reply),
+fl_status fl_script_session(const char *program, const struct fl_worker_limits *l, const char *kind,
+                            const char *name, const char *source, size_t n, const char *ctx, fl_usec budget,
+                            void (*answer)(void *arg, unsigned n, const char *fn, const char *args,
+                                           const char *step, struct fl_buf *reply),
                             void *arg, struct fl_rehearsal *ret, struct fl_err *err)
 {
     *ret = (struct fl_rehearsal){.ending = "killed"};
     if (!fl_utf8_valid(source, n))
         return fl_fail(err, FL_E_SYNTAX, name, "the file is not UTF-8 text");
-    struct session s = {.in = fl_buf_init(0), .out = fl_buf_init(0), .frame_max = l->frame_bytes * 16,
-                        .answer = answer, .arg = arg, .r = ret};
+    struct session s = {.in = fl_buf_init(0),
+                        .out = fl_buf_init(0),
+                        .frame_max = l->frame_bytes * 16,
+                        .answer = answer,
+                        .arg = arg,
+                        .r = ret};
     fl_frame_put_start(&s.out, kind, name, source, n, ctx);
     if (s.out.failed || s.out.n > l->frame_bytes) {
         fl_buf_done(&s.out);

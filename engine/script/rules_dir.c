@@ -125,7 +125,8 @@ static char *merge(struct fl_json **parts, size_t n)
     return fl_buf_take(&out, NULL);
 }
 
-static fl_status load(const char *dir, const char *file, fl_usec budget, struct fl_json **ret, struct fl_err *err)
+static fl_status load(const char *dir, const char *file, fl_usec budget, struct fl_json **ret,
+                      struct fl_err *err)
 {
     char path[4096];
     FL_AUTO_BUF text = fl_buf_init(FILE_MAX);
@@ -155,7 +156,8 @@ fl_status fl_script_rules_dir(const char *dir, fl_usec budget, char **ret_json, 
         return fl_fail(err, FL_E_IO, dir, "could not read the folder: %s", strerror(errno));
     struct fl_json *parts[FILES_MAX] = {NULL};
     size_t have = 0;
-    fl_status st = n > FILES_MAX ? fl_fail(err, FL_E_LIMIT, dir, "more than %d rule files", FILES_MAX) : FL_OK;
+    fl_status st = n > FILES_MAX ? fl_fail(err, FL_E_LIMIT, dir, "more than %d rule files", FILES_MAX)
+                                 : FL_OK;
     for (int i = 0; i < n; i++) {
         if (!st)
             st = load(dir, names[i]->d_name, budget, &parts[have], err);

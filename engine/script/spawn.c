@@ -67,7 +67,8 @@ fl_status fl_worker_find(const char *option, char *ret, size_t cap, struct fl_er
     }
     if (find_near_program(ret, cap))
         return FL_OK;
-    fl_fail(err, FL_E_NOTFOUND, "worker", "found no %s beside this program or in ../libexec/faultline", WORKER);
+    fl_fail(err, FL_E_NOTFOUND, "worker", "found no %s beside this program or in ../libexec/faultline",
+            WORKER);
     fl_hint(err, "name it with FAULTLINE_WORKER");
     return FL_E_NOTFOUND;
 }

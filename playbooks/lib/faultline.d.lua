@@ -1,4 +1,5 @@
 ---@meta faultline
+-- luacheck: ignore
 -- SPDX-License-Identifier: MIT
 -- Stubs for lua-language-server: what a playbook and a rule file can name. Never loaded by the engine.
 

@@ -39,19 +39,20 @@ static void only_keys(lua_State *L, int t, const char *const *keys, size_t n, co
 
 static void need(lua_State *L, int t, const char *key, int type, bool required)
 {
-    lua_getfield(L, t, key);
+    raw_get(L, t, key);
     int have = lua_type(L, -1);
     lua_pop(L, 1);
     if (have == LUA_TNIL && required)
         luaL_error(L, "playbook: \"%s\" is required", key);
     if (have != LUA_TNIL && have != type)
-        luaL_error(L, "playbook: \"%s\" must be a %s, not a %s", key, lua_typename(L, type), lua_typename(L, have));
+        luaL_error(L, "playbook: \"%s\" must be a %s, not a %s", key, lua_typename(L, type),
+                   lua_typename(L, have));
 }
 
 static lua_Integer duration_field(lua_State *L, int t, const char *key, const char *dflt)
 {
     fl_usec us = -1;
-    lua_getfield(L, t, key);
+    raw_get(L, t, key);
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
         lua_pushstring(L, dflt);
@@ -70,7 +71,7 @@ static lua_Integer duration_field(lua_State *L, int t, const char *key, const ch
 
 static void check_name(lua_State *L, int t)
 {
-    lua_getfield(L, t, "name");
+    raw_get(L, t, "name");
     const char *name = lua_tostring(L, -1);
     size_t n = strlen(name);
     if (!n || n > 64 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != n)
@@ -80,7 +81,7 @@ static void check_name(lua_State *L, int t)
 
 static void check_approval(lua_State *L, int t)
 {
-    lua_getfield(L, t, "approval");
+    raw_get(L, t, "approval");
     const char *s = lua_tostring(L, -1);
     if (s && strcmp(s, "required") != 0 && strcmp(s, "none") != 0)
         luaL_error(L, "playbook: approval \"%s\" must be \"required\" or \"none\"", s);
@@ -89,8 +90,8 @@ static void check_approval(lua_State *L, int t)
 
 static int l_playbook(lua_State *L)
 {
-    static const char *const keys[] = {"name",       "version", "doc",    "trigger", "params", "guards", "approval",
-                                       "disruptive", "timeout", "verify", "run",     "undo"};
+    static const char *const keys[] = {"name",     "version",    "doc",     "trigger", "params", "guards",
+                                       "approval", "disruptive", "timeout", "verify",  "run",    "undo"};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     only_keys(L, 1, keys, FL_ARRAY_LEN(keys), "playbook");
@@ -131,7 +132,7 @@ void data_open_playbook(lua_State *L)
 
 static void copy_field(lua_State *L, int from, int to, const char *key)
 {
-    lua_getfield(L, from, key);
+    raw_get(L, from, key);
     lua_setfield(L, to, key);
 }
 
@@ -139,12 +140,12 @@ static void copy_field(lua_State *L, int from, int to, const char *key)
 static void copy_verify(lua_State *L, int from, int to)
 {
     static const char *const keys[] = {"alerts_clear", "within"};
-    lua_getfield(L, from, "verify");
+    raw_get(L, from, "verify");
     if (lua_istable(L, -1)) {
         int v = lua_gettop(L);
         only_keys(L, v, keys, FL_ARRAY_LEN(keys), "verify");
         lua_createtable(L, 0, 2);
-        lua_getfield(L, v, "alerts_clear");
+        raw_get(L, v, "alerts_clear");
         bool clear = lua_toboolean(L, -1);
         lua_pop(L, 1);
         lua_pushboolean(L, clear);
@@ -166,16 +167,16 @@ const char *data_playbook_json(lua_State *L)
     static const char *const same[] = {"name", "version", "doc", "trigger", "params", "guards", "approval"};
     for (size_t i = 0; i < FL_ARRAY_LEN(same); i++)
         copy_field(L, p, out, same[i]);
-    lua_getfield(L, p, "approval");
+    raw_get(L, p, "approval");
     if (lua_isnil(L, -1)) {
         lua_pushliteral(L, "required");
         lua_setfield(L, out, "approval");
     }
     /* Careful by default: a playbook that does not say is taken to disturb. */
-    lua_getfield(L, p, "disruptive");
+    raw_get(L, p, "disruptive");
     lua_pushboolean(L, lua_isnil(L, -1) || lua_toboolean(L, -1));
     lua_setfield(L, out, "disruptive");
-    lua_getfield(L, p, "undo");
+    raw_get(L, p, "undo");
     lua_pushboolean(L, lua_isfunction(L, -1));
     lua_setfield(L, out, "undo");
     lua_settop(L, out);
@@ -192,15 +193,16 @@ static const struct rule_function {
     const char *name, *key;
     bool list;
 } rule_functions[] = {
-    {"mapping", "mapping", true},          {"class", "classes", true},     {"severity", "severities", true},
-    {"binding", "bindings", true},         {"correlation", "correlation", false},
-    {"guards", "guards", false},           {"leases", "leases", false},
+    {"mapping", "mapping", true},          {"class", "classes", true},
+    {"severity", "severities", true},      {"binding", "bindings", true},
+    {"correlation", "correlation", false}, {"guards", "guards", false},
+    {"leases", "leases", false},
 };
 
 static void part_push(lua_State *L, const struct rule_function *f)
 {
     lua_getfield(L, LUA_REGISTRYINDEX, RULES_KEY);
-    if (lua_getfield(L, -1, f->key) == LUA_TNIL) {
+    if (raw_get(L, -1, f->key) == LUA_TNIL) {
         lua_pop(L, 1);
         lua_newtable(L);
         if (f->list)

@@ -62,16 +62,16 @@ static enum outcome receive_reply(lua_State *L)
     if (value_from_json(L, frame, n) || !lua_istable(L, -1))
         _exit(3);
     int reply = lua_gettop(L);
-    lua_getfield(L, reply, "n");
+    raw_get(L, reply, "n");
     if (lua_tointeger(L, -1) != (lua_Integer)W.calls)
         _exit(3);
-    lua_getfield(L, reply, "state");
+    raw_get(L, reply, "state");
     const char *state = lua_tostring(L, -1);
     enum outcome o = fl_streq(state, "done")       ? DONE
                      : fl_streq(state, "failed")   ? FAILED
                      : fl_streq(state, "in_doubt") ? IN_DOUBT
                                                    : DENIED;
-    lua_getfield(L, reply, o == DONE ? "result" : "error");
+    raw_get(L, reply, o == DONE ? "result" : "error");
     if (o == DONE)
         advance_clock(L, lua_gettop(L));
     else if (lua_type(L, -1) != LUA_TSTRING)
@@ -99,7 +99,7 @@ static enum outcome exchange(lua_State *L, const char *fn, int args)
 
 static int error_text(lua_State *L)
 {
-    lua_getfield(L, 1, "message");
+    raw_get(L, 1, "message");
     return 1;
 }
 
@@ -160,9 +160,9 @@ static verdict ask(lua_State *L, unsigned call)
         raise(L, "settle", o);
     if (!lua_istable(L, -1))
         _exit(3);
-    lua_getfield(L, -1, "verdict");
+    raw_get(L, -1, "verdict");
     bool retry = fl_streq(lua_tostring(L, -1), "retry");
-    lua_getfield(L, -2, "result");
+    raw_get(L, -2, "result");
     lua_replace(L, -4);
     lua_pop(L, 2);
     return retry ? VERDICT_RETRY : VERDICT_DONE;
@@ -228,7 +228,7 @@ static lua_Integer duration(lua_State *L, int index, const char *what)
 
 static void copy_timeout(lua_State *L, int from, int to, const char *fn)
 {
-    lua_getfield(L, from, "timeout");
+    raw_get(L, from, "timeout");
     if (!lua_isnil(L, -1)) {
         lua_pushinteger(L, duration(L, lua_gettop(L), fn));
         lua_setfield(L, to, "timeout_us");
@@ -240,7 +240,7 @@ static void copy_idempotent(lua_State *L, int from, int to, bool dflt, const cha
 {
     bool value = dflt || (W.step && W.step->idempotent);
     if (from) {
-        lua_getfield(L, from, "idempotent");
+        raw_get(L, from, "idempotent");
         if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
             luaL_error(L, "%s: idempotent must be true or false", fn);
         if (!lua_isnil(L, -1))
@@ -253,7 +253,7 @@ static void copy_idempotent(lua_State *L, int from, int to, bool dflt, const cha
 
 static void copy_text(lua_State *L, int from, int to, const char *key, const char *dflt, const char *fn)
 {
-    lua_getfield(L, from, key);
+    raw_get(L, from, key);
     if (lua_isnil(L, -1)) {
         if (!dflt)
             luaL_error(L, "%s: \"%s\" is required", fn, key);
@@ -271,11 +271,12 @@ static void copy_headers(lua_State *L, int from, int to)
 {
     lua_newtable(L);
     int out = lua_gettop(L);
-    lua_getfield(L, from, "headers");
+    raw_get(L, from, "headers");
     if (!lua_isnil(L, -1)) {
         luaL_argcheck(L, lua_istable(L, -1), 1, "headers must be a table");
         for (lua_pushnil(L); lua_next(L, out + 1); lua_pop(L, 1)) {
-            if (lua_type(L, -2) != LUA_TSTRING || (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER))
+            if (lua_type(L, -2) != LUA_TSTRING ||
+                (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER))
                 luaL_error(L, "http: headers must be texts");
             lua_pushvalue(L, -2);
             lua_pushvalue(L, -2);
@@ -289,10 +290,10 @@ static void copy_headers(lua_State *L, int from, int to)
 
 static void copy_body(lua_State *L, int from, int to)
 {
-    lua_getfield(L, from, "json");
+    raw_get(L, from, "json");
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
-        lua_getfield(L, from, "body");
+        raw_get(L, from, "body");
         if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING)
             luaL_error(L, "http: \"body\" must be a text; use json = for a table");
         lua_setfield(L, to, "body");
@@ -306,7 +307,7 @@ static void copy_body(lua_State *L, int from, int to)
     fl_buf_done(&json);
     lua_setfield(L, to, "body");
     lua_pop(L, 1);
-    lua_getfield(L, to, "headers");
+    raw_get(L, to, "headers");
     lua_pushliteral(L, "application/json");
     lua_setfield(L, -2, "content-type");
     lua_pop(L, 1);
@@ -315,11 +316,11 @@ static void copy_body(lua_State *L, int from, int to)
 /* res.json when the answer says it is JSON and is. */
 static void add_json(lua_State *L, int res)
 {
-    lua_getfield(L, res, "headers");
+    raw_get(L, res, "headers");
     if (lua_istable(L, -1)) {
-        lua_getfield(L, -1, "content-type");
+        raw_get(L, -1, "content-type");
         const char *type = lua_tostring(L, -1);
-        lua_getfield(L, res, "body");
+        raw_get(L, res, "body");
         size_t n = 0;
         const char *body = lua_tolstring(L, -1, &n);
         if (type && body && strstr(type, "json") && !value_from_json(L, body, n))
@@ -353,14 +354,15 @@ static bool status_fits(lua_State *L, int expect, lua_Integer status)
 
 static int l_http(lua_State *L)
 {
-    static const char *const keys[] = {"method", "url", "headers", "body", "json", "timeout", "idempotent", "expect"};
+    static const char *const keys[] = {"method", "url",     "headers",    "body",
+                                       "json",   "timeout", "idempotent", "expect"};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     only_keys(L, 1, "http", keys, FL_ARRAY_LEN(keys));
     lua_newtable(L);
     copy_text(L, 1, 2, "url", NULL, "http");
     copy_text(L, 1, 2, "method", "GET", "http");
-    lua_getfield(L, 2, "method");
+    raw_get(L, 2, "method");
     const char *m = lua_tostring(L, -1);
     for (const char *p = m; *p; p++)
         if (*p < 'A' || *p > 'Z')
@@ -383,9 +385,9 @@ static int l_http(lua_State *L)
     if (!lua_istable(L, res))
         return 1;
     add_json(L, res);
-    lua_getfield(L, 1, "expect");
+    raw_get(L, 1, "expect");
     if (!lua_isnil(L, -1)) {
-        lua_getfield(L, res, "status");
+        raw_get(L, res, "status");
         lua_Integer status = lua_tointeger(L, -1);
         if (!status_fits(L, res + 1, status)) {
             lua_pushfstring(L, "the answer's status is %d", (int)status);
@@ -442,7 +444,7 @@ static int l_sleep(lua_State *L)
         return raise(L, "sleep", o);
     bool timed = false; /* the record may say how long it really was */
     if (lua_istable(L, -1)) {
-        lua_getfield(L, -1, "elapsed_us");
+        raw_get(L, -1, "elapsed_us");
         timed = lua_isinteger(L, -1);
     }
     if (!timed)
@@ -479,7 +481,7 @@ static int l_log(lua_State *L)
     if (top == 1 && lua_istable(L, 1)) {
         data = 1;
         lua_pushliteral(L, "");
-        lua_getfield(L, 1, "text");
+        raw_get(L, 1, "text");
         if (lua_type(L, -1) != LUA_TSTRING)
             lua_pop(L, 1);
     } else {
@@ -574,10 +576,10 @@ static int l_step(lua_State *L)
     if (!lua_isnil(L, 3)) {
         luaL_checktype(L, 3, LUA_TTABLE);
         only_keys(L, 3, "step", keys, FL_ARRAY_LEN(keys));
-        lua_getfield(L, 3, "idempotent");
+        raw_get(L, 3, "idempotent");
         s.idempotent = s.idempotent || lua_toboolean(L, -1);
         lua_pop(L, 1);
-        lua_getfield(L, 3, "check");
+        raw_get(L, 3, "check");
         if (!lua_isnil(L, -1))
             luaL_checktype(L, -1, LUA_TFUNCTION);
     } else {
@@ -618,7 +620,7 @@ static int l_step(lua_State *L)
 void host_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"http", l_http}, {"command", l_command}, {"sleep", l_sleep}, {"log", l_log},   {"print", l_log},
+        {"http", l_http}, {"command", l_command}, {"sleep", l_sleep}, {"log", l_log}, {"print", l_log},
         {"fail", l_fail}, {"now", l_now},         {"step", l_step},   {NULL, NULL},
     };
     luaL_setfuncs(L, functions, 0);

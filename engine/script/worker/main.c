@@ -185,14 +185,16 @@ static void lower_limits(void)
 static void filter_system_calls(void)
 {
     scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    static const int plain[] = {SCMP_SYS(munmap),        SCMP_SYS(mremap),     SCMP_SYS(brk),
-                                SCMP_SYS(madvise),       SCMP_SYS(exit),       SCMP_SYS(exit_group),
-                                SCMP_SYS(rt_sigreturn),  SCMP_SYS(clock_gettime), SCMP_SYS(restart_syscall)};
+    static const int plain[] = {SCMP_SYS(munmap),       SCMP_SYS(mremap),        SCMP_SYS(brk),
+                                SCMP_SYS(madvise),      SCMP_SYS(exit),          SCMP_SYS(exit_group),
+                                SCMP_SYS(rt_sigreturn), SCMP_SYS(clock_gettime), SCMP_SYS(restart_syscall)};
     bool ok = f != NULL;
     for (size_t i = 0; ok && i < FL_ARRAY_LEN(plain); i++)
         ok = seccomp_rule_add(f, SCMP_ACT_ALLOW, plain[i], 0) == 0;
-    ok = ok && seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(read), 1, SCMP_A0_32(SCMP_CMP_EQ, SOCKET_FD)) == 0;
-    ok = ok && seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0_32(SCMP_CMP_EQ, SOCKET_FD)) == 0;
+    ok = ok &&
+         seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(read), 1, SCMP_A0_32(SCMP_CMP_EQ, SOCKET_FD)) == 0;
+    ok = ok &&
+         seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0_32(SCMP_CMP_EQ, SOCKET_FD)) == 0;
     ok = ok && seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
                                 SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
     ok = ok && seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,

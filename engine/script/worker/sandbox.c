@@ -125,7 +125,8 @@ static bool sort_less(lua_State *L, int a, int b, bool has_less)
     return yes;
 }
 
-static void merge(lua_State *L, int from, int to, lua_Integer lo, lua_Integer mid, lua_Integer hi, bool has_less)
+static void merge(lua_State *L, int from, int to, lua_Integer lo, lua_Integer mid, lua_Integer hi,
+                  bool has_less)
 {
     lua_Integer a = lo, b = mid, k = lo;
     while (a < mid && b < hi) {
@@ -317,17 +318,17 @@ static void pick(lua_State *L, const char *const *names, size_t n)
     }
     lua_remove(L, -2);
 }
-#define PICK(L, ...)                                                                                         \
-    do {                                                                                                     \
-        static const char *const names_[] = {__VA_ARGS__};                                                   \
-        pick(L, names_, FL_ARRAY_LEN(names_));                                                               \
+#define PICK(L, ...)                                       \
+    do {                                                   \
+        static const char *const names_[] = {__VA_ARGS__}; \
+        pick(L, names_, FL_ARRAY_LEN(names_));             \
     } while (0)
 
 static void open_string(lua_State *L, int env)
 {
     luaL_requiref(L, "string", luaopen_string, 0);
-    PICK(L, "byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "pack", "packsize", "rep",
-         "reverse", "sub", "unpack", "upper");
+    PICK(L, "byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "pack", "packsize",
+         "rep", "reverse", "sub", "unpack", "upper");
     lua_getfield(L, -1, "format");
     lua_pushcclosure(L, l_format, 1);
     lua_setfield(L, -2, "format");
@@ -353,8 +354,8 @@ static void open_libraries(lua_State *L, int env)
     sandbox_freeze(L, "table");
     lua_setfield(L, env, "table");
     luaL_requiref(L, "math", luaopen_math, 0);
-    PICK(L, "abs", "ceil", "cos", "exp", "floor", "fmod", "huge", "log", "max", "maxinteger", "min", "mininteger",
-         "modf", "pi", "random", "sin", "sqrt", "tan", "tointeger", "type", "ult");
+    PICK(L, "abs", "ceil", "cos", "exp", "floor", "fmod", "huge", "log", "max", "maxinteger", "min",
+         "mininteger", "modf", "pi", "random", "sin", "sqrt", "tan", "tointeger", "type", "ult");
     sandbox_freeze(L, "math");
     lua_setfield(L, env, "math");
     luaL_requiref(L, "utf8", luaopen_utf8, 0);
@@ -388,10 +389,16 @@ static int json_encode(lua_State *L)
 void sandbox_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"pairs", l_pairs},   {"next", l_next},     {"tostring", sandbox_text_of}, {"setmetatable", l_setmetatable},
-        {"pcall", l_pcall},   {"xpcall", l_xpcall}, {"array", value_array},        {NULL, NULL},
+        {"pairs", l_pairs},
+        {"next", l_next},
+        {"tostring", sandbox_text_of},
+        {"setmetatable", l_setmetatable},
+        {"pcall", l_pcall},
+        {"xpcall", l_xpcall},
+        {"array", value_array},
+        {NULL, NULL},
     };
-    static const char *const base[] = {"assert", "error",  "getmetatable", "ipairs",  "rawequal",
+    static const char *const base[] = {"assert", "error",  "getmetatable", "ipairs",   "rawequal",
                                        "rawget", "rawlen", "select",       "tonumber", "type"};
     static const luaL_Reg json[] = {{"decode", json_decode}, {"encode", json_encode}, {NULL, NULL}};
     lua_newtable(L);

@@ -28,6 +28,13 @@ void json_quote(struct fl_buf *out, const char *s, size_t n)
     fl_buf_chr(out, '"');
 }
 
+int raw_get(lua_State *L, int index, const char *key)
+{
+    index = lua_absindex(L, index);
+    lua_pushstring(L, key);
+    return lua_rawget(L, index);
+}
+
 /* ---- lists ---- */
 
 void value_mark_array(lua_State *L)

@@ -9,10 +9,10 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
-#define NAME_MAX_LEN 128u    /* of a step, a playbook, a command */
-#define LOG_MAX 4096u        /* bytes of one log text */
-#define CALLS_MAX 1000u      /* host calls of one run: also what the record of a run can grow to */
-#define RETRIES_MAX 10u      /* of one step or call after "retry" */
+#define NAME_MAX_LEN 128u      /* of a step, a playbook, a command */
+#define LOG_MAX 4096u          /* bytes of one log text */
+#define CALLS_MAX 1000u        /* host calls of one run: also what the record of a run can grow to */
+#define RETRIES_MAX 10u        /* of one step or call after "retry" */
 #define VALUE_MAX (256u << 10) /* bytes of one value turned into JSON */
 #define SOCKET_FD 3
 
@@ -29,13 +29,13 @@ struct worker {
     unsigned cpu_seconds, depth;
     size_t frame_max;
     /* a run */
-    bool in_run;              /* inside run(ctx): only there host calls are allowed */
-    unsigned calls;           /* the number of the last host call */
+    bool in_run;    /* inside run(ctx): only there host calls are allowed */
+    unsigned calls; /* the number of the last host call */
     const struct step *step;
-    unsigned checks;          /* enclosing steps that have a check */
-    bool unwinding;           /* a call is in doubt: on the way out to the step whose check decides */
-    unsigned doubt;           /* that call's number */
-    int64_t clock_us;         /* started_at plus what the recorded calls took */
+    unsigned checks;  /* enclosing steps that have a check */
+    bool unwinding;   /* a call is in doubt: on the way out to the step whose check decides */
+    unsigned doubt;   /* that call's number */
+    int64_t clock_us; /* started_at plus what the recorded calls took */
     int ctx_ref;
 };
 extern struct worker W;
@@ -63,6 +63,8 @@ void json_quote(struct fl_buf *out, const char *s, size_t n);
 /** Make the table on top write [] when it is empty. */
 void value_mark_array(lua_State *L);
 int value_array(lua_State *L); /* array{…} */
+/** lua_getfield on a script's table without its metamethods: they would run in the middle of our checks. */
+int raw_get(lua_State *L, int index, const char *key);
 /** Keys of the table at `index` in their fixed order (numbers, texts, booleans) as a new list on top.
  *  Raises on keys that have no order. */
 void value_sorted_keys(lua_State *L, int index);

@@ -75,14 +75,20 @@ static void order(struct fake_core *c, const struct fl_fx *fx)
     fl_effects_free(all);
 }
 
-void order_start_until(struct fake_core *c, const char *run, const char *body, const struct fl_recorded_call *calls,
-                       size_t n, fl_usec deadline)
+void order_start_until(struct fake_core *c, const char *run, const char *body,
+                       const struct fl_recorded_call *calls, size_t n, fl_usec deadline)
 {
     struct fl_buf text = fl_buf_init(0);
-    fl_buf_printf(&text, "playbook { name = 'p', version = '1', doc = 'd', run = function(ctx)\n%s\nend }\n", body);
+    fl_buf_printf(&text, "playbook { name = 'p', version = '1', doc = 'd', run = function(ctx)\n%s\nend }\n",
+                  body);
     order(c, &(struct fl_fx){.kind = FL_FX_RUN_START,
-                             .start = {.run = run, .incident = "INC-1", .playbook = "p", .source = text.p,
-                                       .ctx = "{\"now\":5,\"params\":{}}", .deadline = deadline, .calls = calls,
+                             .start = {.run = run,
+                                       .incident = "INC-1",
+                                       .playbook = "p",
+                                       .source = text.p,
+                                       .ctx = "{\"now\":5,\"params\":{}}",
+                                       .deadline = deadline,
+                                       .calls = calls,
                                        .n_calls = n}});
     fl_buf_done(&text);
 }
@@ -93,18 +99,24 @@ void order_start(struct fake_core *c, const char *run, const char *body, const s
     order_start_until(c, run, body, calls, n, fl_now() + 60 * FL_USEC_PER_SEC);
 }
 
-void order_act(struct fake_core *c, const char *run, unsigned n, const char *fn, const char *args, fl_usec within)
+void order_act(struct fake_core *c, const char *run, unsigned n, const char *fn, const char *args,
+               fl_usec within)
 {
     char key[80];
     snprintf(key, sizeof key, "%s-%u", run, n);
     order(c, &(struct fl_fx){.kind = FL_FX_ACT,
-                             .act = {.run = run, .n = n, .fn = fn, .args = args, .idempotency_key = key,
+                             .act = {.run = run,
+                                     .n = n,
+                                     .fn = fn,
+                                     .args = args,
+                                     .idempotency_key = key,
                                      .deadline = fl_now() + within}});
 }
 
 void order_reply(struct fake_core *c, const char *run, unsigned n, fl_call_state st, const char *result)
 {
-    order(c, &(struct fl_fx){.kind = FL_FX_REPLY, .reply = {.run = run, .n = n, .state = st, .result = result}});
+    order(c,
+          &(struct fl_fx){.kind = FL_FX_REPLY, .reply = {.run = run, .n = n, .state = st, .result = result}});
 }
 
 void order_stop(struct fake_core *c, const char *run)
@@ -167,7 +179,8 @@ void serve_run(struct fake_core *c, const char *run)
             return;
         }
         if (e->kind == FL_EV_RUN_OUTCOME) {
-            fl_buf_printf(&c->transcript, "outcome %u %s\n", n, fl_json_bool(e->json, "ok", false) ? "ok" : "not ok");
+            fl_buf_printf(&c->transcript, "outcome %u %s\n", n,
+                          fl_json_bool(e->json, "ok", false) ? "ok" : "not ok");
             c->last_outcome = e->body;
             reply_to_outcome(c, run, e->json);
             continue;

@@ -18,9 +18,9 @@ struct fake_core {
     pthread_cond_t changed;
     struct fake_event events[4096];
     size_t n_events, taken;
-    int refusals;          /* the next posts are refused this often, in turn full and unavailable */
-    int unavailable_posts; /* how many were */
-    struct fl_buf transcript; /* "call 1 http", "outcome 1 ok", "ended ok" … */
+    int refusals;               /* the next posts are refused this often, in turn full and unavailable */
+    int unavailable_posts;      /* how many were */
+    struct fl_buf transcript;   /* "call 1 http", "outcome 1 ok", "ended ok" … */
     char *last_outcome, *ended; /* bodies */
 };
 
@@ -32,9 +32,10 @@ void fake_core_open(struct fake_core *c, const struct fl_runner_options *o); /* 
 
 void order_start(struct fake_core *c, const char *run, const char *body, const struct fl_recorded_call *calls,
                  size_t n);
-void order_start_until(struct fake_core *c, const char *run, const char *body, const struct fl_recorded_call *calls,
-                       size_t n, fl_usec deadline);
-void order_act(struct fake_core *c, const char *run, unsigned n, const char *fn, const char *args, fl_usec within);
+void order_start_until(struct fake_core *c, const char *run, const char *body,
+                       const struct fl_recorded_call *calls, size_t n, fl_usec deadline);
+void order_act(struct fake_core *c, const char *run, unsigned n, const char *fn, const char *args,
+               fl_usec within);
 void order_reply(struct fake_core *c, const char *run, unsigned n, fl_call_state st, const char *result);
 void order_stop(struct fake_core *c, const char *run);
 /** The next event, in order; fails the test after 20 s. */

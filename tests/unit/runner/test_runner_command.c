@@ -16,9 +16,13 @@ static struct fake_core *core;
 
 static const char *const none[] = {NULL};
 /* The shell is a program under test here like any other: its text is fixed, what playbooks say is an argument. */
-#define SH(name, text) {name, "/bin/sh", (const char *const[]){"-c", text, NULL}, none}
+#define SH(name, text)                                                 \
+    {                                                                  \
+        name, "/bin/sh", (const char *const[]){"-c", text, NULL}, none \
+    }
 static const struct fl_command_allow commands[] = {
-    {"echo", "/bin/echo", (const char *const[]){"fixed", NULL}, (const char *const[]){"[a-z; $()|-]*", "[0-9]+", NULL}},
+    {"echo", "/bin/echo", (const char *const[]){"fixed", NULL},
+     (const char *const[]){"[a-z; $()|-]*", "[0-9]+", NULL}},
     {"opt", "/bin/echo", none, (const char *const[]){"-[nv]", NULL}},
     {"gone", "/nonexistent/program", none, none},
     SH("env", "env | sort; ls /proc/self/fd | wc -l; pwd; cat; kill -0 0"),

@@ -17,8 +17,8 @@ static void open_with(bool allow_private, const char *const *barred)
 {
     static struct fl_http_allow allow[16];
     int port = tiny_server_port(server);
-    static const char *const hosts[] = {"127.0.0.1", "localhost", "::1", "[::ffff:127.0.0.1]", "0.0.0.0",
-                                        "169.254.169.254", "10.255.255.1", "*.localhost"};
+    static const char *const hosts[] = {"127.0.0.1", "localhost",       "::1",          "[::ffff:127.0.0.1]",
+                                        "0.0.0.0",   "169.254.169.254", "10.255.255.1", "*.localhost"};
     for (size_t i = 0; i < FL_ARRAY_LEN(hosts); i++)
         allow[i] = (struct fl_http_allow){hosts[i], port, "GET, POST,HEAD,DELETE"};
     struct fl_runner_options o = fake_core_options(core);
@@ -60,8 +60,9 @@ static void a_request_is_what_was_asked(void **state)
     (void)state;
     char last[8192];
     open_with(true, NULL);
-    const struct fl_json *o = ask("127.0.0.1", "/ok?a=b",
-                                  ",\"method\":\"POST\",\"body\":\"hello\",\"headers\":{\"X-A\":\"1\",\"X-Empty\":\"\"}");
+    const struct fl_json *o = ask(
+        "127.0.0.1", "/ok?a=b",
+        ",\"method\":\"POST\",\"body\":\"hello\",\"headers\":{\"X-A\":\"1\",\"X-Empty\":\"\"}");
     assert_true(fl_json_bool(o, "ok", false));
     const struct fl_json *r = fl_json_get(o, "result");
     assert_int_equal(fl_json_int(r, "status", 0), 200);
@@ -93,13 +94,27 @@ static void what_is_not_allowed_is_refused(void **state)
     open_with(true, NULL);
     int port = tiny_server_port(server);
     static const char *const urls[] = {
-        "http://example.org/",        "http://127.0.0.1:1/",           "ftp://127.0.0.1/",
-        "file:///etc/passwd",         "gopher://127.0.0.1/",           "http://user@127.0.0.1:%d/",
-        "http://127.0.0.1:%d/a b",    "http://127.0.0.1:%d\\\\@evil/", "127.0.0.1:%d",
-        "http://evil@127.0.0.1:%d/",  "http://[fe80::1%%25lo]:%d/",    "http:///",
-        "",                           "http://127.0.0.2:%d/",          "http://localhost.evil.org:%d/",
-        "http://notlocalhost:%d/",    "https://127.0.0.1/",            "http://127.0.0.1:%d/\\u00e9",
-        "unix:///tmp/x",              "http://127.0.0.1:0/",           "http://127.0.0.1:99999/",
+        "http://example.org/",
+        "http://127.0.0.1:1/",
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1/",
+        "http://user@127.0.0.1:%d/",
+        "http://127.0.0.1:%d/a b",
+        "http://127.0.0.1:%d\\\\@evil/",
+        "127.0.0.1:%d",
+        "http://evil@127.0.0.1:%d/",
+        "http://[fe80::1%%25lo]:%d/",
+        "http:///",
+        "",
+        "http://127.0.0.2:%d/",
+        "http://localhost.evil.org:%d/",
+        "http://notlocalhost:%d/",
+        "https://127.0.0.1/",
+        "http://127.0.0.1:%d/\\u00e9",
+        "unix:///tmp/x",
+        "http://127.0.0.1:0/",
+        "http://127.0.0.1:99999/",
     };
     for (size_t i = 0; i < FL_ARRAY_LEN(urls); i++) {
         char url[256], args[512];
@@ -146,10 +161,10 @@ static void private_addresses_need_leave(void **state)
 {
     (void)state;
     open_with(false, NULL);
-    static const char *const forms[] = {"127.0.0.1",  "localhost",    "[::1]",         "[::ffff:127.0.0.1]",
-                                        "0177.0.0.1", "0x7f.0.0.1",   "2130706433",    "127.1",
-                                        "0x7f000001", "017700000001", "x.localhost",   "10.255.255.1",
-                                        "0.0.0.0",    "0",            "169.254.169.254", "[::ffff:7f00:1]"};
+    static const char *const forms[] = {
+        "127.0.0.1",  "localhost", "[::1]",           "[::ffff:127.0.0.1]", "0177.0.0.1",  "0x7f.0.0.1",
+        "2130706433", "127.1",     "0x7f000001",      "017700000001",       "x.localhost", "10.255.255.1",
+        "0.0.0.0",    "0",         "169.254.169.254", "[::ffff:7f00:1]"};
     for (size_t i = 0; i < FL_ARRAY_LEN(forms); i++) {
         const struct fl_json *o = ask(forms[i], "/witness", "");
         if (fl_json_bool(o, "ok", false) || fl_json_bool(o, "sent", true))
@@ -266,16 +281,11 @@ int main(void)
         return 1;
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(a_request_is_what_was_asked),
-        T(what_is_not_allowed_is_refused),
-        T(headers_cannot_smuggle),
-        T(private_addresses_need_leave),
-        T(some_addresses_are_never_dialled),
-        T(our_own_listener_is_barred),
-        T(a_redirect_is_an_answer),
-        T(answers_are_bounded),
-        T(what_may_have_acted_is_unknown),
-        T(proxies_of_the_environment_are_ignored),
+        T(a_request_is_what_was_asked),      T(what_is_not_allowed_is_refused),
+        T(headers_cannot_smuggle),           T(private_addresses_need_leave),
+        T(some_addresses_are_never_dialled), T(our_own_listener_is_barred),
+        T(a_redirect_is_an_answer),          T(answers_are_bounded),
+        T(what_may_have_acted_is_unknown),   T(proxies_of_the_environment_are_ignored),
         T(a_stop_cuts_a_transfer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,8 +58,9 @@ static void a_run_acts_through_the_core(void **state)
              tiny_server_port(s));
     order_start(c, "RUN-1", body, NULL, 0);
     serve_run(c, "RUN-1");
-    assert_string_equal(c->transcript.p, "call 1 step_begin\ncall 2 http\noutcome 2 ok\ncall 3 step_end\ncall 4 log\n"
-                                         "ended ok\n");
+    assert_string_equal(c->transcript.p,
+                        "call 1 step_begin\ncall 2 http\noutcome 2 ok\ncall 3 step_end\ncall 4 log\n"
+                        "ended ok\n");
     assert_string_equal(c->ended, "{\"run\":\"RUN-1\",\"ending\":\"ok\",\"result\":[200,2]}");
     struct fl_runner_stats st;
     fl_runner_stats(c->runner, &st);
@@ -97,7 +98,8 @@ static void a_record_is_replayed_without_events(void **state)
                  "{\"error\":\"it broke\"}"),
         recorded(3, "log", "{\"text\":\"b\"}", FL_CALL_INTENT, ""),
     };
-    order_start(c, "RUN-1", "log('a') local ok, e = pcall(command, 'x') log('b') log('c') return e.message", calls, 3);
+    order_start(c, "RUN-1", "log('a') local ok, e = pcall(command, 'x') log('b') log('c') return e.message",
+                calls, 3);
     /* 3 was asked before the restart: the core knows, the runner waits */
     assert_true(no_event(c, 200 * 1000));
     order_reply(c, "RUN-1", 3, FL_CALL_DONE, "null");
@@ -129,7 +131,8 @@ static void another_call_than_recorded_diverges(void **state)
     const struct fake_event *e = next_event(c);
     assert_int_equal(e->kind, FL_EV_RUN_ENDED);
     assert_string_equal(fl_json_str(e->json, "ending", ""), "diverged");
-    assert_string_equal(fl_json_str(e->json, "error", ""), "call 1 was log and is now log with other arguments");
+    assert_string_equal(fl_json_str(e->json, "error", ""),
+                        "call 1 was log and is now log with other arguments");
     order_start(c, "RUN-2", "sleep(1)", calls, 1);
     e = next_event(c);
     assert_string_equal(fl_json_str(e->json, "error", ""), "call 1 was log and is now sleep");
@@ -243,7 +246,8 @@ static void doubt_goes_to_a_person(void **state)
     o.allow_private = true;
     fake_core_open(c, &o);
     char body[256];
-    snprintf(body, sizeof body, "return http{method='POST', url='http://127.0.0.1:%d/close'}", tiny_server_port(s));
+    snprintf(body, sizeof body, "return http{method='POST', url='http://127.0.0.1:%d/close'}",
+             tiny_server_port(s));
     order_start(c, "RUN-1", body, NULL, 0);
     serve_run(c, "RUN-1");
     assert_string_equal(c->transcript.p, "call 1 http\noutcome 1 not ok\ncall 2 settle\nended ok\n");

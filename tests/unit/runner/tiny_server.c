@@ -105,10 +105,11 @@ static void serve(struct tiny_server *s, int fd)
         snprintf(line, sizeof line, "%.3s Whatever", path + 8);
         answer(fd, line, "text/plain", "", 0);
     } else if (strcmp(path, "/redirect") == 0) {
-        int n = snprintf(line, sizeof line,
-                         "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/witness\r\nContent-Length: 0\r\n"
-                         "Connection: close\r\n\r\n",
-                         s->port);
+        int n = snprintf(
+            line, sizeof line,
+            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/witness\r\nContent-Length: 0\r\n"
+            "Connection: close\r\n\r\n",
+            s->port);
         say(fd, line, (size_t)n);
     } else if (strcmp(path, "/close") == 0) {
         return;

@@ -41,16 +41,18 @@ static void refuses(fl_script_kind kind, const char *text, const char *where, co
 static void a_playbook_declares_itself(void **state)
 {
     (void)state;
-    gives(FL_SCRIPT_PLAYBOOK, "playbook { name='a', version='1.0', doc='d', run=function() end }",
-          "{\"approval\":\"required\",\"disruptive\":true,\"doc\":\"d\",\"name\":\"a\",\"timeout_us\":60000000,"
-          "\"undo\":false,\"version\":\"1.0\"}");
-    gives(FL_SCRIPT_PLAYBOOK,
-          "playbook { name='a', version='1', doc='d', approval='none', disruptive=false, timeout='2m',\n"
-          "params={url={type='string'}}, verify={alerts_clear=true, within='30s'}, undo=function() end,\n"
-          "run=function() end }",
-          "{\"approval\":\"none\",\"disruptive\":false,\"doc\":\"d\",\"name\":\"a\",\"params\":{\"url\":{\"type\":"
-          "\"string\"}},\"timeout_us\":120000000,\"undo\":true,\"verify\":{\"alerts_clear\":true,\"within_us\":"
-          "30000000},\"version\":\"1\"}");
+    gives(
+        FL_SCRIPT_PLAYBOOK, "playbook { name='a', version='1.0', doc='d', run=function() end }",
+        "{\"approval\":\"required\",\"disruptive\":true,\"doc\":\"d\",\"name\":\"a\",\"timeout_us\":60000000,"
+        "\"undo\":false,\"version\":\"1.0\"}");
+    gives(
+        FL_SCRIPT_PLAYBOOK,
+        "playbook { name='a', version='1', doc='d', approval='none', disruptive=false, timeout='2m',\n"
+        "params={url={type='string'}}, verify={alerts_clear=true, within='30s'}, undo=function() end,\n"
+        "run=function() end }",
+        "{\"approval\":\"none\",\"disruptive\":false,\"doc\":\"d\",\"name\":\"a\",\"params\":{\"url\":{\"type\":"
+        "\"string\"}},\"timeout_us\":120000000,\"undo\":true,\"verify\":{\"alerts_clear\":true,\"within_us\":"
+        "30000000},\"version\":\"1\"}");
 }
 
 static void a_bad_playbook_is_named_by_line(void **state)
@@ -60,8 +62,10 @@ static void a_bad_playbook_is_named_by_line(void **state)
     static const struct {
         const char *rest, *words;
     } bad[] = {
-        {"aproval='none' }", "did you mean \"approval\"?"}, {"approval='maybe' }", "must be \"required\" or"},
-        {"disruptive='no' }", "must be a boolean"},         {"params='x' }", "must be a table"},
+        {"aproval='none' }", "did you mean \"approval\"?"},
+        {"approval='maybe' }", "must be \"required\" or"},
+        {"disruptive='no' }", "must be a boolean"},
+        {"params='x' }", "must be a table"},
         {"undo=1 }", "must be a function"},
     };
     for (size_t i = 0; i < FL_ARRAY_LEN(bad); i++) {
@@ -70,8 +74,8 @@ static void a_bad_playbook_is_named_by_line(void **state)
         fl_buf_str(&b, bad[i].rest);
         refuses(FL_SCRIPT_PLAYBOOK, b.p, "dir/f.lua:2", bad[i].words);
     }
-    refuses(FL_SCRIPT_PLAYBOOK, "playbook { name='A b', version='1', doc='d', run=function() end }", "dir/f.lua:1",
-            "must be 1 to 64");
+    refuses(FL_SCRIPT_PLAYBOOK, "playbook { name='A b', version='1', doc='d', run=function() end }",
+            "dir/f.lua:1", "must be 1 to 64");
     refuses(FL_SCRIPT_PLAYBOOK, "playbook { version='1', doc='d', run=function() end }", "dir/f.lua:1",
             "\"name\" is required");
     refuses(FL_SCRIPT_PLAYBOOK, "local x = 1", "dir/f.lua", "declares no playbook");
@@ -84,11 +88,12 @@ static void a_bad_playbook_is_named_by_line(void **state)
 static void rules_are_gathered(void **state)
 {
     (void)state;
-    gives(FL_SCRIPT_RULES,
-          "mapping { name='a', node='{x}' } mapping { {name='b', node='{y}'}, {name='c', node='{z}'} }\n"
-          "guards { cooldown='1h' } guards { breaker_failures=3 } for i = 1, 2 do class { name='c' .. i } end",
-          "{\"classes\":[{\"name\":\"c1\"},{\"name\":\"c2\"}],\"guards\":{\"breaker_failures\":3,\"cooldown\":\"1h\"},"
-          "\"mapping\":[{\"name\":\"a\",\"node\":\"{x}\"},{\"name\":\"b\",\"node\":\"{y}\"},{\"name\":\"c\",\"node\":\"{z}\"}]}");
+    gives(
+        FL_SCRIPT_RULES,
+        "mapping { name='a', node='{x}' } mapping { {name='b', node='{y}'}, {name='c', node='{z}'} }\n"
+        "guards { cooldown='1h' } guards { breaker_failures=3 } for i = 1, 2 do class { name='c' .. i } end",
+        "{\"classes\":[{\"name\":\"c1\"},{\"name\":\"c2\"}],\"guards\":{\"breaker_failures\":3,\"cooldown\":\"1h\"},"
+        "\"mapping\":[{\"name\":\"a\",\"node\":\"{x}\"},{\"name\":\"b\",\"node\":\"{y}\"},{\"name\":\"c\",\"node\":\"{z}\"}]}");
     gives(FL_SCRIPT_RULES, "return { mapping = array{} }", "{\"mapping\":[]}");
     gives(FL_SCRIPT_RULES, "", "{}");
     refuses(FL_SCRIPT_RULES, "\n\nmaping{}", "dir/f.lua:3", "did you mean \"mapping\"?");
@@ -131,8 +136,10 @@ int main(void)
     if (fl_base_init() != FL_OK)
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_playbook_declares_itself),  cmocka_unit_test(a_bad_playbook_is_named_by_line),
-        cmocka_unit_test(rules_are_gathered),          cmocka_unit_test(configuration_is_a_table),
+        cmocka_unit_test(a_playbook_declares_itself),
+        cmocka_unit_test(a_bad_playbook_is_named_by_line),
+        cmocka_unit_test(rules_are_gathered),
+        cmocka_unit_test(configuration_is_a_table),
         cmocka_unit_test(shipped_rules_are_the_built_in_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,8 @@ struct script {
     struct fl_buf transcript; /* "fn args [step]\n" */
 };
 
-static void answer(void *arg, unsigned n, const char *fn, const char *args, const char *step, struct fl_buf *reply)
+static void answer(void *arg, unsigned n, const char *fn, const char *args, const char *step,
+                   struct fl_buf *reply)
 {
     struct script *s = arg;
     fl_buf_printf(&s->transcript, "%u %s %s%s%s\n", n, fn, args, *step ? " in " : "", step);
@@ -57,7 +58,8 @@ static struct outcome run_text(const char *text, const char *const *answers)
 static struct outcome run_body(const char *body, const char *const *answers)
 {
     FL_AUTO_BUF text = fl_buf_init(0);
-    fl_buf_printf(&text, "playbook { name = 'p', version = '1', doc = 'd', run = function(ctx)\n%s\nend }\n", body);
+    fl_buf_printf(&text, "playbook { name = 'p', version = '1', doc = 'd', run = function(ctx)\n%s\nend }\n",
+                  body);
     return run_text(text.p, answers);
 }
 
@@ -78,12 +80,22 @@ static void values_survive_both_ways(void **state)
     expect(run_body("return {3, 2.0, 'a\\n\"', true, null, {}, array{}, {b=1,a={c=2}}}", NULL), "ok",
            "[3,2.0,\"a\\n\\\"\",true,null,{},[],{\"a\":{\"c\":2},\"b\":1}]");
     expect(run_body("return math.maxinteger", NULL), "ok", "9223372036854775807");
-    expect(run_body("return json.decode('{\"a\":[1,null,\"\\\\u00e9\\\\ud83d\\\\ude00\"],\"b\":null}')", NULL), "ok",
-           "{\"a\":[1,null,\"\xc3\xa9\xf0\x9f\x98\x80\"]}");
+    expect(
+        run_body("return json.decode('{\"a\":[1,null,\"\\\\u00e9\\\\ud83d\\\\ude00\"],\"b\":null}')", NULL),
+        "ok", "{\"a\":[1,null,\"\xc3\xa9\xf0\x9f\x98\x80\"]}");
     static const char *const bad[] = {
-        "return function() end", "return {[1]=1,[3]=3}", "return {1, a=2}", "return 0/0", "return 1/0",
-        "local t = {} t.t = t return t", "return '\\xff'", "return 'a\\0b'", "return {[true]=1}", "return {[1.5]=1}",
-        "local t = {} for i = 1, 40 do t = {t} end return t", "return ('x'):rep(300000)",
+        "return function() end",
+        "return {[1]=1,[3]=3}",
+        "return {1, a=2}",
+        "return 0/0",
+        "return 1/0",
+        "local t = {} t.t = t return t",
+        "return '\\xff'",
+        "return 'a\\0b'",
+        "return {[true]=1}",
+        "return {[1.5]=1}",
+        "local t = {} for i = 1, 40 do t = {t} end return t",
+        "return ('x'):rep(300000)",
         "local t = {} for i = 1, 200000 do t[i] = i end return t",
     };
     for (size_t i = 0; i < FL_ARRAY_LEN(bad); i++)
@@ -100,10 +112,11 @@ static void calls_are_numbered_and_carry_their_step(void **state)
         "sleep(2 * sec)\n"
         "local r = command('ls', 'a', 3, {timeout=1.5, idempotent=true})\n"
         "return {res.status, res.json.ok, r.code, now()}",
-        ANSWERS("+null", "+null",
-                "+{\"status\":200,\"headers\":{\"content-type\":\"application/json\"},\"body\":\"{\\\"ok\\\":true}\","
-                "\"elapsed_us\":500000}",
-                "+null", "+null", "+{\"code\":0,\"stdout\":\"\",\"stderr\":\"\"}"));
+        ANSWERS(
+            "+null", "+null",
+            "+{\"status\":200,\"headers\":{\"content-type\":\"application/json\"},\"body\":\"{\\\"ok\\\":true}\","
+            "\"elapsed_us\":500000}",
+            "+null", "+null", "+{\"code\":0,\"stdout\":\"\",\"stderr\":\"\"}"));
     expect(o, "ok", "[200,true,0,3.5]");
     assert_string_equal(
         o.transcript,
@@ -121,20 +134,23 @@ static void failures_reach_the_script(void **state)
     (void)state;
     expect(run_body("local r, e = http{url='http://h/'} return {tostring(r), e}", ANSWERS("-refused")), "ok",
            "[\"nil\",\"refused\"]");
-    expect(run_body("local ok, e = pcall(http, {url='http://h/'}) return {ok, e.kind, e.message}", ANSWERS("!no")),
+    expect(run_body("local ok, e = pcall(http, {url='http://h/'}) return {ok, e.kind, e.message}",
+                    ANSWERS("!no")),
            "ok", "[false,\"denied\",\"http: no\"]");
     struct outcome o = run_body("command('x')", ANSWERS("-it broke"));
     expect(o, "error", NULL);
     assert_string_equal(o.error, "pb.lua:2: command: it broke");
-    o = run_body("http{url='http://h/', expect={200,'3xx'}}", ANSWERS("+{\"status\":404,\"headers\":{},\"body\":\"\"}"));
+    o = run_body("http{url='http://h/', expect={200,'3xx'}}",
+                 ANSWERS("+{\"status\":404,\"headers\":{},\"body\":\"\"}"));
     assert_string_equal(o.error, "pb.lua:2: http: the answer's status is 404");
     o = run_body("fail('enough')", NULL);
     assert_string_equal(o.error, "pb.lua:2: enough");
     o = run_body("http{url='x', timout=3}", NULL);
     assert_non_null(strstr(o.error, "did you mean \"timeout\"?"));
     o = run_body("step('s', function() error('inside') end)", NULL);
-    assert_string_equal(o.transcript, "1 step_begin {\"check\":false,\"idempotent\":false,\"name\":\"s\"}\n"
-                                      "2 step_end {\"error\":\"pb.lua:2: inside\",\"name\":\"s\",\"ok\":false}\n");
+    assert_string_equal(o.transcript,
+                        "1 step_begin {\"check\":false,\"idempotent\":false,\"name\":\"s\"}\n"
+                        "2 step_end {\"error\":\"pb.lua:2: inside\",\"name\":\"s\",\"ok\":false}\n");
     o = run_text("http{url='http://h/'}", NULL);
     assert_non_null(strstr(o.error, "only be called inside run"));
 }
@@ -149,7 +165,8 @@ static void doubt_is_settled_by_the_check(void **state)
         "  log('swallowed', ok) return 'ran ' .. tries\n"
         "end, {check = function(c) local r = http{url='http://h/state'} return json.decode(r.body) end})";
     /* done: the check's own value is the step's result */
-    struct outcome o = run_body(body, ANSWERS("+null", "?", "+{\"status\":200,\"headers\":{},\"body\":\"\\\"yes\\\"\"}"));
+    struct outcome o = run_body(
+        body, ANSWERS("+null", "?", "+{\"status\":200,\"headers\":{},\"body\":\"\\\"yes\\\"\"}"));
     expect(o, "ok", "\"yes\"");
     assert_non_null(strstr(o.transcript, "4 settle {\"call\":2,\"result\":\"yes\",\"verdict\":\"done\"}"));
     assert_null(strstr(o.transcript, "swallowed"));
@@ -159,7 +176,8 @@ static void doubt_is_settled_by_the_check(void **state)
     expect(o, "ok", "\"ran 2\"");
     assert_non_null(strstr(o.transcript, "\"verdict\":\"retry\""));
     /* the check does not know: a person says done */
-    o = run_body(body, ANSWERS("+null", "?", "-unreachable", "+{\"verdict\":\"done\",\"result\":\"person\"}"));
+    o = run_body(body,
+                 ANSWERS("+null", "?", "-unreachable", "+{\"verdict\":\"done\",\"result\":\"person\"}"));
     expect(o, "ok", "\"person\"");
     assert_non_null(strstr(o.transcript, "4 settle {\"call\":2,\"verdict\":\"ask\"} in s"));
 }
@@ -170,7 +188,8 @@ static void doubt_without_a_check_asks(void **state)
     static const char body[] = "local ok, r = pcall(http, {method='POST', url='http://h/'}) return {ok, r}";
     struct outcome o = run_body(body, ANSWERS("?", "+{\"verdict\":\"done\",\"result\":{\"status\":204}}"));
     expect(o, "ok", "[true,{\"status\":204}]");
-    o = run_body(body, ANSWERS("?", "+{\"verdict\":\"retry\"}", "+{\"status\":200,\"headers\":{},\"body\":\"\"}"));
+    o = run_body(body,
+                 ANSWERS("?", "+{\"verdict\":\"retry\"}", "+{\"status\":200,\"headers\":{},\"body\":\"\"}"));
     expect(o, "ok", "[true,{\"body\":\"\",\"headers\":{},\"status\":200}]");
     assert_non_null(strstr(o.transcript, "3 http "));
     /* an outer step's check settles what an inner step without one leaves */
@@ -190,18 +209,17 @@ static void doubt_without_a_check_asks(void **state)
 static void two_runs_say_the_same(void **state)
 {
     (void)state;
-    static const char body[] =
-        "local t, out = {}, {}\n"
-        "for i = 1, 200 do t['k' .. (i * 7919 % 1000)] = i end\n"
-        "for k in pairs(t) do out[#out + 1] = k end\n"
-        "local objs = {} for i = 1, 300 do objs[i] = {k = i % 7, i = i} end\n"
-        "table.sort(objs, function(a, b) return a.k < b.k end)\n"
-        "for i = 1, 300 do out[#out + 1] = objs[i].i end\n"
-        "for i = 1, 5 do out[#out + 1] = math.random(1000000) end\n"
-        "out[#out + 1] = tostring({}) .. tostring(print) .. string.format('%s', {})\n"
-        "out[#out + 1] = next({b=1, a=2})\n"
-        "out[#out + 1] = now()\n"
-        "return out";
+    static const char body[] = "local t, out = {}, {}\n"
+                               "for i = 1, 200 do t['k' .. (i * 7919 % 1000)] = i end\n"
+                               "for k in pairs(t) do out[#out + 1] = k end\n"
+                               "local objs = {} for i = 1, 300 do objs[i] = {k = i % 7, i = i} end\n"
+                               "table.sort(objs, function(a, b) return a.k < b.k end)\n"
+                               "for i = 1, 300 do out[#out + 1] = objs[i].i end\n"
+                               "for i = 1, 5 do out[#out + 1] = math.random(1000000) end\n"
+                               "out[#out + 1] = tostring({}) .. tostring(print) .. string.format('%s', {})\n"
+                               "out[#out + 1] = next({b=1, a=2})\n"
+                               "out[#out + 1] = now()\n"
+                               "return out";
     struct outcome first = run_body(body, NULL);
     expect(first, "ok", NULL);
     assert_non_null(strstr(first.result, "\"tablefunctiontable\",\"a\",1.0]"));
@@ -218,10 +236,11 @@ static void pairs_walks_in_order_and_allows_removal(void **state)
            "ok", "[\"1\",\"2.5\",\"3\",\"a\",\"z\",\"true\"]");
     struct outcome o = run_body("for k in pairs({[{}]=1}) do end", NULL);
     assert_non_null(strstr(o.error, "have no order"));
-    expect(run_body("local o = {} local k, v = next({a=1,b=2}) while k do o[#o+1]=k k = next({a=1,b=2}, k) end "
-                    "return o",
-                    NULL),
-           "ok", "[\"a\",\"b\"]");
+    expect(
+        run_body("local o = {} local k, v = next({a=1,b=2}) while k do o[#o+1]=k k = next({a=1,b=2}, k) end "
+                 "return o",
+                 NULL),
+        "ok", "[\"a\",\"b\"]");
 }
 
 static void sort_is_right(void **state)
