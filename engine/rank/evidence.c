@@ -296,6 +296,23 @@ static fl_status link_groups(struct fl_evidence *ev, struct fl_err *err)
     return FL_OK;
 }
 
+static void drop(uint32_t *list, uint32_t *n, int what)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < *n; i++)
+        if ((int)list[i] != what)
+            list[kept++] = list[i];
+    *n = kept;
+}
+
+static void cut_edge(struct fl_evidence *ev, int from, int to)
+{
+    if (from < 0 || to < 0)
+        return;
+    drop(ev->groups[from].needs, &ev->groups[from].n_needs, to);
+    drop(ev->groups[to].needed_by, &ev->groups[to].n_needed_by, from);
+}
+
 /* ---- credit ---------------------------------------------------------------------------------------- */
 
 /* |log(value / usual value)| as the sender's annotations tell them. */
@@ -372,8 +389,8 @@ static void credit_texts(struct fl_evidence *ev, size_t alert, enum fl_kind kind
         credit_named(ev, alert, self, fl_label_get(&a->alert->annotations, "summary"), FL_K_NAMED_LOG, rarity);
 }
 
-fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *in, struct fl_evidence *ret,
-                            struct fl_err *err)
+fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *in, size_t skip_alert,
+                            const fl_vertex *skip_edge, struct fl_evidence *ret, struct fl_err *err)
 {
     *ret = (struct fl_evidence){.arena = arena, .in = in, .entry = -1};
     fl_status st = collect_units(ret, err);
@@ -381,13 +398,15 @@ fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *
         st = link_groups(ret, err);
     if (st)
         return st;
+    if (skip_edge)
+        cut_edge(ret, fl_evidence_group(ret, skip_edge[0]), fl_evidence_group(ret, skip_edge[1]));
     ret->entry = fl_evidence_group(ret, in->entry);
     ret->items = fl_arena_alloc(arena, (CREDITS * in->n_alerts + 1) * sizeof *ret->items);
     if (!ret->items)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     for (size_t i = 0; i < in->n_alerts; i++) {
         const struct fl_rank_alert *a = &in->alerts[i];
-        if (a->node < 0)
+        if (a->node < 0 || i == skip_alert)
             continue;
         enum fl_kind kind = fl_kind_of(in->topo, a), out = caller_kind(kind);
         double rarity = fl_history_rarity(in->history, a->alert->fingerprint);

@@ -174,7 +174,7 @@ static fl_status change(struct fl_history *h, const struct fl_topo *t, const str
     /* Counting asks no walk of the graph, so the snapshot stays as it is. */
     struct fl_rank_input in = {.topo = (struct fl_topo *)t, .alerts = alerts, .n_alerts = n, .entry = -1};
     struct fl_evidence ev;
-    fl_status st = arena ? fl_evidence_build(arena, &in, &ev, NULL) : FL_E_NOMEM;
+    fl_status st = arena ? fl_evidence_build(arena, &in, SIZE_MAX, NULL, &ev, NULL) : FL_E_NOMEM;
     if (!st)
         st = learn_alerts(h, arena, alerts, n, sign);
     if (!st)

@@ -65,8 +65,10 @@ struct fl_evidence {
     uint32_t n_own;
     int entry;                /* group of the paged node, -1 */
 };
-FL_MUST_CHECK fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *in,
-                                          struct fl_evidence *ret, struct fl_err *err);
+/** @param skip_alert index of an alert to leave out, or SIZE_MAX. @param skip_edge units from, to, or NULL:
+ *  as if nothing of the first needed anything of the second. */
+FL_MUST_CHECK fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *in, size_t skip_alert,
+                                          const fl_vertex *skip_edge, struct fl_evidence *ret, struct fl_err *err);
 /** Group of a vertex (its service's), -1 when it is in none. */
 int fl_evidence_group(const struct fl_evidence *ev, fl_vertex v);
 enum fl_kind fl_kind_of(const struct fl_topo *t, const struct fl_rank_alert *a);
