@@ -191,7 +191,7 @@ static void print_timeline(const struct page *p)
     for (size_t k = n > most ? n - most : 0; k < n; k++) {
         const struct fl_json *t = fl_json_at(p->timeline, k);
         printf("  %s  ", format_clock(text_of(t, "at"), clock, sizeof clock));
-        put_padded(stdout, text_of(t, "kind"), 12);
+        put_padded(stdout, text_of(t, "kind"), 20);
         fputs("  ", stdout);
         put_text(stdout, text_of(t, "text"), 0);
         putchar('\n');

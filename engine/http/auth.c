@@ -10,8 +10,9 @@
 #include <time.h>
 
 static const fl_usec RELOAD_EVERY = 2 * FL_USEC_PER_SEC; /* a revoked token works at most this long */
-static const fl_usec MISS_EVERY = FL_USEC_PER_SEC / 4;   /* an unknown token asks the database at most this often */
-static const fl_usec MISS_PATIENCE = FL_USEC_PER_SEC / 2;
+static const fl_usec MISS_EVERY = FL_USEC_PER_SEC / 20; /* unknown tokens ask the database at most this often */
+static const fl_usec PATIENCE = 2 * FL_USEC_PER_SEC;    /* of whoever made or revoked a token over HTTP */
+enum { ASKING_MAX = 512, UNKNOWN_MAX = 256 };
 
 struct token_list {
     struct fl_token *v;
@@ -24,6 +25,10 @@ struct token_cache {
     pthread_cond_t wanted, loaded;
     pthread_t thread;
     struct token_list list;
+    struct request *asking[ASKING_MAX]; /* suspended until the next reload */
+    size_t n_asking;
+    struct fl_sha256 unknown[UNKNOWN_MAX]; /* as of the last reload: refused at once */
+    size_t n_unknown;
     unsigned long asked, done; /* generations */
     fl_usec last_load;         /* mono */
     bool stop;
@@ -62,6 +67,7 @@ static bool load(struct token_cache *t, struct fl_reader **db)
     pthread_mutex_lock(&t->lock);
     free(t->list.v);
     t->list = fresh;
+    t->n_unknown = 0;
     pthread_mutex_unlock(&t->lock);
     return true;
 }
@@ -72,36 +78,42 @@ static void wait_until(pthread_cond_t *c, pthread_mutex_t *m, fl_usec at)
     pthread_cond_timedwait(c, m, &ts);
 }
 
+static void answer_asking(struct token_cache *t, struct request **v, size_t n);
+
+/* When the next reload is due; sooner when somebody asks. Caller holds the lock. */
+static fl_usec next_load(const struct token_cache *t, unsigned long generation)
+{
+    return t->last_load + (t->asked != generation || t->n_asking ? MISS_EVERY : RELOAD_EVERY);
+}
+
 static void *reload_thread(void *ctx)
 {
     struct token_cache *t = ctx;
     struct fl_reader *db = NULL;
     pthread_mutex_lock(&t->lock);
     while (!t->stop) {
+        struct request *asking[ASKING_MAX];
+        size_t n = t->n_asking;
         unsigned long generation = t->asked;
+        memcpy(asking, t->asking, n * sizeof *asking);
+        t->n_asking = 0;
         t->last_load = fl_mono();
         pthread_mutex_unlock(&t->lock);
         load(t, &db);
+        answer_asking(t, asking, n);
         pthread_mutex_lock(&t->lock);
         t->done = generation;
         pthread_cond_broadcast(&t->loaded);
-        fl_usec next = t->last_load + RELOAD_EVERY;
-        while (!t->stop && t->asked == generation && fl_mono() < next)
-            wait_until(&t->wanted, &t->lock, next);
+        while (!t->stop && fl_mono() < next_load(t, generation))
+            wait_until(&t->wanted, &t->lock, next_load(t, generation));
     }
+    /* Answered with 503 by the server's stop. */
+    for (size_t i = 0; i < t->n_asking; i++)
+        request_unref(t->asking[i]);
+    t->n_asking = 0;
     pthread_mutex_unlock(&t->lock);
     fl_reader_close(db);
     return NULL;
-}
-
-/* Caller holds the lock. */
-static void ask_and_wait(struct token_cache *t, fl_usec patience)
-{
-    unsigned long mine = ++t->asked;
-    pthread_cond_signal(&t->wanted);
-    fl_usec until = fl_mono() + patience;
-    while (!t->stop && t->done < mine && fl_mono() < until)
-        wait_until(&t->loaded, &t->lock, until);
 }
 
 fl_status tokens_start(struct fl_http *h, struct token_cache **ret, struct fl_err *err)
@@ -148,7 +160,11 @@ struct token_cache *tokens_stop(struct token_cache *t)
 void tokens_reload(struct token_cache *t)
 {
     pthread_mutex_lock(&t->lock);
-    ask_and_wait(t, 4 * MISS_PATIENCE);
+    unsigned long mine = ++t->asked;
+    pthread_cond_signal(&t->wanted);
+    fl_usec until = fl_mono() + PATIENCE;
+    while (!t->stop && t->done < mine && fl_mono() < until)
+        wait_until(&t->loaded, &t->lock, until);
     pthread_mutex_unlock(&t->lock);
 }
 
@@ -162,17 +178,22 @@ static const struct fl_token *find(const struct token_cache *t, const struct fl_
     return found;
 }
 
-enum verdict { UNKNOWN, REVOKED, EXPIRED, GOOD };
+enum verdict { UNKNOWN, MAYBE_NEW, REVOKED, EXPIRED, GOOD };
+
+static bool known_unknown(const struct token_cache *t, const struct fl_sha256 *hash)
+{
+    for (size_t i = 0; i < t->n_unknown; i++)
+        if (sodium_memcmp(t->unknown[i].b, hash->b, sizeof hash->b) == 0)
+            return true;
+    return false;
+}
 
 static enum verdict judge(struct token_cache *t, const struct fl_sha256 *hash, struct caller *ret)
 {
     pthread_mutex_lock(&t->lock);
     const struct fl_token *f = find(t, hash);
-    if (!f && fl_mono() - t->last_load >= MISS_EVERY) {
-        ask_and_wait(t, MISS_PATIENCE); /* a token made this moment */
-        f = find(t, hash);
-    }
-    enum verdict v = !f ? UNKNOWN : f->revoked_at ? REVOKED : f->expires_at && f->expires_at <= fl_now() ? EXPIRED : GOOD;
+    enum verdict v = f ? (f->revoked_at ? REVOKED : f->expires_at && f->expires_at <= fl_now() ? EXPIRED : GOOD)
+                     : known_unknown(t, hash) ? UNKNOWN : MAYBE_NEW;
     if (v == GOOD) {
         memcpy(ret->name, f->name, sizeof ret->name);
         memcpy(ret->id, f->id, sizeof ret->id);
@@ -180,6 +201,42 @@ static enum verdict judge(struct token_cache *t, const struct fl_sha256 *hash, s
     }
     pthread_mutex_unlock(&t->lock);
     return v;
+}
+
+/* A token made this moment: the request waits for the next reload, the http thread does not.
+ * @return false: too many wait already. */
+static bool ask(struct token_cache *t, struct request *r)
+{
+    bool ok = false;
+    if (!request_suspend(r))
+        return true; /* stopping: answered */
+    request_ref(r);
+    pthread_mutex_lock(&t->lock);
+    if (!t->stop && t->n_asking < ASKING_MAX) {
+        t->asking[t->n_asking++] = r;
+        pthread_cond_signal(&t->wanted);
+        ok = true;
+    }
+    pthread_mutex_unlock(&t->lock);
+    if (!ok)
+        request_unref(r);
+    return ok;
+}
+
+/* Reload thread: back to the http thread, which judges again from what is in memory now. */
+static void answer_asking(struct token_cache *t, struct request **v, size_t n)
+{
+    struct caller nobody;
+    for (size_t i = 0; i < n; i++) {
+        if (judge(t, &v[i]->token_hash, &nobody) == MAYBE_NEW) {
+            pthread_mutex_lock(&t->lock);
+            t->unknown[t->n_unknown < UNKNOWN_MAX ? t->n_unknown++ : (size_t)v[i]->token_hash.b[0] % UNKNOWN_MAX] =
+                v[i]->token_hash;
+            pthread_mutex_unlock(&t->lock);
+        }
+        request_continue(v[i]);
+        request_unref(v[i]);
+    }
 }
 
 /* "Bearer TOKEN", or "Basic base64(anything:TOKEN)". @return length of the secret, 0 = none. */
@@ -253,13 +310,20 @@ bool auth_check(struct request *r)
     size_t n = secret_of(header, secret, sizeof secret);
     if (!n)
         return refuse(r, "the Authorization header holds no token");
-    struct fl_sha256 hash;
-    fl_sha256(secret, n, &hash);
+    fl_sha256(secret, n, &r->token_hash);
     sodium_memzero(secret, sizeof secret);
-    switch (judge(r->http->tokens, &hash, &r->caller)) {
+    switch (judge(r->http->tokens, &r->token_hash, &r->caller)) {
     case GOOD: return check_role(r);
     case REVOKED: return refuse(r, "this token was revoked");
     case EXPIRED: return refuse(r, "this token has expired");
-    default: return refuse(r, "this token is not known");
+    case MAYBE_NEW:
+        if (!r->asked) {
+            r->asked = true;
+            if (ask(r->http->tokens, r))
+                return false;
+        }
+        break;
+    default: break;
     }
+    return refuse(r, "this token is not known");
 }

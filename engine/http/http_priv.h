@@ -93,7 +93,7 @@ struct request {
     struct MHD_Connection *mhd;
     struct connection *connection;
     atomic_int refs, phase;
-    bool head_seen, suspended; /* http thread only */
+    bool head_seen, admitted, suspended; /* http thread only */
     fl_usec started;           /* mono: the request line was read */
     fl_usec received_at;       /* wall: the body was complete */
 
@@ -110,6 +110,8 @@ struct request {
     bool db_lost;              /* a read handler's: its connection is of no more use */
 
     struct caller caller;
+    struct fl_sha256 token_hash;
+    bool asked;                /* the token was looked for in the database, too */
 
     struct fl_arena *body_arena; /* the body, then what was parsed from it; moves to a submission */
     char *body;
@@ -174,6 +176,8 @@ bool request_body(struct request *r, const char *p, size_t n);
 fl_status request_body_end(struct request *r);
 /* Suspend: from now on any thread may answer. False: stopping, a 503 was given. */
 bool request_suspend(struct request *r);
+/* Resume without an answer: the http thread goes on where it was. Any thread. */
+void request_continue(struct request *r);
 
 /* headers.c: framing, content type, length. True: go on; false: an error was given. */
 bool headers_check(struct request *r);

@@ -260,3 +260,10 @@ bool request_suspend(struct request *r)
     reply_error(r, 503, "stopping", NULL, NULL, "the engine is stopping");
     return false;
 }
+
+void request_continue(struct request *r)
+{
+    int waiting = PHASE_WAITING;
+    if (atomic_compare_exchange_strong(&r->phase, &waiting, PHASE_RECEIVING))
+        MHD_resume_connection(r->mhd);
+}

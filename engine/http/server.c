@@ -25,12 +25,33 @@ void http_unref(struct fl_http *h)
 
 /* ---- one request, as libmicrohttpd hands it over piece by piece ---- */
 
+enum { SWALLOW_MAX = 1 << 20 }; /* of the body of a refused request; past it the connection is cut */
+
+/* The caller is known, or refused, or being looked for (suspended). */
+static void admit(struct request *r)
+{
+    if (auth_check(r) && headers_check_body(r))
+        r->admitted = true;
+}
+
 static enum MHD_Result on_head(struct request *r, const char *method)
 {
     r->head_seen = true;
-    if (headers_check(r) && route_find(r, method) && auth_check(r))
-        (void)headers_check_body(r);
+    if (headers_check(r) && route_find(r, method))
+        admit(r);
+    if (r->suspended)
+        return MHD_YES;
     return atomic_load(&r->phase) == PHASE_ANSWERED ? reply_queue(r) : MHD_YES;
+}
+
+/* Refused, but only after the first call: libmicrohttpd takes an answer at the end of the body. */
+static enum MHD_Result on_refused(struct request *r, size_t *upload_n)
+{
+    if (!*upload_n)
+        return reply_queue(r);
+    r->body_n += *upload_n;
+    *upload_n = 0;
+    return r->body_n <= SWALLOW_MAX ? MHD_YES : MHD_NO;
 }
 
 static void dispatch(struct request *r)
@@ -89,12 +110,19 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     r->suspended = false;
     int phase = atomic_load(&r->phase);
     if (phase == PHASE_ANSWERED)
-        return reply_queue(r);
+        return on_refused(r, upload_n);
     if (phase != PHASE_RECEIVING)
         return MHD_YES;
     if (!r->head_seen) {
         r->http10 = strcmp(version, "HTTP/1.1") != 0;
         return on_head(r, method);
+    }
+    if (!r->admitted) { /* back from looking for the token: this is the first call once more */
+        admit(r);
+        if (!r->admitted)
+            return r->suspended ? MHD_YES : on_refused(r, upload_n);
+        if (!*upload_n)
+            return MHD_YES;
     }
     if (!*upload_n)
         return on_end(r);
