@@ -20,7 +20,7 @@ end
 playbook {
     name = "restart-service",
     version = "1",
-    doc = "Restarts a small service by its control URL, or a unit by an allow-listed command, and waits for its health.",
+    doc = "Restarts a service by its control URL or an allow-listed command, then waits until it is healthy.",
     approval = "required",
     disruptive = true,
     timeout = "3m",

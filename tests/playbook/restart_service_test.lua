@@ -2,6 +2,7 @@
 local url = "http://127.0.0.1:9197"
 local restart, health = "http POST " .. url .. "/restart", "http GET " .. url .. "/health"
 local params = { params = { url = url } }
+local labels = { restart_url = url .. "/restart", health_url = url .. "/health" }
 
 return {
     playbook = "../../playbooks/restart-service.lua",
@@ -19,13 +20,13 @@ return {
         },
         {
             name = "finds the URLs in the cause's labels",
-            ctx = { cause = { node = "db", labels = { restart_url = url .. "/restart", health_url = url .. "/health" } } },
+            ctx = { cause = { node = "db", labels = labels } },
             expect = { ending = "ok", calls = { restart, health } },
         },
         {
             name = "restarts a unit by command",
             ctx = { params = { unit = "shop.service" } },
-            expect = { ending = "ok", calls = { "command restart-service shop.service" }, result = { restarted = true } },
+            expect = { calls = { "command restart-service shop.service" }, result = { restarted = true } },
         },
         {
             name = "a failing command ends the run",
