@@ -156,6 +156,7 @@ fl_status fl_rank(struct fl_arena *arena, const struct fl_model *model, const st
                   struct fl_ranking **ret, struct fl_err *err)
 {
     struct fl_scores s;
+    model = fl_model_for(model, in);
     fl_status st = fl_score(arena, model, in, SIZE_MAX, NULL, &s, err);
     if (st)
         return st;
