@@ -226,6 +226,20 @@ static void approve(struct demo *d)
     d->approved = rc == 0 || r.code == 409;
 }
 
+/* The engine was stopped in the middle of the restart and cannot know: a person looks at the service and says. */
+static void maybe_settle(struct demo *d)
+{
+    if (strcmp(d->run_state, "in_doubt") != 0)
+        return;
+    bool done = demo_service_restarts(d->service) > 0;
+    char path[160];
+    FL_AUTO_BUF b = fl_buf_init(0);
+    snprintf(path, sizeof path, "/api/v1/runs/%s/settle", d->run);
+    fl_buf_printf(&b, "{\"verdict\":\"%s\"}", done ? "done" : "retry");
+    if (post(d, path, &b))
+        tell(d, "you", done ? "settle the call in doubt: the restart did happen" : "settle the call in doubt: it never arrived, try again");
+}
+
 static void maybe_approve(struct demo *d)
 {
     if (!*d->run || strcmp(d->run_state, "proposed") != 0 || d->approved)
@@ -304,6 +318,7 @@ static void play(struct demo *d)
             tell_timeline(d);
             if (d->sent == n)
                 maybe_approve(d);
+            maybe_settle(d);
         }
         if (d->sent == n && !d->resolved_sent && demo_service_healthy(d->service))
             send_recovery(d, v, n);
