@@ -235,25 +235,6 @@ static fl_status run_set(struct run *run, const struct fl_off_set *s, size_t fir
     return FL_OK;
 }
 
-/* Variants of one incident (expected.jsonl: augmentation_of) stay in one part. */
-static void make_folds(const struct fl_off *off, bool by_system, int64_t folds, uint8_t *fold)
-{
-    size_t at = 0;
-    for (size_t s = 0; s < off->n_sets; s++) {
-        const struct fl_off_set *set = &off->sets[s];
-        for (size_t i = 0; i < set->n; i++, at++) {
-            const struct fl_expected *e = set->cases[i].truth;
-            size_t part = i;
-            for (size_t k = 0; e && e->group && k < i; k++)
-                if (set->cases[k].truth && fl_streq(set->cases[k].truth->group, e->group)) {
-                    part = k;
-                    break;
-                }
-            fold[at] = (uint8_t)(by_system ? s : part % (size_t)folds);
-        }
-    }
-}
-
 static fl_status train_folds(struct run *run, size_t n_cases, size_t folds, uint8_t *fold, struct fl_err *err)
 {
     struct fl_train_case *all;
@@ -291,7 +272,7 @@ static fl_status evaluate(struct fl_off *off, const struct options *opt, struct 
     if (!fold)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     if (folds) {
-        make_folds(off, opt->by_system, opt->folds, fold);
+        fl_off_folds(off, opt->by_system, opt->folds, fold);
         st = train_folds(&run, n, folds, fold, err);
         run.fold = fold;
     } else {

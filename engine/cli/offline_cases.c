@@ -341,3 +341,22 @@ fl_status fl_off_train(struct fl_off *off, const struct fl_train_case *all, cons
         some[i].weight = 1.0 / (double)of_set[some[i].set] / (double)sets;
     return fl_model_train(some, kept, opt, ret, err);
 }
+
+/* Variants of one incident (expected.jsonl: augmentation_of) stay in one part. */
+void fl_off_folds(const struct fl_off *off, bool by_system, int64_t folds, uint8_t *fold)
+{
+    size_t at = 0;
+    for (size_t s = 0; s < off->n_sets; s++) {
+        const struct fl_off_set *set = &off->sets[s];
+        for (size_t i = 0; i < set->n; i++, at++) {
+            const struct fl_expected *e = set->cases[i].truth;
+            size_t part = i;
+            for (size_t k = 0; e && e->group && k < i; k++)
+                if (set->cases[k].truth && fl_streq(set->cases[k].truth->group, e->group)) {
+                    part = k;
+                    break;
+                }
+            fold[at] = (uint8_t)(by_system ? s : part % (size_t)folds);
+        }
+    }
+}

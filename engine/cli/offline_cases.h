@@ -61,6 +61,8 @@ FL_MUST_CHECK fl_status fl_off_train(struct fl_off *off, const struct fl_train_c
 /** One entry per case in order of sets and cases; features.n is 0 for cases that cannot be trained on. */
 FL_MUST_CHECK fl_status fl_off_features(struct fl_off *off, struct fl_train_case **ret, size_t *ret_n,
                                         struct fl_err *err);
+/** Part of each case in order of sets and cases: by incident into `folds` parts, or one part per set. */
+void fl_off_folds(const struct fl_off *off, bool by_system, int64_t folds, uint8_t *fold);
 /** Read a model file. */
 FL_MUST_CHECK fl_status fl_off_model(const char *path, struct fl_model **ret, struct fl_err *err);
 /** Print err as commands do; returns the exit code (2 usage, 1 else). */

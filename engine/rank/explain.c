@@ -63,8 +63,8 @@ static const struct term {
     {"rarity",
      {"rar", "top5", "alone", "surprise", "count_share", "most_", "kinds", "diverse", "alerting", "silence",
       "size_share", "share_good", "count_good"},
-     (UINT64_C(1) << FL_K_OWN_N) - 1, "its alerts are rare in past incidents, or its alone",
-     "its alerts are common in past incidents, or it has none"},
+     (UINT64_C(1) << FL_K_OWN_N) - 1, "its alerts are rare in past incidents, or no other has them",
+     "its alerts are common in past incidents"},
     {"kind_of_node", {"host", "store", "leaf", "external"}, 0, "a node of its kind is more often the cause",
      "a node of its kind is less often the cause"},
     {"other", {""}, K(OTHER), "other alerts", "other alerts"},
@@ -129,6 +129,8 @@ static const char *alert_text(const struct fl_alert *a)
 static char *term_text(const struct fl_evidence *ev, const struct term *t, double value, const struct backing *b,
                        const char *service)
 {
+    if (t->kinds && !b->all)
+        return fl_arena_printf(ev->arena, "it has no alerts about this (%s)", t->key);
     FL_AUTO_BUF text = fl_buf_init(4096);
     const char *format = value > 0 ? t->more : t->less, *hole = strstr(format, "%s");
     fl_buf_add(&text, format, hole ? (size_t)(hole - format) : strlen(format));
