@@ -9,6 +9,14 @@
 
 static void read_failed(struct request *r, const struct fl_err *err)
 {
+    if (err->status == FL_E_NOTFOUND && r->params[0]) {
+        reply_error(r, 404, "notfound", NULL, NULL, "there is no \"%.64s\" under /api/v1/%s", r->params[0], r->segments[2]);
+        return;
+    }
+    if (err->status == FL_E_NOTFOUND && r->route->arg == FL_READ_TOPOLOGY) {
+        reply_error(r, 404, "notfound", NULL, "faultline topology import FILE", "there is no topology yet");
+        return;
+    }
     r->db_lost = status_code(err->status) == 503;
     reply_status(r, err);
 }
