@@ -61,15 +61,18 @@ static uint64_t fnv1a(uint64_t h, const char *s)
     return (h ^ 0xff) * UINT64_C(1099511628211);
 }
 
-/* The value of "key":"…" at its first place, or "". */
+/* The value of "key" : "…" at its first place, or "". */
 static const char *member(const char *json, const char *key, char *ret, size_t cap)
 {
     char needle[64];
-    snprintf(needle, sizeof needle, "\"%s\":\"", key);
+    snprintf(needle, sizeof needle, "\"%s\"", key);
     const char *p = strstr(json, needle);
     *ret = 0;
     if (p) {
         p += strlen(needle);
+        p += strspn(p, " :");
+        if (*p++ != '"')
+            return ret;
         size_t n = strcspn(p, "\"");
         snprintf(ret, cap, "%.*s", (int)n, p);
     }

@@ -20,7 +20,7 @@ enough() { [ "$(last_seq)" -ge 6 ]; }
 wait_for 30 "six audit entries" enough
 
 verify() { "$faultline" audit verify --data "$work/data" >"$work/verify.out" 2>&1; }
-socket=$(sed -n 's/^socket=//p' "$work/data/cluster")
+socket=$(sed -n 's/^socket=//p' "$work/data/postgres/cluster")
 sql() { psql -X -q -v ON_ERROR_STOP=1 -h "$socket" -U postgres -d faultline -c "set search_path = faultline" "$@"; }
 superuser() { sql -c 'begin' -c 'set local session_replication_role = replica' -c "$1" -c 'commit'; }
 

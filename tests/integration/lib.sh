@@ -89,7 +89,7 @@ engine_start() { # FLAG…
     engine_pid=$!
     started "$engine_pid"
     wait_for 60 "the engine is ready" engine_is_ready
-    [ -s "$token" ] || "$faultline" token create --data "$work/data" --role admin --name test --out "$token" >/dev/null
+    [ -s "$token" ] || "$faultline" token create --data "$work/data" --role admin --name test --out "$token" >/dev/null 2>&1
     # A token made beside the running engine works within its look-up's patience.
     wait_for 3 "the new token works" api /api/v1/incidents
 }
