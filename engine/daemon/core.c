@@ -20,7 +20,7 @@ void core_deliver(void *ctx, const struct fl_event *ev, struct fl_submission *su
         fl_arena_free(sub->arena); /* stopping: it is in the journal */
 }
 
-static void fail(struct engine *e, const struct fl_err *err)
+void core_fail(struct engine *e, const struct fl_err *err)
 {
     pthread_mutex_lock(&e->lock);
     e->state = CORE_FAILED;
@@ -54,7 +54,7 @@ static bool step(struct engine *e, struct delivery *d)
     fl_status st = fx ? fl_flow_step(e->flow, &d->ev, fx, &err) : fl_fail(&err, FL_E_NOMEM, "core", "out of memory");
     if (st != FL_OK) {
         fl_effects_free(fx);
-        fail(e, &err);
+        core_fail(e, &err);
         return false;
     }
     if (d->ev.kind == FL_EV_TICK)
@@ -148,7 +148,7 @@ static void *core_thread(void *ctx)
     struct fl_err err = {0};
     fl_topo_init();
     if (recover(e, &err) != FL_OK) {
-        fail(e, &err);
+        core_fail(e, &err);
         return NULL;
     }
     core_publish(e);

@@ -18,8 +18,11 @@
 
 /* ---- events of the engine itself ---- */
 
-static fl_status post(struct engine *e, fl_event_kind kind, const char *body, size_t n,
-                      void (*answered)(void *ctx, fl_status st, const char *json))
+typedef void (*on_committed)(void *ctx, fl_status st, uint64_t seq, fl_usec at);
+typedef void (*on_answered)(void *ctx, fl_status st, const char *json);
+
+static fl_status post(struct engine *e, fl_event_kind kind, const char *body, size_t n, on_committed committed,
+                      on_answered answered)
 {
     struct fl_arena *a = fl_arena_new(0);
     struct fl_submission *sub = a ? fl_arena_calloc(a, 1, sizeof *sub) : NULL;
@@ -29,7 +32,7 @@ static fl_status post(struct engine *e, fl_event_kind kind, const char *body, si
         return FL_E_NOMEM;
     }
     *sub = (struct fl_submission){.kind = kind, .actor = "engine", .source = "", .body = copy, .body_len = n, .arena = a,
-                                  .reserved = true, .answered = answered, .ctx = e};
+                                  .reserved = true, .committed = committed, .answered = answered, .ctx = e};
     fl_sha256(copy, n, &sub->body_hash);
     fl_status st = fl_store_submit(e->store, sub);
     if (st != FL_OK)
@@ -39,7 +42,7 @@ static fl_status post(struct engine *e, fl_event_kind kind, const char *body, si
 
 fl_status engine_post(struct engine *e, fl_event_kind kind, const char *body, size_t n)
 {
-    return post(e, kind, body, n, NULL);
+    return post(e, kind, body, n, NULL, NULL);
 }
 
 static fl_status post_of_runner(void *ctx, fl_event_kind kind, const char *body, size_t n)
@@ -47,10 +50,30 @@ static fl_status post_of_runner(void *ctx, fl_event_kind kind, const char *body,
     return engine_post(ctx, kind, body, n);
 }
 
+/*
+ * Steps that recovery projects carry orders of a life that ended. What must still be done is decided anew by the
+ * step of engine.started, which knows what may have been released before; so orders count from that step on.
+ */
 static void on_order(void *ctx, const struct fl_effects *fx)
 {
     struct engine *e = ctx;
-    fl_runner_order(e->runner, fx);
+    if (fx->event_seq >= atomic_load(&e->orders_from))
+        fl_runner_order(e->runner, fx);
+}
+
+/* Before the event reaches the core, so before any order of its step. */
+static void started_committed(void *ctx, fl_status st, uint64_t seq, fl_usec at)
+{
+    struct engine *e = ctx;
+    (void)at;
+    if (st == FL_OK) {
+        atomic_store(&e->orders_from, seq);
+        return;
+    }
+    /* Nothing would ever be ordered again: better to end and be started anew. */
+    struct fl_err err = {0};
+    fl_fail(&err, st, "daemon", "the start could not be committed");
+    core_fail(e, &err);
 }
 
 /* ---- configuration: checked whole, then swapped by an event ---- */
@@ -110,9 +133,9 @@ static fl_status apply_sources(struct engine *e, const struct fl_sources *s, str
     pthread_mutex_lock(&e->lock);
     bool same = same_hash(&e->config_hash, &s->hash);
     pthread_mutex_unlock(&e->lock);
-    fl_status st = same ? FL_OK : post(e, FL_EV_CONFIG, s->config, s->config_n, config_answered);
+    fl_status st = same ? FL_OK : post(e, FL_EV_CONFIG, s->config, s->config_n, NULL, config_answered);
     if (st == FL_OK && s->topology && !topology_in_force(e, s))
-        st = post(e, FL_EV_TOPOLOGY, s->topology, s->topology_n, topology_answered);
+        st = post(e, FL_EV_TOPOLOGY, s->topology, s->topology_n, NULL, topology_answered);
     return st == FL_OK ? st : fl_fail(err, st, "configuration", "it could not be committed: the database is away or busy");
 }
 
@@ -326,7 +349,7 @@ static fl_status start_core(struct engine *e, struct fl_err *err)
     int n = snprintf(body, sizeof body, "{\"version\":\"%s\",\"epoch\":%llu,\"projected_seq\":%llu}", FL_VERSION,
                      (unsigned long long)fl_store_epoch(e->store), (unsigned long long)projected);
     st = apply_sources(e, &e->sources, err);
-    if (st == FL_OK && engine_post(e, FL_EV_ENGINE_STARTED, body, (size_t)n) != FL_OK)
+    if (st == FL_OK && post(e, FL_EV_ENGINE_STARTED, body, (size_t)n, started_committed, NULL) != FL_OK)
         st = fl_fail(err, FL_E_UNAVAILABLE, "daemon", "the start could not be committed");
     return st;
 }
@@ -341,6 +364,7 @@ static void stop_runner(struct engine *e)
     do {
         fl_runner_stats(e->runner, &r);
     } while (r.workers && fl_mono() < until && poll(NULL, 0, 20) == 0);
+    fl_runner_stop(e->runner); /* from here on it posts nothing: the store is about to close */
 }
 
 static void stop(struct engine *e)
@@ -457,6 +481,7 @@ fl_status fl_daemon_run(const struct fl_config *c, struct fl_err *err)
         if (fl_streq(c->log_level, levels[i]))
             fl_log_set_level((fl_log_level)i);
     e->config = c;
+    atomic_store(&e->orders_from, UINT64_MAX);
     e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&e->lock, NULL);
     pthread_condattr_t mono;

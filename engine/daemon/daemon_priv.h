@@ -50,7 +50,7 @@ struct engine {
     struct fl_sha256 config_hash, topology_hash; /* in force; zero = none */
     uint64_t replayed;
     fl_usec recovery_took;
-    atomic_ullong core_seq;
+    atomic_ullong core_seq, orders_from; /* orders of earlier steps are of an earlier life */
     atomic_bool tick_out, stopping, want_snapshot;
 
     /* snapshot waiting to be saved; NULL = none */
@@ -74,6 +74,7 @@ fl_status core_start(struct engine *e, struct fl_err *err); /* waits for recover
 void core_stop(struct engine *e);
 void core_deliver(void *ctx, const struct fl_event *ev, struct fl_submission *sub); /* journal thread */
 void core_publish(struct engine *e);
+void core_fail(struct engine *e, const struct fl_err *err); /* any thread: the process ends with this error */
 
 /* recover.c: core thread */
 fl_status recover(struct engine *e, struct fl_err *err);
