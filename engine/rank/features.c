@@ -212,7 +212,7 @@ static void share_features(const struct fl_evidence *ev, double *x)
     for (size_t i = 0; i < ev->n_items; i++) {
         const struct fl_item *it = &ev->items[i];
         fl_usec t = ev->in->alerts[it->alert].alert->starts_at;
-        double e = timed ? exp(-(double)(t - t0) / (60.0 * FL_USEC_PER_SEC)) : 1;
+        double e = timed && t > t0 ? exp(-(double)(t - t0) / (60.0 * FL_USEC_PER_SEC)) : 1;
         double *row = x + it->group * F_N;
         if (it->kind < FL_K_OWN_N) {
             early += it->rarity * e;
