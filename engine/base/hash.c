@@ -36,6 +36,22 @@ void fl_sha256(const void *p, size_t n, struct fl_sha256 *ret)
     crypto_hash_sha256(ret->b, p, n);
 }
 
+void fl_hmac_sha256(const void *key, size_t key_n, const void *a, size_t a_n, const void *b, size_t b_n,
+                    struct fl_sha256 *ret)
+{
+    crypto_auth_hmacsha256_state st;
+    crypto_auth_hmacsha256_init(&st, key, key_n);
+    crypto_auth_hmacsha256_update(&st, a, a_n);
+    crypto_auth_hmacsha256_update(&st, b, b_n);
+    crypto_auth_hmacsha256_final(&st, ret->b);
+    sodium_memzero(&st, sizeof st);
+}
+
+bool fl_equal_secret(const void *a, const void *b, size_t n)
+{
+    return sodium_memcmp(a, b, n) == 0;
+}
+
 char *fl_hex(const void *p, size_t n, char *out)
 {
     static const char digits[] = "0123456789abcdef";

@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/intake/alertmanager.c -- Alertmanager's webhook (version "4") and POST /api/v2/alerts; contract in
  * <faultline/intake.h>. Recorded bytes: ../shared/wire. */
-#include "alert_priv.h"
-
-#include <faultline/json.h>
+#include "form_priv.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { RAW_MAX = 16384, GROUP_TEXT_MAX = 65536 };
 
-static const char *const formats[FL_FORMAT_N] = {"alertmanager", "alertmanager-v2"};
+static const char *const formats[FL_FORMAT_N] = {"alertmanager", "alertmanager-v2", "grafana",
+                                                 "pagerduty",    "cloudevents",     "nagios",
+                                                 "zabbix",       "kubernetes",      "mapped"};
+
+/* NULL: the two of this file. */
+static fl_status (*const readers[FL_FORMAT_N])(struct fl_form *f) = {
+    [FL_FORMAT_GRAFANA] = fl_read_grafana, [FL_FORMAT_PAGERDUTY] = fl_read_pagerduty,
+    [FL_FORMAT_CLOUDEVENTS] = fl_read_cloudevents, [FL_FORMAT_NAGIOS] = fl_read_nagios,
+    [FL_FORMAT_ZABBIX] = fl_read_zabbix, [FL_FORMAT_KUBERNETES] = fl_read_kubernetes,
+    [FL_FORMAT_MAPPED] = fl_read_mapped,
+};
 
 const char *fl_format_name(fl_format f)
 {
@@ -20,6 +28,8 @@ const char *fl_format_name(fl_format f)
 
 bool fl_format_parse(const char *s, fl_format *ret)
 {
+    if (s && strncmp(s, "mapped:", 7) == 0)
+        s = formats[FL_FORMAT_MAPPED];
     for (unsigned i = 0; s && i < FL_FORMAT_N; i++)
         if (strcmp(formats[i], s) == 0) {
             *ret = (fl_format)i;
@@ -343,9 +353,23 @@ static fl_status parse_webhook(struct body *b, struct fl_intake *ret, struct fl_
     return FL_OK;
 }
 
+static fl_status parse_form(struct fl_arena *arena, fl_format format, const char *body, size_t len, fl_usec now,
+                            struct fl_intake *ret, struct fl_err *err)
+{
+    struct fl_form *f = fl_arena_alloc(arena, sizeof *f);
+    if (!f)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    if (fl_form_open(f, arena, format, body, len, now, err) == FL_OK)
+        (void)readers[format](f);
+    return fl_form_close(f, ret);
+}
+
 fl_status fl_intake_parse(struct fl_arena *arena, fl_format format, const char *body, size_t len, fl_usec now,
                           struct fl_intake *ret, struct fl_err *err)
 {
+    FL_REQUIRE(format < FL_FORMAT_N);
+    if (readers[format])
+        return parse_form(arena, format, body, len, now, ret, err);
     struct body *b = fl_arena_alloc(arena, sizeof *b);
     if (!b)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");

@@ -380,6 +380,7 @@ fl_status fl_case_read(struct fl_arena *arena, struct fl_case_cache *cache, cons
     }
     const char *base = strrchr(dir, '/');
     ret->name = fl_arena_strdup(arena, fl_json_str(root, "case", base ? base + 1 : dir));
+    ret->system = fl_arena_strdup(arena, fl_json_str(root, "system", fl_json_str(root, "dataset", NULL)));
     st = read_scalars(arena, root, ret, err);
     if (st)
         fl_err_within(err, "%s", path);

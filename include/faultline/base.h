@@ -173,6 +173,11 @@ struct fl_sha256 {
 void fl_sha256(const void *p, size_t n, struct fl_sha256 *ret);
 /** 64 lower-case digits and a NUL. @param out 65 bytes. */
 char *fl_sha256_hex(const struct fl_sha256 *h, char *out);
+/** HMAC-SHA256 of a followed by b (a signature over "<time>:<body>" needs no copy). Any thread. */
+void fl_hmac_sha256(const void *key, size_t key_n, const void *a, size_t a_n, const void *b, size_t b_n,
+                    struct fl_sha256 *ret);
+/** Same bytes? In a time that does not tell where they differ. */
+FL_MUST_CHECK bool fl_equal_secret(const void *a, const void *b, size_t n);
 char *fl_hex(const void *p, size_t n, char *out); /* out: 2n+1 bytes */
 FL_MUST_CHECK bool fl_unhex(const char *s, size_t n, void *ret); /* n digits -> n/2 bytes */
 /** 16 lower-case digits of an Alertmanager fingerprint. @param out 17 bytes. */

@@ -19,11 +19,25 @@ struct fl_intake {
     struct fl_reject *rejects;
     size_t n_rejects;
     uint64_t truncated;      /* webhook v4 truncatedAlerts */
+    size_t n_ignored;        /* elements that are no alerts by intent: Normal events, acknowledgements, … */
+    size_t n_changes;        /* cloudevents: changes among the events (fl_intake_cloudevents_changes) */
     const char *group_key, *receiver; /* display only; "" when absent */
 };
 
-typedef enum fl_format { FL_FORMAT_ALERTMANAGER, FL_FORMAT_ALERTMANAGER_V2, FL_FORMAT_N } fl_format;
-const char *fl_format_name(fl_format f); /* "alertmanager", "alertmanager-v2" */
+typedef enum fl_format {
+    FL_FORMAT_ALERTMANAGER,    /* webhook, version "4" */
+    FL_FORMAT_ALERTMANAGER_V2, /* POST /api/v2/alerts */
+    FL_FORMAT_GRAFANA,         /* webhook, version "1" */
+    FL_FORMAT_PAGERDUTY,       /* Events API v2, canonical or as sent */
+    FL_FORMAT_CLOUDEVENTS,     /* 1.0: one event or a list, structured */
+    FL_FORMAT_NAGIOS,          /* {"checkresults":[…]} (NRDP) or one notification */
+    FL_FORMAT_ZABBIX,          /* packaging/zabbix */
+    FL_FORMAT_KUBERNETES,      /* events of core/v1 and events.k8s.io/v1: one, a list, or lines of a watch in a list */
+    FL_FORMAT_MAPPED,          /* {"mapping":{…},"body":…} */
+    FL_FORMAT_N
+} fl_format;
+const char *fl_format_name(fl_format f); /* "alertmanager", "alertmanager-v2", "grafana", …, "mapped" */
+/** Also reads "mapped:NAME", the name a journal row of a mapped source has. */
 bool fl_format_parse(const char *s, fl_format *ret);
 
 /**
@@ -48,6 +62,53 @@ FL_MUST_CHECK fl_status fl_intake_parse(struct fl_arena *arena, fl_format format
  */
 unsigned fl_intake_v2_answer(fl_status st, const struct fl_err *err, const struct fl_intake *in,
                              struct fl_buf *body);
+
+/* ---- what HTTP says beside the body, folded into a body before it is journalled ---------------- */
+
+/**
+ * Grafana's signature on the raw body: lower-case hex HMAC-SHA256 of the body, or of "<timestamp>:<body>" when the
+ * sender sets a timestamp header (then within 5 minutes of `now`). Constant time.
+ * @param signature  value of the header, NULL when absent.   @param timestamp  NULL: the plain form.
+ * @return FL_OK or FL_E_DENIED with the reason.
+ */
+FL_MUST_CHECK fl_status fl_intake_signature(const char *secret, const char *signature, const char *timestamp,
+                                            const void *body, size_t n, fl_usec now, struct fl_err *err);
+/**
+ * PagerDuty: the routing key, a credential, becomes a short hash, and a trigger without a key gets the one it will
+ * always get. *ret_key is the answer's dedup_key, *ret_routing_key what may authenticate the sender ("" if none);
+ * both in the arena.
+ */
+FL_MUST_CHECK fl_status fl_intake_canonical_pagerduty(struct fl_arena *arena, const char *body, size_t len,
+                                                      struct fl_buf *out, const char **ret_key,
+                                                      const char **ret_routing_key, struct fl_err *err);
+/** Nagios forms: NRDP's (cmd=submitcheck, JSONDATA) or the fields of our notification; `token` is taken out. */
+FL_MUST_CHECK fl_status fl_intake_canonical_nagios(struct fl_arena *arena, const char *body, size_t len,
+                                                   struct fl_buf *out, const char **ret_token, struct fl_err *err);
+typedef enum fl_ce_mode { FL_CE_STRUCTURED, FL_CE_BATCH, FL_CE_BINARY, FL_CE_UNKNOWN } fl_ce_mode;
+/** @param has_ce_headers  a ce-… header is there.   FL_CE_UNKNOWN: 415. */
+fl_ce_mode fl_cloudevents_mode(const char *content_type, bool has_ce_headers);
+/** Binary mode → one structured event. @param headers  the ce-… headers without "ce-", names lower case. */
+FL_MUST_CHECK fl_status fl_intake_canonical_cloudevent(struct fl_arena *arena, const struct fl_label *headers, size_t n,
+                                                       const char *content_type, const char *body, size_t len,
+                                                       struct fl_buf *out, struct fl_err *err);
+/** WebHook-Request-Origin may be echoed: a DNS name (no header injection). */
+bool fl_cloudevents_origin(const char *origin);
+/** A mapped source: the mapping (checked) and the body as one document. */
+FL_MUST_CHECK fl_status fl_intake_canonical_mapped(struct fl_arena *arena, const char *mapping, const char *body,
+                                                   size_t len, struct fl_buf *out, struct fl_err *err);
+/** One `source` of the rules: {name, list?, labels, annotations?, fixed?, status?, severity?, starts?, ends?, url?,
+ *  lease?}; docs/reference/sources.md. */
+struct fl_json;
+FL_MUST_CHECK fl_status fl_mapping_check(const struct fl_json *mapping, struct fl_err *err);
+
+/** Change events in other forms, written as the JSON that fl_intake_changes reads and the journal keeps. */
+FL_MUST_CHECK fl_status fl_intake_pagerduty_change(struct fl_arena *arena, const char *body, size_t len, fl_usec now,
+                                                   struct fl_buf *out, struct fl_err *err);
+/** The changes among CloudEvents, as a list; those that are none were reported by fl_intake_parse. */
+FL_MUST_CHECK fl_status fl_intake_cloudevents_changes(struct fl_arena *arena, const char *body, size_t len, fl_usec now,
+                                                      struct fl_buf *out, struct fl_err *err);
+
+/* ---- other documents ------------------------------------------------------------------------------- */
 
 /** Topology JSON (DESIGN.md §3). Unknown members are ignored, wrong types named by JSON path. */
 FL_MUST_CHECK fl_status fl_intake_topology(struct fl_arena *arena, const char *body, size_t len,

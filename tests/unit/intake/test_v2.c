@@ -150,7 +150,7 @@ static void names_of_formats(void **state)
     fl_format f;
     assert_true(fl_format_parse("alertmanager-v2", &f) && f == F);
     assert_string_equal(fl_format_name(FL_FORMAT_ALERTMANAGER), "alertmanager");
-    assert_false(fl_format_parse("grafana", &f));
+    assert_false(fl_format_parse("graphite", &f));
     assert_false(fl_format_parse(NULL, &f));
 }
 
