@@ -78,7 +78,11 @@ static void look_at_sources(struct doctor *d)
     struct fl_sources s;
     if (fl_sources_load(d->c, &s, count_problem, d) != FL_OK)
         return;
-    say(d, true, "files", "%zu rule files, %zu playbooks", s.n_rule_files, s.n_playbooks);
+    if (*s.rules_dir)
+        say(d, true, "rules", "%zu files in %s", s.n_rule_files, s.rules_dir);
+    else
+        say(d, true, "rules", "built in: no folder of rules was found");
+    say(d, true, "playbooks", "%zu in %s", s.n_playbooks, *s.playbooks_dir ? s.playbooks_dir : "no folder");
     fl_sources_done(&s);
 }
 

@@ -52,7 +52,8 @@ int cmd_check(struct args *a)
         return code == EXIT_USAGE ? EXIT_FINDING : code;
     fl_status st = fl_sources_load(c, &s, print_problem, &problems);
     if (st == FL_OK) {
-        printf("fine: %zu rule files, %zu playbooks%s%s\n", s.n_rule_files, s.n_playbooks, s.topology ? ", topology " : "",
+        printf("fine: %zu rule files (%s), %zu playbooks (%s)%s%s\n", s.n_rule_files, *s.rules_dir ? s.rules_dir : "built in",
+               s.n_playbooks, *s.playbooks_dir ? s.playbooks_dir : "no folder", s.topology ? ", topology " : "",
                s.topology ? c->topology : "");
         fl_sources_done(&s);
     } else {

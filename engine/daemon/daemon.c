@@ -323,6 +323,9 @@ static void say_ready(struct engine *e)
     fprintf(stderr, "\nfaultline %s is ready on http://%.*s:%d\n", FL_VERSION, host_n, listen_on, fl_http_port(e->http));
     fprintf(stderr, "  data      %s\n", e->data);
     fprintf(stderr, "  database  %s\n", e->cluster ? "private cluster under the data directory" : "as given");
+    fprintf(stderr, "  rules     %s\n", *e->sources.rules_dir ? e->sources.rules_dir : "built in: no folder of rules was found");
+    fprintf(stderr, "  playbooks %s (%zu)\n", *e->sources.playbooks_dir ? e->sources.playbooks_dir : "none: no folder was found",
+            e->sources.n_playbooks);
     if (fl_streq(e->config->auth, "off"))
         fprintf(stderr, "  tokens    none needed: auth = \"off\" on a loopback address\n");
     else if (fl_reader_open(e->conninfo, &r, NULL) == FL_OK) {

@@ -107,6 +107,16 @@ static bool eval_file(struct load *l, fl_script_kind kind, const char *dir, cons
     return false;
 }
 
+/* The folder named, else the shipped one; "": there is none. */
+static const char *in_force(const char *named, const char *what, char *ret, size_t cap)
+{
+    if (named && *named)
+        snprintf(ret, cap, "%s", named);
+    else
+        fl_shipped_dir(what, ret, cap);
+    return ret;
+}
+
 /* ---- rules ---- */
 
 /* Each file must hold on its own, so that a problem names the file. */
@@ -145,8 +155,8 @@ static char *merge_rules(struct load *l, const char *dir)
 
 static char *load_rules(struct load *l)
 {
-    const char *dir = l->c->rules_dir;
-    if (!dir || !*dir)
+    const char *dir = in_force(l->c->rules_dir, "rules", l->out->rules_dir, sizeof l->out->rules_dir);
+    if (!*dir)
         return strdup(fl_rules_default_json());
     char **names = calloc(FILES_MAX, sizeof *names);
     size_t n = names ? list_dir(l, dir, names) : 0;
@@ -178,9 +188,9 @@ static void add_playbook(struct load *l, struct fl_jw *w, const char *dir, const
 
 static void load_playbooks(struct load *l, struct fl_jw *w)
 {
-    const char *dir = l->c->playbooks_dir;
+    const char *dir = in_force(l->c->playbooks_dir, "playbooks", l->out->playbooks_dir, sizeof l->out->playbooks_dir);
     fl_jw_arr(w, "playbooks");
-    if (dir && *dir) {
+    if (*dir) {
         char **names = calloc(FILES_MAX, sizeof *names);
         size_t n = names ? list_dir(l, dir, names) : 0;
         for (size_t i = 0; i < n; i++) {

@@ -11,6 +11,10 @@ FL_MUST_CHECK fl_status fl_daemon_run(const struct fl_config *c, struct fl_err *
  *  ~/.local/share/faultline. */
 FL_MUST_CHECK fl_status fl_data_dir(const struct fl_config *c, char *ret, size_t cap, struct fl_err *err);
 
+/** Folder `what` ("rules", "playbooks") that came with this program: of its sources when it runs from a build tree, else
+ *  <program's folder>/../share/faultline, else the installed data directory. @return false: none, *ret is "". */
+bool fl_shipped_dir(const char *what, char *ret, size_t cap);
+
 /** Body of a FL_EV_CONFIG, canonical (sorted keys), from rule and playbook files. */
 struct fl_sources {
     char *config; /* {"rules":…,"playbooks":[…],"model":…} */
@@ -19,6 +23,7 @@ struct fl_sources {
     char *topology; /* the file's text, NULL when none is configured */
     size_t topology_n;
     size_t n_rule_files, n_playbooks;
+    char rules_dir[1024], playbooks_dir[1024]; /* in force; "": the rules built in, no playbooks */
 };
 /**
  * Read and check rules, playbooks, model and topology. Every problem is reported, then FL_E_USAGE comes back.

@@ -66,8 +66,28 @@ static void nothing_configured(void **state)
     struct fl_err err = {0};
     FL_AUTO_JSON doc = fl_json_parse(s.config, s.config_n, &err);
     assert_non_null(fl_json_get(fl_json_get(doc, "rules"), "mapping"));
+    /* No folder named: the shipped ones, here those of the sources this test was built from. */
+    assert_string_equal(s.rules_dir, FL_SOURCE_DIR "/rules");
+    assert_string_equal(s.playbooks_dir, FL_SOURCE_DIR "/playbooks");
+    bool restart = false;
+    const struct fl_json *playbooks = fl_json_get(doc, "playbooks");
+    for (size_t i = 0; i < fl_json_len(playbooks); i++)
+        restart |= fl_streq(fl_json_str(fl_json_get(fl_json_at(playbooks, i), "meta"), "name", ""), "restart-service");
+    assert_true(restart);
     fl_sources_done(&s);
     fl_sources_done(&again);
+}
+
+static void shipped_folders(void **state)
+{
+    (void)state;
+    char path[1024] = "x", small[4] = "x";
+    assert_true(fl_shipped_dir("rules", path, sizeof path));
+    assert_string_equal(path, FL_SOURCE_DIR "/rules");
+    assert_false(fl_shipped_dir("no-such-folder", path, sizeof path));
+    assert_string_equal(path, "");
+    assert_false(fl_shipped_dir("rules", small, sizeof small)); /* a path cut short is no path */
+    assert_string_equal(small, "");
 }
 
 static void every_problem_is_told(void **state)
@@ -120,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_configured),
+        cmocka_unit_test(shipped_folders),
         cmocka_unit_test_setup_teardown(every_problem_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(reading_files, setup, teardown),
     };
