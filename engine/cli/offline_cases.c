@@ -218,9 +218,11 @@ fl_status fl_off_add(struct fl_off *off, const char *dir, struct fl_err *err)
 
 /* ---- history ---- */
 
-/* A past case is of the same system when most of its nodes exist in this set. */
+/* A past case is of the same system when both say so; else when most of its nodes exist in this set. */
 static bool same_system(const struct fl_off_set *s, const struct fl_off_case *past)
 {
+    if (s->n && s->cases[0].c.system && past->c.system)
+        return strcmp(s->cases[0].c.system, past->c.system) == 0;
     size_t n = fl_topo_n_nodes(past->topo), known = 0;
     for (size_t v = 0; v < n; v++)
         for (size_t i = 0; i < s->n_topos; i++)
@@ -229,6 +231,13 @@ static bool same_system(const struct fl_off_set *s, const struct fl_off_case *pa
                 break;
             }
     return 2 * known > n;
+}
+
+static void mark_past(struct fl_off_set *s, const struct fl_off_case *past)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->cases[i].c.name, past->c.name) == 0 && s->cases[i].c.n_alerts == past->c.n_alerts)
+            s->cases[i].in_past = true;
 }
 
 static fl_status learn(struct fl_off_set *s, const struct fl_off_case *c, struct fl_err *err)
@@ -249,8 +258,10 @@ fl_status fl_off_history(struct fl_off *off, const struct fl_off *past, struct f
             st = learn(s, &s->cases[k], err);
         for (size_t p = 0; past && p < past->n_sets; p++)
             for (size_t k = 0; !st && k < past->sets[p].n; k++)
-                if (same_system(s, &past->sets[p].cases[k]))
+                if (same_system(s, &past->sets[p].cases[k])) {
                     st = learn(s, &past->sets[p].cases[k], err);
+                    mark_past(s, &past->sets[p].cases[k]);
+                }
     }
     return st;
 }
@@ -258,7 +269,7 @@ fl_status fl_off_history(struct fl_off *off, const struct fl_off *past, struct f
 /* With --history the same case may be in both folders: then it is taken out as well. */
 fl_status fl_off_leave_out(const struct fl_off_set *s, const struct fl_off_case *c, bool out)
 {
-    if (!s->own_history || !s->history)
+    if (!s->history || (!s->own_history && !c->in_past))
         return FL_OK;
     return out ? fl_history_forget(s->history, c->topo, c->alerts, c->c.n_alerts)
                : fl_history_learn(s->history, c->topo, c->alerts, c->c.n_alerts, 0);

@@ -17,6 +17,7 @@ struct fl_off_case {
     fl_vertex entry;
     fl_vertex *candidates;
     size_t n_candidates;
+    bool in_past;                    /* --history holds this very case too: it is left out while ranked */
     fl_vertex truth_unit;            /* the service or host that is the answer, -1 */
 };
 struct fl_off_topo {

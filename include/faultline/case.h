@@ -42,6 +42,7 @@ struct fl_case_data {
 
 struct fl_case {
     const char *name, *dir;
+    const char *system;            /* which running system it happened in; NULL when not told */
     struct fl_topology_doc topology;
     const struct fl_alert *alerts;
     size_t n_alerts;
