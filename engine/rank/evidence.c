@@ -217,7 +217,7 @@ static size_t unit_neighbours(const struct fl_topo *t, fl_vertex unit, enum fl_d
 }
 
 enum {
-    NEIGHBOURS_MAX = 512,
+    NEIGHBOURS_MAX = 2048,
     CREDITS = 6 /* an alert's own, its caller's or callee's, and up to four that its text names */
 };
 
@@ -270,29 +270,37 @@ static fl_status collect_units(struct fl_evidence *ev, struct fl_err *err)
     return FL_OK;
 }
 
-static uint32_t *link_list(struct fl_evidence *ev, fl_vertex unit, enum fl_dir dir, uint32_t *ret_n)
-{
-    fl_vertex near[NEIGHBOURS_MAX];
-    size_t n = unit_neighbours(ev->in->topo, unit, dir, true, near, NEIGHBOURS_MAX);
-    uint32_t *list = fl_arena_alloc(ev->arena, (n + 1) * sizeof *list);
-    *ret_n = 0;
-    for (size_t i = 0; list && i < n; i++) {
-        int g = fl_evidence_group(ev, near[i]);
-        if (g >= 0)
-            list[(*ret_n)++] = (uint32_t)g;
-    }
-    return list;
-}
-
+/* What each group needs, from the graph; who needs it, by turning that round: exact, and a hub with a hundred
+ * thousand dependants costs only those that are part of the incident. */
 static fl_status link_groups(struct fl_evidence *ev, struct fl_err *err)
 {
+    fl_vertex near[NEIGHBOURS_MAX];
     for (size_t i = 0; i < ev->n_groups; i++) {
         struct fl_group *g = &ev->groups[i];
-        g->needs = link_list(ev, g->vertex, FL_DIR_NEEDS, &g->n_needs);
-        g->needed_by = link_list(ev, g->vertex, FL_DIR_NEEDED_BY, &g->n_needed_by);
-        if (!g->needs || !g->needed_by)
+        size_t n = unit_neighbours(ev->in->topo, g->vertex, FL_DIR_NEEDS, true, near, NEIGHBOURS_MAX);
+        g->needs = fl_arena_alloc(ev->arena, (n + 1) * sizeof *g->needs);
+        if (!g->needs)
             return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+        for (size_t k = 0; k < n; k++) {
+            int to = fl_evidence_group(ev, near[k]);
+            if (to < 0)
+                continue;
+            g->needs[g->n_needs++] = (uint32_t)to;
+            ev->groups[to].n_needed_by++;
+        }
     }
+    for (size_t i = 0; i < ev->n_groups; i++) {
+        struct fl_group *g = &ev->groups[i];
+        g->needed_by = fl_arena_alloc(ev->arena, (g->n_needed_by + 1) * sizeof *g->needed_by);
+        if (!g->needed_by)
+            return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+        g->n_needed_by = 0;
+    }
+    for (size_t i = 0; i < ev->n_groups; i++)
+        for (uint32_t k = 0; k < ev->groups[i].n_needs; k++) {
+            struct fl_group *to = &ev->groups[ev->groups[i].needs[k]];
+            to->needed_by[to->n_needed_by++] = (uint32_t)i;
+        }
     return FL_OK;
 }
 

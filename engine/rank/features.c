@@ -60,15 +60,9 @@ double fl_symptom_mass(const struct fl_group *g)
     return m;
 }
 
-static void own_features(const struct fl_evidence *ev, const struct fl_group *g, double cubes, double *x)
+static void own_features(const struct fl_evidence *ev, const struct fl_group *g, double cubes, double best, double *x)
 {
-    double own3 = 0, kinds = 0, best = 0;
-    for (size_t i = 0; i < ev->n_items; i++)
-        if (&ev->groups[ev->items[i].group] == g && ev->items[i].kind < FL_K_OWN_N)
-            own3 += pow(ev->items[i].rarity, 3);
-    for (size_t i = 0; i < ev->n_groups; i++)
-        if (ev->groups[i].mass > best)
-            best = ev->groups[i].mass;
+    double kinds = 0;
     for (int k = 0; k < FL_K_N; k++) {
         x[F_SHARE0 + k] = fl_share(g->kind_mass[k], ev->kind_mass[k]);
         x[F_LOGN0 + k] = log1p(g->kind_mass[k]);
@@ -77,7 +71,7 @@ static void own_features(const struct fl_evidence *ev, const struct fl_group *g,
             x[F_DIVERSE] += log1p(g->kind_mass[k]);
     }
     x[F_MASS_SHARE] = fl_share(g->mass, ev->mass);
-    x[F_RAREST_SHARE] = fl_share(own3, cubes);
+    x[F_RAREST_SHARE] = fl_share(x[F_RAREST_SHARE], cubes);
     x[F_MAX_RARITY] = g->max_rarity;
     x[F_COUNT_SHARE] = fl_share(g->n, ev->n_own);
     x[F_ALERTING] = g->alerting;
@@ -103,6 +97,9 @@ static void history_features(const struct fl_evidence *ev, const struct fl_group
     x[F_SURPRISE_MAX] = most;
 }
 
+/* Groups looked at around one candidate; beyond it an incident is everywhere and more says nothing new. */
+enum { AROUND_MAX = 128 };
+
 /* Rarity on the groups that need this one, over up to `hops` calls. */
 static double mass_around(const struct fl_evidence *ev, size_t start, unsigned hops, bool up, uint32_t *seen,
                           uint32_t mark, uint32_t *queue)
@@ -112,7 +109,7 @@ static double mass_around(const struct fl_evidence *ev, size_t start, unsigned h
     unsigned depth = 0;
     queue[0] = (uint32_t)start;
     seen[start] = mark;
-    while (head < tail && depth < hops) {
+    while (head < tail && depth < hops && tail < AROUND_MAX) {
         const struct fl_group *g = &ev->groups[queue[head++]];
         const uint32_t *next = up ? g->needed_by : g->needs;
         uint32_t n = up ? g->n_needed_by : g->n_needs;
@@ -409,16 +406,21 @@ fl_status fl_features_build(struct fl_evidence *ev, double **ret, struct fl_err 
     double *x = fl_arena_calloc(ev->arena, n * F_N + 1, sizeof *x);
     uint32_t *seen = fl_arena_calloc(ev->arena, n + 1, sizeof *seen);
     uint32_t *queue = fl_arena_alloc(ev->arena, (n + 1) * sizeof *queue), mark = 0;
-    double cubes = 0, symptoms = 0;
+    double cubes = 0, symptoms = 0, best = 0;
     if (!x || !seen || !queue)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     for (size_t i = 0; i < ev->n_items; i++)
-        if (ev->items[i].kind < FL_K_OWN_N)
-            cubes += pow(ev->items[i].rarity, 3);
+        if (ev->items[i].kind < FL_K_OWN_N) {
+            double r = ev->items[i].rarity, cube = r * r * r;
+            cubes += cube;
+            x[ev->items[i].group * F_N + F_RAREST_SHARE] += cube;
+        }
+    for (size_t i = 0; i < n; i++)
+        best = ev->groups[i].mass > best ? ev->groups[i].mass : best;
     for (size_t i = 0; i < n; i++)
         symptoms += fl_symptom_mass(&ev->groups[i]);
     for (size_t i = 0; i < n; i++) {
-        own_features(ev, &ev->groups[i], cubes, x + i * F_N);
+        own_features(ev, &ev->groups[i], cubes, best, x + i * F_N);
         history_features(ev, &ev->groups[i], x + i * F_N);
         graph_features(ev, i, symptoms, seen, &mark, queue, x + i * F_N);
         x[i * F_N + F_LEAF] = ev->groups[i].n_needs == 0;
