@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <time.h>
 
 struct doctor {
     const struct fl_config *c;
@@ -141,8 +140,10 @@ static void look_at_audit(struct doctor *d)
 
 static void look_at_clock(struct doctor *d)
 {
-    time_t now = time(NULL);
-    say(d, now > 1700000000 && now < 4000000000, "clock", "%.24s UTC", asctime(gmtime(&now)));
+    fl_usec now = fl_now();
+    char text[FL_TIME_LEN];
+    say(d, now > 1700000000 * FL_USEC_PER_SEC && now < 4000000000 * FL_USEC_PER_SEC, "clock", "%s",
+        fl_time_format(now, text));
 }
 
 int cmd_doctor(struct args *a)

@@ -354,8 +354,8 @@ int fl_cmd_evaluate(int argc, char **argv)
             opt.by_system = true;
         } else if (c == OPT_CASES) {
             opt.cases = true;
-        } else if (c == OPT_L2) {
-            opt.l2 = atof(optarg);
+        } else if (c == OPT_L2 && fl_off_real(optarg, &opt.l2)) {
+            continue;
         } else if (c == 'o' && (strcmp(optarg, "json") == 0 || strcmp(optarg, "table") == 0)) {
             opt.json = optarg[0] == 'j';
         } else {

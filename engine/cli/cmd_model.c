@@ -143,8 +143,8 @@ static int cmd_train(int argc, char **argv)
     while (!st && (c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
         if (c == 'o') {
             path = optarg;
-        } else if (c == 'l') {
-            l2 = atof(optarg);
+        } else if (c == 'l' && fl_off_real(optarg, &l2)) {
+            continue;
         } else {
             fputs(usage, c == 'h' ? stdout : stderr);
             fl_off_done(&off);

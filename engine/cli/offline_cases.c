@@ -2,6 +2,7 @@
 /* offline_cases.c -- contract in offline_cases.h. */
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,16 @@ fl_status fl_off_init(struct fl_off *off, struct fl_err *err)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     const char *json = fl_rules_default_json();
     return fl_rules_from_json(json, strlen(json), &off->rules, err);
+}
+
+bool fl_off_real(const char *text, double *ret)
+{
+    char *end;
+    double v = strtod(text, &end);
+    if (end == text || *end || !isfinite(v) || v < 0)
+        return false;
+    *ret = v;
+    return true;
 }
 
 void fl_off_done(struct fl_off *off)

@@ -66,5 +66,7 @@ FL_MUST_CHECK fl_status fl_off_features(struct fl_off *off, struct fl_train_case
 void fl_off_folds(const struct fl_off *off, bool by_system, int64_t folds, uint8_t *fold);
 /** Read a model file. */
 FL_MUST_CHECK fl_status fl_off_model(const char *path, struct fl_model **ret, struct fl_err *err);
+/** A finite number of at least 0, and nothing after it. */
+FL_MUST_CHECK bool fl_off_real(const char *text, double *ret);
 /** Print err as commands do; returns the exit code (2 usage, 1 else). */
 int fl_off_error(const struct fl_err *err);
