@@ -32,6 +32,13 @@ static int open_reader(const struct args *a, struct fl_config **config, struct f
     return EXIT_UNREACHABLE;
 }
 
+/* The actor of what is done straight in the database. @param by 128 bytes. */
+static void who(char *by)
+{
+    const char *user = getenv("SUDO_USER") ? getenv("SUDO_USER") : getenv("USER");
+    snprintf(by, 128, "cli:%.100s", user && fl_utf8_valid(user, strlen(user)) ? user : "unknown");
+}
+
 /* ---- create ---- */
 
 static int write_secret(const char *path, const char *secret)
@@ -81,9 +88,8 @@ static int create_straight(struct args *a, const char *name, fl_role role, fl_us
     int code = open_reader(a, &c, &r);
     if (code)
         return code;
-    const char *user = getenv("SUDO_USER") ? getenv("SUDO_USER") : getenv("USER");
     char by[128];
-    snprintf(by, sizeof by, "cli:%.100s", user ? user : "unknown");
+    who(by);
     if (fl_token_create(r, c->realm, name, role, life ? fl_now() + life : 0, by, secret, &t, &err) == FL_OK)
         code = show_secret(a, name, fl_role_name(role), t.id, secret);
     else
@@ -188,7 +194,9 @@ int cmd_token_revoke(struct args *a)
         code = open_reader(a, &c, &r);
         if (code)
             return code;
-        if (fl_token_revoke(r, c->realm, a->pos[0], &err) != FL_OK)
+        char by[128];
+        who(by);
+        if (fl_token_revoke(r, c->realm, a->pos[0], by, &err) != FL_OK)
             code = fail_with("token revoke", &err);
         fl_reader_close(r);
         fl_config_free(c);

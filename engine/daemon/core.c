@@ -6,9 +6,13 @@
 #include <faultline/topology.h>
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 void core_deliver(void *ctx, const struct fl_event *ev, struct fl_submission *sub)
 {
@@ -160,6 +164,19 @@ static void *core_thread(void *ctx)
     return NULL;
 }
 
+/* SIGTERM or SIGINT while the journal is read. Caller holds the lock. */
+static void watch_for_signal(struct engine *e)
+{
+    struct pollfd p = {.fd = e->sig_fd, .events = POLLIN};
+    struct signalfd_siginfo si;
+    if (atomic_load(&e->interrupted) || e->sig_fd < 0 || poll(&p, 1, 0) <= 0 || read(e->sig_fd, &si, sizeof si) != sizeof si)
+        return;
+    if (si.ssi_signo == SIGHUP)
+        return; /* what it asks for is being read right now */
+    fl_log(FL_LOG_INFO, "daemon", "signal %u while recovering: stopping", si.ssi_signo);
+    atomic_store(&e->interrupted, true);
+}
+
 fl_status core_start(struct engine *e, struct fl_err *err)
 {
     int rc = pthread_create(&e->core, NULL, core_thread, e);
@@ -167,13 +184,17 @@ fl_status core_start(struct engine *e, struct fl_err *err)
         return fl_fail(err, FL_E_IO, "core", "could not start a thread: %s", strerror(rc));
     e->has_core = true;
     pthread_mutex_lock(&e->lock);
-    while (e->state == CORE_RECOVERING)
-        pthread_cond_wait(&e->changed, &e->lock);
-    bool ok = e->state == CORE_RUNNING;
+    while (e->state == CORE_RECOVERING) {
+        fl_usec until = fl_mono() + FL_USEC_PER_SEC / 20;
+        struct timespec ts = {.tv_sec = (time_t)(until / FL_USEC_PER_SEC), .tv_nsec = (long)(until % FL_USEC_PER_SEC) * 1000};
+        pthread_cond_timedwait(&e->changed, &e->lock, &ts);
+        watch_for_signal(e);
+    }
+    bool ok = e->state == CORE_RUNNING && !atomic_load(&e->interrupted);
     if (!ok && err)
         *err = e->failure;
     pthread_mutex_unlock(&e->lock);
-    return ok ? FL_OK : err->status;
+    return ok ? FL_OK : err->status ? err->status : FL_E_TIMEOUT;
 }
 
 void core_stop(struct engine *e)

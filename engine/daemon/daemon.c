@@ -21,23 +21,36 @@
 typedef void (*on_committed)(void *ctx, fl_status st, uint64_t seq, fl_usec at);
 typedef void (*on_answered)(void *ctx, fl_status st, const char *json);
 
-static fl_status post(struct engine *e, fl_event_kind kind, const char *body, size_t n, on_committed committed,
-                      on_answered answered)
+static fl_status post_as(struct engine *e, const char *actor, fl_event_kind kind, const char *body, size_t n,
+                         on_committed committed, on_answered answered)
 {
     struct fl_arena *a = fl_arena_new(0);
     struct fl_submission *sub = a ? fl_arena_calloc(a, 1, sizeof *sub) : NULL;
     const void *copy = sub ? fl_arena_strndup(a, body, n) : NULL;
-    if (!copy) {
+    const char *by = sub ? fl_arena_strdup(a, actor) : NULL;
+    if (!copy || !by) {
         fl_arena_free(a);
         return FL_E_NOMEM;
     }
-    *sub = (struct fl_submission){.kind = kind, .actor = "engine", .source = "", .body = copy, .body_len = n, .arena = a,
+    *sub = (struct fl_submission){.kind = kind, .actor = by, .source = "", .body = copy, .body_len = n, .arena = a,
                                   .reserved = true, .committed = committed, .answered = answered, .ctx = e};
     fl_sha256(copy, n, &sub->body_hash);
     fl_status st = fl_store_submit(e->store, sub);
     if (st != FL_OK)
         fl_arena_free(a);
     return st;
+}
+
+static fl_status post(struct engine *e, fl_event_kind kind, const char *body, size_t n, on_committed committed,
+                      on_answered answered)
+{
+    return post_as(e, "engine", kind, body, n, committed, answered);
+}
+
+fl_status engine_post_as(struct engine *e, const char *actor, fl_event_kind kind, const char *body, size_t n,
+                         void (*committed)(void *ctx, fl_status st, uint64_t seq, fl_usec at))
+{
+    return post_as(e, actor, kind, body, n, committed, NULL);
 }
 
 fl_status engine_post(struct engine *e, fl_event_kind kind, const char *body, size_t n)
@@ -354,7 +367,7 @@ static fl_status start_core(struct engine *e, struct fl_err *err)
     st = apply_sources(e, &e->sources, err);
     if (st == FL_OK && post(e, FL_EV_ENGINE_STARTED, body, (size_t)n, started_committed, NULL) != FL_OK)
         st = fl_fail(err, FL_E_UNAVAILABLE, "daemon", "the start could not be committed");
-    return st;
+    return st == FL_OK ? record_start(e, err) : st;
 }
 
 /* ---- stop ---- */
@@ -377,8 +390,10 @@ static void stop(struct engine *e)
         fl_http_drain(e->http);
     if (e->runner && e->http)
         stop_runner(e);
+    record_stop(e);
     supervise_stop(e);
-    if (e->has_core && e->store) {
+    bool cut = atomic_load(&e->interrupted); /* what was not read and projected again is so at the next start */
+    if (e->has_core && e->store && !cut) {
         fl_store_drain(e->store, STOP_PATIENCE / 3);
         atomic_store(&e->want_snapshot, true);
         fl_queue_kick(e->inbox);
@@ -395,7 +410,7 @@ static void stop(struct engine *e)
         pthread_join(e->saver, NULL);
     }
     /* The projector may still hand orders over: the runner goes after the store. */
-    e->store = fl_store_close(e->store, STOP_PATIENCE / 3);
+    e->store = fl_store_close(e->store, cut ? 0 : STOP_PATIENCE / 3);
     e->runner = fl_runner_free(e->runner);
     e->cluster = fl_cluster_stop(e->cluster);
     fl_leases_free(e->leases);
@@ -493,6 +508,7 @@ fl_status fl_daemon_run(const struct fl_config *c, struct fl_err *err)
     pthread_cond_init(&e->changed, &mono);
     pthread_condattr_destroy(&mono);
     fl_status st = block_signals(&sig_fd, err);
+    e->sig_fd = sig_fd;
     if (st == FL_OK)
         st = start(e, err);
     if (st == FL_OK) {
@@ -501,6 +517,11 @@ fl_status fl_daemon_run(const struct fl_config *c, struct fl_err *err)
         st = watch(e, sig_fd, err);
     }
     stop(e);
+    if (atomic_load(&e->interrupted)) {
+        fl_log(FL_LOG_INFO, "daemon", "stopped before recovery was through: nothing is lost, the next start reads it again");
+        fl_err_clear(err);
+        st = FL_OK;
+    }
     pthread_cond_destroy(&e->changed);
     pthread_mutex_destroy(&e->lock);
     free(e);

@@ -52,6 +52,10 @@ struct engine {
     fl_usec recovery_took;
     atomic_ullong core_seq, orders_from; /* orders of earlier steps are of an earlier life */
     atomic_bool tick_out, stopping, want_snapshot;
+    int sig_fd;              /* signalfd of the main thread; -1 in tests */
+    atomic_bool interrupted; /* SIGTERM came before recovery was through */
+    atomic_ullong token_seq; /* journal row of the last token event of this life */
+    atomic_int tokens_out;   /* token events on their way into the journal */
 
     /* snapshot waiting to be saved; NULL = none */
     char *snapshot;
@@ -59,8 +63,8 @@ struct engine {
     uint64_t snapshot_seq, saved_seq;
     uint64_t snapshots_saved;
 
-    pthread_t supervisor, saver;
-    bool has_core, has_supervisor, has_saver;
+    pthread_t supervisor, saver, recorder;
+    bool has_core, has_supervisor, has_saver, has_recorder;
     int wake_fd; /* eventfd: the main thread should look (core failed, fenced) */
 };
 
@@ -83,9 +87,16 @@ fl_status recover(struct engine *e, struct fl_err *err);
 fl_status supervise_start(struct engine *e, struct fl_err *err);
 void supervise_stop(struct engine *e);
 
+/* record.c */
+fl_status record_start(struct engine *e, struct fl_err *err);
+void record_stop(struct engine *e); /* also sets `stopping` */
+
 /* daemon.c */
 /* Post an event of the engine itself; the body is copied. Any thread. */
 fl_status engine_post(struct engine *e, fl_event_kind kind, const char *body, size_t n);
+/* The same in somebody's name; `committed` is called with e as its ctx. */
+fl_status engine_post_as(struct engine *e, const char *actor, fl_event_kind kind, const char *body, size_t n,
+                         void (*committed)(void *ctx, fl_status st, uint64_t seq, fl_usec at));
 bool engine_ready(void *ctx, char *why, size_t cap);
 
 /* notify.c: systemd's protocol, nothing when NOTIFY_SOCKET is not set */

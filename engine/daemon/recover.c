@@ -15,6 +15,8 @@ struct replay {
 static fl_status replay_event(void *ctx, const struct fl_event *ev)
 {
     struct replay *p = ctx;
+    if (atomic_load(&p->e->interrupted))
+        return fl_fail(p->err, FL_E_TIMEOUT, "recovery", "stopped by a signal");
     struct fl_effects *fx = fl_effects_new();
     if (!fx)
         return fl_fail(p->err, FL_E_NOMEM, "recovery", "out of memory");

@@ -176,10 +176,14 @@ static void on_started(struct fl_flow *f, struct fl_step *s, const struct fl_jso
 static void on_token(struct fl_step *s, const struct fl_json *body)
 {
     const char *name = fl_json_str(body, "name", "?"), *what = fl_json_str(body, "action", "created");
+    const char *id = fl_json_str(body, "id", NULL);
     char action[32];
     snprintf(action, sizeof action, "token.%.20s", what);
+    /* The id is how the daemon tells that this token has its entry. */
+    bool plain = id && strspn(id, "0123456789abcdef-") == strlen(id);
     flow_audit(s, action, name, s->actor,
-               fl_fx_printf(s->fx, "token \"%.120s\" with role %.20s %.20s", name, fl_json_str(body, "role", "?"), what), NULL);
+               fl_fx_printf(s->fx, "token \"%.120s\" with role %.20s %.20s", name, fl_json_str(body, "role", "?"), what),
+               plain ? fl_fx_printf(s->fx, "{\"id\":\"%.40s\"}", id) : NULL);
     flow_answer(s, FL_OK, NULL, NULL);
 }
 

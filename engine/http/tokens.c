@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine/http/tokens.c -- tokens over HTTP: list, create, revoke; each is also an event of the journal (layer 5). */
+/* engine/http/tokens.c -- tokens over HTTP: list, create, revoke (layer 5). The audit trail learns of them as
+ * of those made straight in the database: the daemon looks for rows that no entry tells of. */
 #include "http_priv.h"
 
 #include <sodium.h>
@@ -43,34 +44,6 @@ void read_tokens(struct request *r, struct fl_reader *db)
     reply_buf(r, 200, TYPE_JSON, &b);
 }
 
-/* The audit trail learns of it through the journal like of everything else. Best effort: the row stands. */
-static void tell_journal(struct request *r, const char *what, const char *name, const char *role)
-{
-    FL_AUTO_BUF b = fl_buf_init(1 << 16);
-    struct fl_jw w = fl_jw_init(&b);
-    fl_jw_obj(&w, NULL);
-    fl_jw_str(&w, "action", what);
-    fl_jw_str(&w, "name", name);
-    if (role)
-        fl_jw_str(&w, "role", role);
-    fl_jw_obj_end(&w);
-    struct fl_arena *a = fl_arena_new(0);
-    struct fl_submission *sub = a ? fl_arena_calloc(a, 1, sizeof *sub) : NULL;
-    if (sub) {
-        *sub = (struct fl_submission){.kind = FL_EV_TOKEN, .actor = fl_arena_strdup(a, r->caller.name), .source = "",
-                                      .body = fl_arena_strndup(a, b.p, b.n), .body_len = b.n, .arena = a,
-                                      .reserved = true};
-        if (sub->actor && sub->body) {
-            fl_sha256(sub->body, sub->body_len, &sub->body_hash);
-            if (fl_store_submit(r->http->o.store, sub) == FL_OK)
-                return;
-        }
-    }
-    fl_arena_free(a);
-    fl_log(FL_LOG_WARN, "http", "token \"%s\" %s by \"%s\" did not reach the audit trail: the journal is not reachable", name,
-           what, r->caller.name);
-}
-
 void read_token_create(struct request *r, struct fl_reader *db)
 {
     struct fl_err err = {0};
@@ -106,7 +79,6 @@ void read_token_create(struct request *r, struct fl_reader *db)
         fl_jw_obj_end(&w);
         sodium_memzero(secret, sizeof secret);
         tokens_reload(r->http->tokens);
-        tell_journal(r, "created", t.name, fl_role_name(role));
         reply_buf(r, 201, TYPE_JSON, &b);
     }
 }
@@ -114,11 +86,10 @@ void read_token_create(struct request *r, struct fl_reader *db)
 void read_token_revoke(struct request *r, struct fl_reader *db)
 {
     struct fl_err err = {0};
-    if (fl_token_revoke(db, r->http->o.config->realm, r->params[0], &err) != FL_OK) {
+    if (fl_token_revoke(db, r->http->o.config->realm, r->params[0], r->caller.name, &err) != FL_OK) {
         reply_status(r, &err);
         return;
     }
     tokens_reload(r->http->tokens);
-    tell_journal(r, "revoked", r->params[0], NULL);
     reply_empty(r, 204);
 }

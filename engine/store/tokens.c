@@ -80,8 +80,8 @@ static fl_status insert(PGconn *c, const struct fl_token *t, fl_usec *ret_at, st
     fl_pq_text(&q, t->name);
     fl_pq_fault f = fl_pq_exec(
         c,
-        "UPDATE token SET revoked_at = now() WHERE realm = $1 AND name = $2 AND revoked_at IS NULL"
-        " AND expires_at < now()",
+        "UPDATE token SET revoked_at = now(), revoked_by = 'engine' WHERE realm = $1 AND name = $2"
+        " AND revoked_at IS NULL AND expires_at < now()",
         &q, NULL, NULL, err);
     if (!f)
         f = fl_pq_exec(c,
@@ -129,7 +129,8 @@ fl_status fl_token_create(struct fl_reader *r, const char *realm, const char *na
     return st;
 }
 
-fl_status fl_token_revoke(struct fl_reader *r, const char *realm, const char *id_or_name, struct fl_err *err)
+fl_status fl_token_revoke(struct fl_reader *r, const char *realm, const char *id_or_name, const char *by,
+                          struct fl_err *err)
 {
     FL_AUTO_ARENA a = fl_arena_new(0);
     FL_AUTO_PARAMS p;
@@ -138,12 +139,13 @@ fl_status fl_token_revoke(struct fl_reader *r, const char *realm, const char *id
     fl_pq_params_init(&p, a);
     fl_pq_text(&p, realm);
     fl_pq_text(&p, id_or_name);
+    fl_pq_text(&p, by ? by : "");
     fl_status st = fl_reader_tokens(r, &c, err);
     if (st)
         return st;
     fl_pq_fault f = fl_pq_exec(
         c,
-        "UPDATE token SET revoked_at = now() WHERE realm = $1 AND (id = $2 OR name = $2)"
+        "UPDATE token SET revoked_at = now(), revoked_by = $3 WHERE realm = $1 AND (id = $2 OR name = $2)"
         " AND revoked_at IS NULL RETURNING id",
         &p, NULL, &res, err);
     fl_reader_tokens_done(r);
@@ -186,6 +188,66 @@ fl_status fl_token_list(struct fl_reader *r, const char *realm,
         if (!fl_role_parse(fl_pq_get_text(res, i, 2), &t.role))
             continue; /* a role of a newer version opens nothing here */
         visit(ctx, &t);
+    }
+    return FL_OK;
+}
+
+/* ---- tokens and the audit trail ---- */
+
+/* An entry is known by the id in its detail; the time (with room for two clocks) is what the index goes by. */
+#define HAS_ENTRY(since, action)                                                                          \
+    "EXISTS (SELECT 1 FROM audit a WHERE a.realm = t.realm AND a.at >= " since " - interval '1 hour'"      \
+    " AND a.action = '" action "' AND a.detail = '{\"id\":\"' || t.id || '\"}')"
+
+static fl_status mark(PGconn *c, const char *realm, struct fl_err *err)
+{
+    static const char *const sql[] = {
+        "UPDATE token t SET audited = 'created' WHERE t.realm = $1 AND t.audited = '' AND " HAS_ENTRY("t.created_at", "token.created"),
+        "UPDATE token t SET audited = 'revoked' WHERE t.realm = $1 AND t.audited = 'created'"
+        " AND t.revoked_at IS NOT NULL AND " HAS_ENTRY("t.revoked_at", "token.revoked"),
+    };
+    for (size_t i = 0; i < FL_ARRAY_LEN(sql); i++) {
+        FL_AUTO_ARENA a = fl_arena_new(0);
+        FL_AUTO_PARAMS p;
+        fl_pq_params_init(&p, a);
+        fl_pq_text(&p, realm);
+        fl_pq_fault f = fl_pq_exec(c, sql[i], &p, NULL, NULL, err);
+        if (f)
+            return fl_pq_status(f);
+    }
+    return FL_OK;
+}
+
+fl_status fl_token_unaudited(struct fl_reader *r, const char *realm,
+                             void (*visit)(void *ctx, const struct fl_token_act *act), void *ctx, struct fl_err *err)
+{
+    FL_AUTO_ARENA a = fl_arena_new(0);
+    FL_AUTO_PARAMS p;
+    FL_AUTO_PGRESULT *res = NULL;
+    PGconn *c;
+    fl_pq_params_init(&p, a);
+    fl_pq_text(&p, realm);
+    fl_status st = fl_reader_tokens(r, &c, err);
+    if (st)
+        return st;
+    st = mark(c, realm, err);
+    fl_pq_fault f = st ? FL_PQ_NONE
+                       : fl_pq_exec(c,
+                                    "SELECT t.id, t.name, t.role, (t.audited = '')::int::bigint, coalesce(nullif(CASE t.audited"
+                                    " WHEN '' THEN t.created_by ELSE t.revoked_by END, ''), 'engine') FROM token t"
+                                    " WHERE t.realm = $1 AND (t.audited = '' OR (t.audited = 'created' AND t.revoked_at"
+                                    " IS NOT NULL)) ORDER BY t.created_at, t.id LIMIT 100",
+                                    &p, NULL, &res, err);
+    fl_reader_tokens_done(r);
+    if (st || f)
+        return st ? st : fl_pq_status(f);
+    for (int i = 0; i < PQntuples(res); i++) {
+        struct fl_token_act act = {.id = fl_pq_get_text(res, i, 0),
+                                   .name = fl_pq_get_text(res, i, 1),
+                                   .role = fl_pq_get_text(res, i, 2),
+                                   .action = fl_pq_get_i64(res, i, 3) ? "created" : "revoked",
+                                   .actor = fl_pq_get_text(res, i, 4)};
+        visit(ctx, &act);
     }
     return FL_OK;
 }

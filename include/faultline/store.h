@@ -178,6 +178,15 @@ struct fl_token {
 FL_MUST_CHECK fl_status fl_token_create(struct fl_reader *r, const char *realm, const char *name, fl_role role,
                                         fl_usec expires_at, const char *by, char *secret, struct fl_token *ret,
                                         struct fl_err *err);
-FL_MUST_CHECK fl_status fl_token_revoke(struct fl_reader *r, const char *realm, const char *id_or_name, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_token_revoke(struct fl_reader *r, const char *realm, const char *id_or_name, const char *by,
+                                        struct fl_err *err);
 FL_MUST_CHECK fl_status fl_token_list(struct fl_reader *r, const char *realm,
                                       void (*visit)(void *ctx, const struct fl_token *t), void *ctx, struct fl_err *err);
+/** Something that became of a token and that no audit entry tells of yet. */
+struct fl_token_act {
+    const char *id, *name, *role, *action, *actor; /* action: created, revoked */
+};
+/** First marks what the projected audit trail holds, then visits the rest, oldest first, at most 100, one act a token. */
+FL_MUST_CHECK fl_status fl_token_unaudited(struct fl_reader *r, const char *realm,
+                                           void (*visit)(void *ctx, const struct fl_token_act *act), void *ctx,
+                                           struct fl_err *err);

@@ -217,10 +217,12 @@ fl_status fl_token_create(struct fl_reader *r, const char *realm, const char *na
     return FL_OK;
 }
 
-fl_status fl_token_revoke(struct fl_reader *r, const char *realm, const char *id_or_name, struct fl_err *err)
+fl_status fl_token_revoke(struct fl_reader *r, const char *realm, const char *id_or_name, const char *by,
+                          struct fl_err *err)
 {
     (void)r;
     (void)realm;
+    (void)by;
     for (size_t i = 0; i < n_tokens; i++)
         if (!strcmp(tokens[i].name, id_or_name)) {
             fake_revoke(id_or_name);

@@ -298,6 +298,61 @@ static void see_token(void *ctx, const struct fl_token *t)
     *keep = *t;
 }
 
+struct acts {
+    size_t n;
+    char text[512];
+};
+
+static void see_act(void *ctx, const struct fl_token_act *a)
+{
+    struct acts *s = ctx;
+    size_t at = strlen(s->text);
+    s->n++;
+    snprintf(s->text + at, sizeof s->text - at, "%s %s by %s as %s;", a->name, a->action, a->actor, a->role);
+}
+
+static void audit_token(const char *id, const char *action)
+{
+    char sql[700];
+    snprintf(sql, sizeof sql,
+             "INSERT INTO faultline.audit SELECT 'default', coalesce(max(seq), 0) + 1, now(), 1, 'x', '%s', 'x', '', '',"
+             " '{\"id\":\"%s\"}', sha256('p'), sha256('h') FROM faultline.audit",
+             action, id);
+    pg_test_sql(db, sql);
+}
+
+/* A token's two acts are told until the trail holds an entry with its id, then never again. */
+static void test_tokens_unaudited(void **state)
+{
+    (void)state;
+    struct fl_err err = {0};
+    struct fl_token t;
+    struct acts s = {0};
+    char secret[64];
+    pg_test_sql(db, "DELETE FROM faultline.token");
+    assert_ok(fl_token_create(reader, "default", "cli", FL_ROLE_INGEST, 0, "cli:ann", secret, &t, &err));
+    for (int i = 0; i < 2; i++)
+        assert_ok(fl_token_unaudited(reader, "default", see_act, &s, &err));
+    assert_string_equal(s.text, "cli created by cli:ann as ingest;cli created by cli:ann as ingest;");
+    assert_ok(fl_token_revoke(reader, "default", "cli", "cli:bob", &err));
+    audit_token("another", "token.created");
+    audit_token(t.id, "token.revoked"); /* not the one that is looked for first */
+    s = (struct acts){0};
+    assert_ok(fl_token_unaudited(reader, "default", see_act, &s, &err));
+    assert_string_equal(s.text, "cli created by cli:ann as ingest;");
+    audit_token(t.id, "token.created");
+    s = (struct acts){0};
+    assert_ok(fl_token_unaudited(reader, "default", see_act, &s, &err));
+    assert_int_equal(s.n, 0);
+    assert_ok(fl_token_create(reader, "default", "cli", FL_ROLE_INGEST, 0, NULL, secret, &t, &err));
+    assert_ok(fl_token_revoke(reader, "default", "cli", "cli:bob", &err));
+    audit_token(t.id, "token.created");
+    assert_ok(fl_token_unaudited(reader, "default", see_act, &s, &err));
+    assert_string_equal(s.text, "cli revoked by cli:bob as ingest;");
+    assert_ok(fl_token_unaudited(reader, "other", see_act, &s, &err));
+    assert_int_equal(s.n, 1);
+}
+
 static void test_tokens(void **state)
 {
     (void)state;
@@ -324,13 +379,13 @@ static void test_tokens(void **state)
     assert_int_equal(
         pg_test_number(db, "SELECT count(*) FROM faultline.token t WHERE t::text LIKE '%flt!_%' ESCAPE '!'"),
         0);
-    assert_ok(fl_token_revoke(reader, "default", "grafana", &err));
-    assert_int_equal(fl_token_revoke(reader, "default", "grafana", &err), FL_E_NOTFOUND);
+    assert_ok(fl_token_revoke(reader, "default", "grafana", "bob", &err));
+    assert_int_equal(fl_token_revoke(reader, "default", "grafana", "bob", &err), FL_E_NOTFOUND);
     fl_err_clear(&err);
     assert_ok(fl_token_list(reader, "default", see_token, &seen, &err));
     assert_true(seen.revoked_at > 0);
     assert_ok(fl_token_create(reader, "default", "grafana", FL_ROLE_ADMIN, 0, "ann", secret, &t, &err));
-    assert_ok(fl_token_revoke(reader, "default", t.id, &err));
+    assert_ok(fl_token_revoke(reader, "default", t.id, NULL, &err));
     fl_role r;
     assert_true(fl_role_parse("approver", &r));
     assert_string_equal(fl_role_name(r), "approver");
@@ -401,6 +456,7 @@ int main(void)
                                        cmocka_unit_test(test_audit),
                                        cmocka_unit_test(test_journal),
                                        cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_tokens_unaudited),
                                        cmocka_unit_test(test_dead_letters),
                                        cmocka_unit_test(test_reader_survives_lost_connections)};
     return cmocka_run_group_tests(tests, setup, teardown);
