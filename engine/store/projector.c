@@ -140,14 +140,43 @@ static size_t take(struct fl_step *const *v, size_t n)
     return i;
 }
 
+/* Somebody waits for these rows: a runner for its orders, a person for an answer. */
+static bool is_urgent(struct fl_step *const *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((v[i]->sub && v[i]->sub->answered) || has_orders(v[i]->fx))
+            return true;
+    return false;
+}
+
+/*
+ * Each commit of ours makes a commit of the journal wait for the same log device, and senders wait for those. Rows
+ * nobody waits for are therefore committed at most every FL_PROJECT_PAUSE.
+ */
+static size_t gather(struct fl_store *s, struct fl_step **v, size_t n, fl_usec last_commit)
+{
+    while (n && n < FL_PROJECT_STEPS && !is_urgent(v, n)) {
+        fl_usec until = last_commit + FL_PROJECT_PAUSE;
+        if (fl_mono() >= until)
+            break;
+        size_t more = fl_queue_pop(s->project_q, (void **)(v + n), FL_PROJECT_STEPS - n, until);
+        n += more;
+        if (!more && fl_queue_closed_and_empty(s->project_q))
+            break;
+    }
+    return n;
+}
+
 void *fl_projector_thread(void *store)
 {
     struct fl_store *s = store;
     static _Thread_local void *items[FL_PROJECT_STEPS];
     bool lost = false; /* a batch was given up: what follows would leave a gap */
+    fl_usec last_commit = 0;
     for (;;) {
         size_t n = fl_queue_pop(s->project_q, items, FL_PROJECT_STEPS, fl_mono() + FL_USEC_PER_SEC);
         struct fl_step **v = (struct fl_step **)(void *)items;
+        n = gather(s, v, n, last_commit);
         if (n == 0 && fl_queue_closed_and_empty(s->project_q))
             return NULL;
         if (n == 0 && s->project_c && !fl_pq_alive(s->project_c))
@@ -168,6 +197,7 @@ void *fl_projector_thread(void *store)
             uint64_t before = s->projected_seq;
             project(s, v + at, k);
             lost = s->projected_seq == before;
+            last_commit = fl_mono();
         }
     }
 }
