@@ -27,6 +27,14 @@ superuser() { sql -c 'begin' -c 'set local session_replication_role = replica' -
 verify || fail "an untouched trail does not verify: $(cat "$work/verify.out")"
 n=$(last_seq)
 
+# A reviewer's way, as docs/reference/audit-format.md has it: the page's own lines, run.
+eval "$(sed -n '/^```sh$/,/^```$/p' "$src/docs/reference/audit-format.md" | sed '/^```/d')"
+api "/api/v1/audit?limit=$n" | jq -c '.entries[]' >"$work/entries"
+[ "$(wc -l <"$work/entries")" -ge 6 ] || fail "the audit search gave $(wc -l <"$work/entries") entries"
+while IFS= read -r line; do
+    [ "$(check "$line")" = "$(jq -r .hash <<<"$line")" ] || fail "by hand the hash is $(check "$line"): $line"
+done <"$work/entries"
+
 # What the engine may not do, it may not do; and the triggers stop even the owner.
 for attempt in "update audit set reason = ''" "delete from audit" "truncate audit"; do
     if sql -c 'set role faultline_engine' -c "$attempt" 2>/dev/null; then fail "the engine's role may: $attempt"; fi
