@@ -41,6 +41,9 @@ static const struct fl_option options[] = {
     {"max_workers", "integer", "4", "", "playbooks running at once", true},
     {"allow_private_targets", "boolean", "false", "",
      "playbooks may call loopback and private network addresses", true},
+    {"aliases", "boolean", "false", "",
+     "also take alerts at the paths of Keep, Robusta, OnCall and Alerta, to move senders by name only", false},
+    {"grafana_secret", "string", "", "", "secret that signs Grafana's webhooks; empty: signatures are not checked", false},
     {"http_allow", "list", "[]", "", "where playbooks may send HTTP requests: host, port, methods", true},
     {"commands", "list", "[]", "", "commands playbooks may run: name, path, args, patterns", true},
 };
@@ -69,6 +72,8 @@ static const struct option_slot slots[] = {
     {OPT_DURATION, AT(lease_grace), SECONDS(1), SECONDS(86400), NULL},
     {OPT_INTEGER, AT(max_workers), 1, 256, NULL},
     {OPT_BOOLEAN, AT(allow_private_targets), 0, 0, NULL},
+    {OPT_BOOLEAN, AT(aliases), 0, 0, NULL},
+    {OPT_STRING, AT(grafana_secret), 0, 0, NULL},
     {OPT_HTTP_ALLOW, AT(http_allow), 0, 0, NULL},
     {OPT_COMMANDS, AT(commands), 0, 0, NULL},
 };

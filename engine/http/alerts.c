@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LETTER_MAX = 16384 };
+
 static const fl_usec V2_LEASE = 300 * FL_USEC_PER_SEC; /* endsAt absent: Alertmanager's resolve_timeout */
 
 /* ---- answers ---- */
@@ -27,7 +29,7 @@ static void answer_webhook(struct request *r)
     const struct fl_intake *in = &r->intake;
     struct fl_buf b = fl_buf_init(REPLY_MAX);
     struct fl_jw w = fl_jw_init(&b);
-    bool bad = in->n_rejects && !in->n_alerts;
+    bool bad = in->n_rejects && !in->n_alerts && !in->n_changes && !in->n_ignored;
     fl_jw_obj(&w, NULL);
     if (bad) {
         fl_jw_obj(&w, "error");
@@ -38,6 +40,10 @@ static void answer_webhook(struct request *r)
         fl_jw_obj_end(&w);
     }
     fl_jw_int(&w, "accepted", (int64_t)in->n_alerts);
+    if (in->n_ignored)
+        fl_jw_int(&w, "ignored", (int64_t)in->n_ignored);
+    if (in->n_changes)
+        fl_jw_int(&w, "changes", (int64_t)in->n_changes);
     fl_jw_arr(&w, "rejected");
     for (size_t i = 0; i < in->n_rejects && i < 1000; i++) {
         fl_jw_obj(&w, NULL);
@@ -57,7 +63,7 @@ static void answer_good(struct request *r)
 {
     if (r->format == FL_FORMAT_ALERTMANAGER_V2)
         answer_v2(r, FL_OK, NULL);
-    else
+    else if (!sender_answer(r))
         answer_webhook(r);
 }
 
@@ -69,7 +75,7 @@ static void answer_unreadable(struct request *r, const struct fl_err *err)
     else if (r->format == FL_FORMAT_ALERTMANAGER_V2)
         answer_v2(r, err->status, err);
     else
-        reply_status(r, err);
+        sender_unreadable(r, err);
 }
 
 /* ---- after the commit ---- */
@@ -90,12 +96,30 @@ static void settle_guesses(struct request *r, fl_usec at)
     }
 }
 
+/* Only the two formats of Alertmanager leave nothing else to the time of receipt. */
 static bool has_guesses(const struct request *r)
 {
-    for (size_t i = 0; i < r->intake.n_alerts; i++)
-        if (r->intake.alerts[i].starts_guessed || r->intake.alerts[i].lease_until == r->received_at + V2_LEASE)
+    if (r->format != FL_FORMAT_ALERTMANAGER && r->format != FL_FORMAT_ALERTMANAGER_V2)
+        return true;
+    for (size_t i = 0; i < r->intake.n_alerts; i++) {
+        const struct fl_alert *a = &r->intake.alerts[i];
+        if (a->starts_guessed || a->lease_until == r->received_at + V2_LEASE || a->ends_at == r->received_at)
             return true;
+    }
     return false;
+}
+
+static void not_committed(struct request *r, fl_status st)
+{
+    reply_error(r, 503, fl_status_name(st), NULL, "send it again", "the alerts could not be committed: %s",
+                st == FL_E_FULL ? "the queue is full" : "the database is away");
+}
+
+/* The last of the request's rows is in: now the answer. */
+static void one_committed(struct request *r)
+{
+    if (atomic_fetch_sub(&r->pending, 1) == 1)
+        answer_good(r);
 }
 
 /* Journal thread. */
@@ -108,15 +132,47 @@ static void on_committed(void *ctx, fl_status st, uint64_t seq, fl_usec at)
             settle_guesses(r, at);
         fl_leases_commit(r->http->o.leases, r->intake.alerts, r->intake.n_alerts, at, 0);
         atomic_fetch_add(&r->http->alerts_accepted, r->intake.n_alerts);
-        answer_good(r);
+        one_committed(r);
     } else {
-        reply_error(r, 503, fl_status_name(st), NULL, "send it again", "the alerts could not be committed: %s",
-                    st == FL_E_FULL ? "the queue is full" : "the database is away");
+        not_committed(r, st);
     }
     request_unref(r);
 }
 
+/* Journal thread. */
+static void on_changes_committed(void *ctx, fl_status st, uint64_t seq, fl_usec at)
+{
+    struct request *r = ctx;
+    (void)seq;
+    (void)at;
+    if (st == FL_OK)
+        one_committed(r);
+    else
+        not_committed(r, st);
+    request_unref(r);
+}
+
 /* ---- before it ---- */
+
+static const char *source_of(const struct request *r)
+{
+    return r->source ? r->source : fl_format_name(r->format);
+}
+
+void intake_letter(struct request *r, const struct fl_err *err, bool with_body)
+{
+    char raw[LETTER_MAX + 1] = "";
+    if (with_body) {
+        size_t n = r->body_n < LETTER_MAX ? r->body_n : LETTER_MAX;
+        memcpy(raw, r->body, n);
+        for (size_t i = 0; i < n; i++)
+            raw[i] = raw[i] ? raw[i] : '?';
+        raw[n] = 0;
+        fl_utf8_repair(raw, n);
+    }
+    struct fl_deadletter letter = {source_of(r), err->where, err->text, raw};
+    fl_store_deadletters(r->http->o.store, &letter, 1);
+}
 
 static void keep_rejects(struct request *r)
 {
@@ -128,7 +184,7 @@ static void keep_rejects(struct request *r)
     if (!v)
         return;
     for (size_t i = 0; i < in->n_rejects; i++)
-        v[i] = (struct fl_deadletter){fl_format_name(r->format), in->rejects[i].where, in->rejects[i].reason,
+        v[i] = (struct fl_deadletter){source_of(r), in->rejects[i].where, in->rejects[i].reason,
                                       in->rejects[i].raw};
     fl_store_deadletters(r->http->o.store, v, in->n_rejects);
     free(v);
@@ -136,7 +192,7 @@ static void keep_rejects(struct request *r)
 
 static void journal(struct request *r)
 {
-    struct fl_submission *sub = submission_new(r, FL_EV_ALERTS, fl_format_name(r->format));
+    struct fl_submission *sub = submission_new(r, FL_EV_ALERTS, source_of(r));
     if (!sub)
         return;
     /* A replay parses with the journal's time: what depends on the time is parsed there now, too. */
@@ -148,21 +204,101 @@ static void journal(struct request *r)
     submission_send(r, sub);
 }
 
-void run_intake(struct request *r)
+/* ---- changes among the events ---- */
+
+/* A submission of its own, since the body's arena goes with the alerts. */
+static struct fl_submission *changes_new(struct request *r, const char *json, size_t n)
+{
+    struct fl_arena *arena = fl_arena_new(0);
+    struct fl_submission *sub = arena ? fl_arena_calloc(arena, 1, sizeof *sub) : NULL;
+    const char *actor = sub ? fl_arena_strdup(arena, r->caller.name) : NULL;
+    const char *body = actor ? fl_arena_strndup(arena, json, n) : NULL;
+    if (!body) {
+        fl_arena_free(arena);
+        return NULL;
+    }
+    *sub = (struct fl_submission){.kind = FL_EV_CHANGE, .actor = actor, .source = "", .body = body, .body_len = n,
+                                  .arena = arena, .ctx = r, .committed = on_changes_committed};
+    fl_sha256(body, n, &sub->body_hash);
+    return sub;
+}
+
+/* The request is suspended already, or will be by the alerts that follow. */
+static bool changes_send(struct request *r, const char *json, size_t n)
+{
+    struct fl_submission *sub = changes_new(r, json, n);
+    struct fl_arena *arena = sub ? sub->arena : NULL;
+    request_ref(r);
+    fl_status st = sub ? fl_store_submit(r->http->o.store, sub) : FL_E_NOMEM;
+    if (st == FL_OK)
+        return true;
+    fl_arena_free(arena);
+    atomic_fetch_add(&r->http->intake_refused, 1);
+    not_committed(r, st);
+    request_unref(r);
+    return false;
+}
+
+void intake_changes_only(struct request *r, const char *json, size_t n)
+{
+    atomic_store(&r->pending, 1);
+    if (request_suspend(r))
+        (void)changes_send(r, json, n);
+}
+
+static fl_status write_changes(struct request *r, struct fl_buf *b)
 {
     struct fl_err err = {0};
-    r->format = (fl_format)r->route->arg;
+    FL_AUTO_ARENA scratch = fl_arena_new(0);
+    return scratch ? fl_intake_cloudevents_changes(scratch, r->body, r->body_n, r->received_at, b, &err) : FL_E_NOMEM;
+}
+
+/* Two rows, one answer. The suspension comes first: the changes may be in before the alerts are handed over. */
+static void journal_both(struct request *r, const struct fl_buf *changes)
+{
+    struct fl_submission *sub = submission_new(r, FL_EV_ALERTS, source_of(r));
+    if (!sub)
+        return;
+    sub->committed = on_committed;
+    if (request_suspend(r) && changes_send(r, changes->p, changes->n))
+        submission_push(r, sub);
+}
+
+/* ---- one body ---- */
+
+void intake_body(struct request *r)
+{
+    struct fl_err err = {0};
     if (fl_intake_parse(r->body_arena, r->format, r->body, r->body_n, r->received_at, &r->intake, &err) != FL_OK) {
+        if (r->format != FL_FORMAT_ALERTMANAGER_V2 && err.status != FL_E_NOMEM)
+            intake_letter(r, &err, true);
         answer_unreadable(r, &err);
         return;
     }
     keep_rejects(r);
-    if (!r->intake.n_alerts) {
-        answer_good(r);
-    } else if (fl_leases_renew_all(r->http->o.leases, r->intake.alerts, r->intake.n_alerts, r->received_at)) {
-        atomic_fetch_add(&r->http->alerts_repeated, r->intake.n_alerts);
-        answer_good(r);
-    } else {
-        journal(r);
+    FL_AUTO_BUF changes = fl_buf_init(6 * r->body_n + (1 << 20));
+    if (r->intake.n_changes && write_changes(r, &changes) != FL_OK) {
+        reply_error(r, 503, "nomem", NULL, NULL, "out of memory");
+        return;
     }
+    bool known = r->intake.n_alerts && fl_leases_renew_all(r->http->o.leases, r->intake.alerts, r->intake.n_alerts,
+                                                            r->received_at);
+    if (known)
+        atomic_fetch_add(&r->http->alerts_repeated, r->intake.n_alerts);
+    bool write_alerts = r->intake.n_alerts && !known;
+    atomic_store(&r->pending, (r->intake.n_changes > 0) + write_alerts);
+    if (!write_alerts && !r->intake.n_changes)
+        answer_good(r);
+    else if (!r->intake.n_changes)
+        journal(r);
+    else if (!write_alerts)
+        intake_changes_only(r, changes.p, changes.n);
+    else
+        journal_both(r, &changes);
+}
+
+void run_intake(struct request *r)
+{
+    r->format = (fl_format)r->route->arg;
+    intake_body(r);
 }

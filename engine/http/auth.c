@@ -300,14 +300,19 @@ bool auth_check(struct request *r)
     const char *header = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
     if (r->route->roles == ROLE_PUBLIC)
         return true;
-    if (!header) {
-        if (!r->http->auth_off)
-            return refuse(r, "a token is required");
+    if (!header && r->http->auth_off) {
         r->caller = (struct caller){.name = "local", .role = FL_ROLE_ADMIN};
         return true;
     }
+    bool in_path = !header && (r->route->flags & ROUTE_PATH_TOKEN) && strlen(r->params[0]) < 256;
+    if (!header && (r->route->flags & ROUTE_BODY_TOKEN))
+        return true; /* nobody yet: auth_secret() */
+    if (!header && !in_path)
+        return refuse(r, "a token is required");
     char secret[256];
-    size_t n = secret_of(header, secret, sizeof secret);
+    size_t n = in_path ? strlen(r->params[0]) : secret_of(header, secret, sizeof secret);
+    if (in_path)
+        memcpy(secret, r->params[0], n);
     if (!n)
         return refuse(r, "the Authorization header holds no token");
     fl_sha256(secret, n, &r->token_hash);
@@ -326,4 +331,19 @@ bool auth_check(struct request *r)
     default: break;
     }
     return refuse(r, "this token is not known");
+}
+
+bool auth_secret(struct request *r, const char *secret)
+{
+    if (r->caller.role)
+        return true;
+    if (!secret || !*secret)
+        return refuse(r, "a token is required");
+    fl_sha256(secret, strlen(secret), &r->token_hash);
+    switch (judge(r->http->tokens, &r->token_hash, &r->caller)) {
+    case GOOD: return check_role(r);
+    case REVOKED: return refuse(r, "this token was revoked");
+    case EXPIRED: return refuse(r, "this token has expired");
+    default: return refuse(r, "this token is not known"); /* one made this moment: within RELOAD_EVERY */
+    }
 }

@@ -29,8 +29,12 @@ struct fl_submission *submission_new(struct request *r, fl_event_kind kind, cons
 
 void submission_send(struct request *r, struct fl_submission *sub)
 {
-    if (!request_suspend(r))
-        return;
+    if (request_suspend(r))
+        submission_push(r, sub);
+}
+
+void submission_push(struct request *r, struct fl_submission *sub)
+{
     request_ref(r);
     struct fl_arena *mine = r->body_arena;
     r->body_arena = NULL; /* the store's, unless it refuses; another thread may use it from the next line on */

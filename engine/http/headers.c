@@ -154,6 +154,12 @@ static bool is_json(const char *type)
     return n == 16 && !strncasecmp(type, "application/json", 16);
 }
 
+static bool is_form(const char *type)
+{
+    size_t n = type ? strcspn(type, "; \t") : 0;
+    return n == 33 && !strncasecmp(type, "application/x-www-form-urlencoded", 33);
+}
+
 /* Type and length, judged from what is announced, after the caller is known and before a byte is read. */
 bool headers_check_body(struct request *r)
 {
@@ -173,7 +179,8 @@ bool headers_check_body(struct request *r)
         return false;
     }
     /* A command without a body needs no type. */
-    if ((has_body || (t->flags & ROUTE_BODY)) && !is_json(h.type)) {
+    bool type_ok = is_json(h.type) || (t->flags & ROUTE_ANY_TYPE) || ((t->flags & ROUTE_FORM) && is_form(h.type));
+    if ((has_body || (t->flags & ROUTE_BODY)) && !type_ok) {
         char bare[128] = "";
         if (h.type)
             strncat(bare, h.type, strcspn(h.type, "; \t") < 127 ? strcspn(h.type, "; \t") : 127);

@@ -48,6 +48,11 @@ enum {
     ROUTE_BODY_MAY = 4,   /* a body of JSON is allowed */
     ROUTE_BULK = 8,       /* the body may be as long as max_body_bytes; others: COMMAND_BODY_MAX */
     ROUTE_JOURNAL = 16,   /* writes to the journal: 503 while draining */
+    ROUTE_FORM = 32,      /* the body may be a form, too */
+    ROUTE_ANY_TYPE = 64,  /* the handler judges the body's type */
+    ROUTE_BODY_TOKEN = 128, /* the token may be in the body: the handler calls auth_secret() before anything else */
+    ROUTE_PATH_TOKEN = 256, /* the token may be the path's first parameter */
+    ROUTE_ALIAS = 512,    /* only with the option `aliases` */
 };
 struct route {
     const char *method, *path;
@@ -76,10 +81,15 @@ struct answer {
     size_t n;
     char allow[64];    /* of a 405 and of OPTIONS */
     bool close, challenge;
+    const char *origin; /* OPTIONS of a web hook: who may send; in the request's arena, or NULL */
+    bool any_rate;
 };
 /* RECEIVING: the http thread owns it. WAITING: suspended; whoever swaps it to ANSWERING fills the answer
  * and resumes. ANSWERED: the http thread queues the answer. */
 enum phase { PHASE_RECEIVING, PHASE_WAITING, PHASE_ANSWERING, PHASE_ANSWERED, PHASE_QUEUED };
+
+/* What the sender of alerts expects as an answer. */
+enum answer_style { STYLE_OWN, STYLE_PAGERDUTY, STYLE_NRDP };
 
 struct connection {
     struct connection *prev, *next;
@@ -122,6 +132,10 @@ struct request {
 
     /* of an intake request: what the answer and the leases need after the commit */
     fl_format format;
+    const char *source;     /* its name in the journal; NULL: the format's */
+    enum answer_style style;
+    const char *dedup_key;  /* PagerDuty's answer */
+    atomic_int pending;     /* rows that must be committed before the answer */
     struct fl_intake intake;
     struct answer answer;
 };
@@ -196,6 +210,8 @@ struct token_cache *tokens_stop(struct token_cache *t);
 void tokens_reload(struct token_cache *t); /* now; waits a moment for it */
 /* True: r->caller is set. False: 401 or 403 was given. */
 bool auth_check(struct request *r);
+/* ROUTE_BODY_TOKEN: the secret in the body, unless the Authorization header was good already. False: 401 or 403. */
+bool auth_secret(struct request *r, const char *secret);
 
 /* reply.c: every one gives the answer exactly once; later ones are dropped. Any thread once suspended. */
 void reply_bytes(struct request *r, unsigned code, const char *type, char *body, size_t n);
@@ -217,6 +233,13 @@ void read_reload(struct request *r, struct fl_reader *db);
 void run_metrics(struct request *r);
 void run_openapi(struct request *r);
 void run_intake(struct request *r);        /* arg: fl_format */
+void run_grafana(struct request *r);
+void run_pagerduty(struct request *r);
+void run_pagerduty_change(struct request *r);
+void run_cloudevents(struct request *r);
+void run_nagios(struct request *r);
+void run_sender(struct request *r);        /* arg: fl_format */
+void run_mapped(struct request *r);
 void run_incident_command(struct request *r); /* word: op */
 void run_run_command(struct request *r);
 void run_plain_command(struct request *r);
@@ -233,9 +256,23 @@ void read_tokens(struct request *r, struct fl_reader *db);
 void read_token_create(struct request *r, struct fl_reader *db);
 void read_token_revoke(struct request *r, struct fl_reader *db);
 
+/* alerts.c: r->format, r->source, r->style and r->body are set: parse, journal, answer. */
+void intake_body(struct request *r);
+/* One list of changes, journalled; then the answer in r->style. */
+void intake_changes_only(struct request *r, const char *json, size_t n);
+/* The whole body could not be read: a dead letter, with the body when it holds no secret. */
+void intake_letter(struct request *r, const struct fl_err *err, bool with_body);
+
+/* senders.c */
+bool sender_answer(struct request *r); /* false: not one of the styles */
+void sender_unreadable(struct request *r, const struct fl_err *err);
+void options_cloudevents(struct request *r); /* the web hook handshake */
+
 /* A submission that owns r's body; NULL when out of memory (a 503 was given). */
 struct fl_submission *submission_new(struct request *r, fl_event_kind kind, const char *source);
 /* Suspend and submit; on failure an answer was given. `sub` is spent either way. */
 void submission_send(struct request *r, struct fl_submission *sub);
+/* The same for a request that is suspended already. */
+void submission_push(struct request *r, struct fl_submission *sub);
 /* A command {"op":…}: journal it and answer what the core says. Takes the text. */
 void command_send(struct request *r, fl_event_kind kind, const char *json, size_t n);

@@ -111,6 +111,10 @@ static void add_headers(struct MHD_Response *resp, const struct answer *a)
     MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff");
     if (a->allow[0])
         MHD_add_response_header(resp, MHD_HTTP_HEADER_ALLOW, a->allow);
+    if (a->origin)
+        MHD_add_response_header(resp, "WebHook-Allowed-Origin", a->origin);
+    if (a->any_rate)
+        MHD_add_response_header(resp, "WebHook-Allowed-Rate", "*");
     if (a->code == 503)
         MHD_add_response_header(resp, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     if (a->challenge) {

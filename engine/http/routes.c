@@ -28,10 +28,57 @@
         "GET", path_, ROLE_READ, 0, NULL, read_document, what, list, query_, text                                      \
     }
 
+#define SENDER(method_, path_, flags_, run_, format_, text)                                                           \
+    {                                                                                                                  \
+        method_, path_, ROLE_SEND, ROUTE_BODY | ROUTE_JOURNAL | (flags_), run_, NULL, format_, NULL, NULL, text         \
+    }
+#define PAGERDUTY(path_)                                                                                               \
+    SENDER("POST", path_, ROUTE_BODY_TOKEN, run_pagerduty, FL_FORMAT_PAGERDUTY,                                        \
+           "PagerDuty Events API v2; the routing key may be the token")
+#define PAGERDUTY_CHANGE(path_)                                                                                        \
+    SENDER("POST", path_, ROUTE_BODY_TOKEN, run_pagerduty_change, FL_FORMAT_PAGERDUTY, "PagerDuty change event")
+#define ALIAS(path_, flags_, run_, format_, text)                                                                      \
+    SENDER("POST", path_, ROUTE_BULK | ROUTE_ALIAS | (flags_), run_, format_, text)
+#define CLOUDEVENTS_PATH "/api/v1/intake/cloudevents"
+
 const struct route routes[] = {
     /* alerts in */
     {"POST", "/api/v1/intake/alertmanager", ROLE_SEND, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_intake, NULL,
      FL_FORMAT_ALERTMANAGER, NULL, NULL, "Alertmanager webhook, version 4; 200 means committed"},
+    SENDER("POST", "/api/v1/intake/grafana", ROUTE_BULK, run_grafana, FL_FORMAT_GRAFANA,
+           "Grafana alerting webhook; the signature is checked when grafana_secret is set"),
+    SENDER("PUT", "/api/v1/intake/grafana", ROUTE_BULK, run_grafana, FL_FORMAT_GRAFANA,
+           "Grafana alerting webhook, sent as PUT"),
+    PAGERDUTY("/api/v1/intake/pagerduty"),
+    PAGERDUTY("/api/v1/intake/pagerduty/v2/enqueue"),
+    PAGERDUTY("/v2/enqueue"),
+    PAGERDUTY_CHANGE("/api/v1/intake/pagerduty/v2/change/enqueue"),
+    PAGERDUTY_CHANGE("/v2/change/enqueue"),
+    SENDER("POST", CLOUDEVENTS_PATH, ROUTE_BULK | ROUTE_ANY_TYPE, run_cloudevents, FL_FORMAT_CLOUDEVENTS,
+           "CloudEvents 1.0, structured, batch or binary: alerts and changes"),
+    SENDER("POST", "/api/v1/intake/nagios", ROUTE_FORM | ROUTE_BODY_TOKEN, run_nagios, FL_FORMAT_NAGIOS,
+           "Nagios: NRDP's form with JSONDATA, or our notification as JSON or form"),
+    SENDER("POST", "/api/v1/intake/zabbix", 0, run_sender, FL_FORMAT_ZABBIX, "Zabbix, by the media type that is shipped"),
+    SENDER("POST", "/api/v1/intake/kubernetes", ROUTE_BULK, run_sender, FL_FORMAT_KUBERNETES,
+           "Kubernetes events, one or a list"),
+    SENDER("POST", "/api/v1/intake/{source}", ROUTE_BULK, run_mapped, FL_FORMAT_MAPPED,
+           "Any JSON, by the mapping that the rules give the source"),
+
+    /* where other products took alerts: an administrator switches them on */
+    ALIAS("/alerts/event/prometheus", 0, run_intake, FL_FORMAT_ALERTMANAGER, "Keep: Alertmanager webhook"),
+    ALIAS("/alerts/event/grafana", 0, run_grafana, FL_FORMAT_GRAFANA, "Keep: Grafana webhook"),
+    ALIAS("/api/alerts", 0, run_intake, FL_FORMAT_ALERTMANAGER, "Robusta: Alertmanager webhook"),
+    ALIAS("/integrations/v1/alertmanager/{token}", ROUTE_PATH_TOKEN, run_intake, FL_FORMAT_ALERTMANAGER,
+          "OnCall: Alertmanager webhook, token in the path"),
+    ALIAS("/integrations/v1/alertmanager/{token}/", ROUTE_PATH_TOKEN, run_intake, FL_FORMAT_ALERTMANAGER,
+          "OnCall: Alertmanager webhook, token in the path"),
+    ALIAS("/integrations/v1/grafana_alerting/{token}", ROUTE_PATH_TOKEN, run_grafana, FL_FORMAT_GRAFANA,
+          "OnCall: Grafana webhook, token in the path"),
+    ALIAS("/integrations/v1/grafana_alerting/{token}/", ROUTE_PATH_TOKEN, run_grafana, FL_FORMAT_GRAFANA,
+          "OnCall: Grafana webhook, token in the path"),
+    ALIAS("/api/webhooks/prometheus", 0, run_intake, FL_FORMAT_ALERTMANAGER, "Alerta: Alertmanager webhook"),
+    ALIAS("/webhooks/prometheus", 0, run_intake, FL_FORMAT_ALERTMANAGER, "Alerta: Alertmanager webhook"),
+
     V2_ALERTS(""),
     V2_ALERTS("/alertmanager"),
     {"GET", "/api/v2/status", ROLE_READ, ROUTE_LOOKALIKE, run_v2_status, NULL, 0, NULL, NULL,
@@ -146,6 +193,8 @@ bool route_find(struct request *r, const char *method)
     char allow[sizeof r->answer.allow] = "";
     for (size_t i = 0; i < n_routes; i++) {
         const char *params[MAX_PARAMS] = {0};
+        if ((routes[i].flags & ROUTE_ALIAS) && !r->http->o.config->aliases)
+            continue;
         int m = r->n_segments < MAX_SEGMENTS
                     ? route_match(&routes[i], wanted, (const char *const *)r->segments, r->n_segments, params)
                     : 0;
@@ -154,15 +203,18 @@ bool route_find(struct request *r, const char *method)
             memcpy(r->params, params, sizeof params);
             return true;
         }
-        if (m == 1)
+        if (m == 1 && !strstr(allow, routes[i].method))
             snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s", allow[0] ? "," : "", routes[i].method);
     }
     if (!allow[0])
         return no_such_path(r);
     memcpy(r->answer.allow, allow, sizeof allow);
-    if (!strcmp(method, "OPTIONS"))
+    if (!strcmp(method, "OPTIONS")) {
+        if (strncmp(r->uri, CLOUDEVENTS_PATH, strlen(CLOUDEVENTS_PATH)) == 0)
+            options_cloudevents(r);
         reply_empty(r, 204);
-    else
+    } else {
         reply_error(r, 405, "method", NULL, NULL, "method %.16s is not allowed, but [%s] are", method, allow);
+    }
     return false;
 }

@@ -28,6 +28,8 @@ struct fl_config {
     fl_usec lease_default, lease_grace;
     int64_t max_workers;
     bool allow_private_targets;
+    bool aliases;               /* serve the paths of other products, for migrations */
+    const char *grafana_secret; /* "" = signatures are not checked */
     struct fl_http_allow_cfg *http_allow;
     size_t n_http_allow;
     struct fl_command_allow_cfg *commands;

@@ -18,6 +18,8 @@ struct fl_http_options {
     bool (*ready)(void *ctx, char *why, size_t cap);
     /** POST /-/reload: read rules and playbooks again, swap only when all of it is good. NULL: 404. */
     fl_status (*reload)(void *ctx, struct fl_err *err);
+    /** The mapping of a source as JSON, malloc()ed; NULL: no such source. Any thread. May be NULL. */
+    char *(*mapping)(void *ctx, const char *source);
     void *ctx;
 };
 FL_MUST_CHECK fl_status fl_http_start(const struct fl_http_options *o, struct fl_http **ret, struct fl_err *err);

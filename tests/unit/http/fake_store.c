@@ -22,6 +22,7 @@ static struct fl_submission *queue[4096];
 static size_t n_queue, n_seen, n_letters, n_tokens;
 static char last_body[1 << 20], last_actor[128], secrets[32][64];
 static fl_event_kind last_kind;
+static char last_source[128];
 static bool last_alerts, stop;
 static struct fl_token tokens[32];
 static pthread_t committer;
@@ -67,6 +68,7 @@ fl_status fl_store_submit(struct fl_store *s, struct fl_submission *sub)
         last_body[n] = 0;
         snprintf(last_actor, sizeof last_actor, "%s", sub->actor);
         last_kind = sub->kind;
+        snprintf(last_source, sizeof last_source, "%s", sub->source);
         last_alerts = sub->alerts != NULL;
         pthread_cond_broadcast(&more);
     }
@@ -281,6 +283,11 @@ fl_event_kind fake_kind(void)
     return last_kind;
 }
 
+const char *fake_source(void)
+{
+    return last_source;
+}
+
 bool fake_had_alerts(void)
 {
     return last_alerts;
@@ -296,10 +303,13 @@ struct fl_http *fake_server(const char *auth, int64_t deadline_s, int64_t max_bo
     config->request_deadline_s = deadline_s;
     config->max_body_bytes = max_body;
     config->max_connections_per_address = per_address;
+    config->aliases = fake.aliases;
+    config->grafana_secret = fake.grafana_secret ? fake.grafana_secret : "";
     leases = fl_leases_new(60 * FL_USEC_PER_SEC);
     stop = false;
     assert_int_equal(pthread_create(&committer, NULL, commit_thread, NULL), 0);
-    struct fl_http_options o = {.config = config, .store = (struct fl_store *)&fake, .leases = leases, .conninfo = ""};
+    struct fl_http_options o = {.config = config, .store = (struct fl_store *)&fake, .leases = leases, .conninfo = "",
+                                .mapping = fake.mapping};
     if (fl_http_start(&o, &h, &err) != FL_OK)
         fail_msg("%s", err.text);
     return h;

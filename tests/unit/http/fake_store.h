@@ -12,6 +12,9 @@ struct fake {
     const char *answer_json;
     bool db_down;          /* readers do not open */
     fl_usec slow_reads;    /* how long a read takes */
+    bool aliases;          /* of the configuration, for the next server */
+    const char *grafana_secret;
+    char *(*mapping)(void *ctx, const char *source);
 };
 extern struct fake fake;
 
@@ -22,6 +25,7 @@ size_t fake_submissions(void);
 const char *fake_body(void);
 const char *fake_actor(void);
 fl_event_kind fake_kind(void);
+const char *fake_source(void);
 bool fake_had_alerts(void);
 size_t fake_letters(void);
 /* Add a token; @return its secret. */

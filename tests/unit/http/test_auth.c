@@ -59,6 +59,27 @@ static const struct {
     {"GET", "/api/v1/tokens", "A"},
     {"POST", "/api/v1/tokens", "A"},
     {"DELETE", "/api/v1/tokens/{id}", "A"},
+    {"POST", "/api/v1/intake/grafana", "ioaA"},
+    {"PUT", "/api/v1/intake/grafana", "ioaA"},
+    {"POST", "/api/v1/intake/pagerduty", "ioaA"},
+    {"POST", "/api/v1/intake/pagerduty/v2/enqueue", "ioaA"},
+    {"POST", "/v2/enqueue", "ioaA"},
+    {"POST", "/api/v1/intake/pagerduty/v2/change/enqueue", "ioaA"},
+    {"POST", "/v2/change/enqueue", "ioaA"},
+    {"POST", "/api/v1/intake/cloudevents", "ioaA"},
+    {"POST", "/api/v1/intake/nagios", "ioaA"},
+    {"POST", "/api/v1/intake/zabbix", "ioaA"},
+    {"POST", "/api/v1/intake/kubernetes", "ioaA"},
+    {"POST", "/api/v1/intake/{source}", "ioaA"},
+    {"POST", "/alerts/event/prometheus", "ioaA"},
+    {"POST", "/alerts/event/grafana", "ioaA"},
+    {"POST", "/api/alerts", "ioaA"},
+    {"POST", "/integrations/v1/alertmanager/{token}", "ioaA"},
+    {"POST", "/integrations/v1/alertmanager/{token}/", "ioaA"},
+    {"POST", "/integrations/v1/grafana_alerting/{token}", "ioaA"},
+    {"POST", "/integrations/v1/grafana_alerting/{token}/", "ioaA"},
+    {"POST", "/api/webhooks/prometheus", "ioaA"},
+    {"POST", "/webhooks/prometheus", "ioaA"},
     {"GET", "/-/healthy", "*"},
     {"GET", "/-/ready", "*"},
     {"POST", "/-/reload", "A"},
@@ -89,6 +110,7 @@ static void each_route(void **state)
 {
     (void)state;
     fake_reset();
+    fake.aliases = true;
     const char *secret[FL_ARRAY_LEN(roles)];
     for (size_t k = 0; k < FL_ARRAY_LEN(roles); k++)
         secret[k] = fake_token(roles[k].name, roles[k].role, 0, 0);
