@@ -136,7 +136,46 @@ static void json_row(struct fl_jw *w, const struct score *s)
     fl_jw_fixed(w, "ms_most", s->ms_most, 4);
 }
 
-enum { TYPES_MAX = 256 };
+enum { TYPES_MAX = 256, BINS = 5 };
+
+/* Is 70 % right in 70 of 100 cases? Over all sets, by confidence of the first candidate. */
+struct reliability {
+    size_t n[BINS];
+    double said[BINS], right[BINS];
+};
+
+static void count_confidence(struct reliability *b, const struct fl_ranking *r, const char *truth)
+{
+    size_t bin = (size_t)(r->confidence * BINS);
+    bin = bin < BINS ? bin : BINS - 1;
+    b->n[bin]++;
+    b->said[bin] += r->confidence;
+    b->right[bin] += r->n_candidates && strcmp(r->candidates[0].service, truth) == 0;
+}
+
+static void print_confidence(const struct reliability *b)
+{
+    printf("\nconfidence   cases   said  right\n");
+    for (size_t i = 0; i < BINS; i++)
+        if (b->n[i])
+            printf("%2zu-%3zu %%   %6zu  %.3f  %.3f\n", 100 * i / BINS, 100 * (i + 1) / BINS, b->n[i],
+                   b->said[i] / (double)b->n[i], b->right[i] / (double)b->n[i]);
+}
+
+static void json_confidence(struct fl_jw *w, const struct reliability *b)
+{
+    fl_jw_arr(w, "confidence");
+    for (size_t i = 0; i < BINS; i++) {
+        double n = b->n[i] ? (double)b->n[i] : 1;
+        fl_jw_obj(w, NULL);
+        fl_jw_fixed(w, "from", (double)i / BINS, 1);
+        fl_jw_int(w, "cases", (int64_t)b->n[i]);
+        fl_jw_fixed(w, "said", b->said[i] / n, 4);
+        fl_jw_fixed(w, "right", b->right[i] / n, 4);
+        fl_jw_obj_end(w);
+    }
+    fl_jw_arr_end(w);
+}
 
 struct run {
     const struct options *opt;
@@ -147,6 +186,7 @@ struct run {
     FILE *answers;
     struct fl_jw *json;
     struct score mean;
+    struct reliability bins;
 };
 
 static fl_status rank_case(struct fl_arena *arena, const struct fl_model *model, const struct fl_off_set *s,
@@ -186,6 +226,7 @@ static fl_status run_set(struct run *run, const struct fl_off_set *s, size_t fir
             continue;
         labelled++;
         count(&total, r, c->truth->service, ms);
+        count_confidence(&run->bins, r, c->truth->service);
         count_change(&total, r, c->truth->change);
         count(type_score(types, &n_types, TYPES_MAX, c->truth->fault_type), r, c->truth->service, ms);
         if (run->opt->cases) {
@@ -295,10 +336,12 @@ static fl_status evaluate(struct fl_off *off, const struct options *opt, struct 
         fl_jw_obj(&w, "mean");
         json_row(&w, &run.mean);
         fl_jw_obj_end(&w);
+        json_confidence(&w, &run.bins);
         fl_jw_obj_end(&w);
         printf("%s\n", out.p ? out.p : "");
     } else if (!st && run.mean.n) {
         print_row(&run.mean, 0);
+        print_confidence(&run.bins);
     }
     if (run.answers && fclose(run.answers) != 0 && !st)
         st = fl_fail(err, FL_E_IO, opt->answers, "cannot write the answers");

@@ -29,12 +29,6 @@ size_t fl_feature_count(void)
     return F_ALL;
 }
 
-/* A weight that holds only for one kind of monitoring needs more to show for it. */
-double fl_feature_pull(size_t i)
-{
-    return i < F_N ? 1 : 3;
-}
-
 const char *fl_feature_name(size_t i)
 {
     static char names[F_ALL][64];

@@ -85,8 +85,8 @@ double fl_history_incidents(const struct fl_history *h);
 /* ---- features ---- */
 
 enum { FL_FEATURES_MAX = 320 };
-/** How much stronger than usual training pulls this feature's weight to 0. */
-double fl_feature_pull(size_t i);
+/** The weight that training pulls this feature to. */
+double fl_feature_prior(size_t i);
 /** One row of fl_feature_count() values per group. */
 FL_MUST_CHECK fl_status fl_features_build(struct fl_evidence *ev, double **ret, struct fl_err *err);
 

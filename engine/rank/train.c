@@ -13,7 +13,8 @@ struct problem {
     const struct fl_train_case *cases;
     size_t n, f;
     double *scale; /* 1 / spread of each feature */
-    double *pull;  /* l2 of each feature: fl_feature_pull() times the common one */
+    double l2;
+    double *prior; /* what it is pulled to, in units of spread */
 };
 
 /* Spread of a feature around its mean within each incident: what the softmax can see. */
@@ -72,8 +73,8 @@ static double loss(const struct problem *p, const double *w, double *grad, doubl
     for (size_t c = 0; c < p->n; c++)
         sum += case_loss(p, &p->cases[c], w, grad, score);
     for (size_t j = 0; j < p->f; j++) {
-        sum += 0.5 * p->pull[j] * w[j] * w[j];
-        grad[j] += p->pull[j] * w[j];
+        sum += 0.5 * p->l2 * (w[j] - p->prior[j]) * (w[j] - p->prior[j]);
+        grad[j] += p->l2 * (w[j] - p->prior[j]);
     }
     return sum;
 }
@@ -157,7 +158,7 @@ static double descend(const struct problem *p, double *w, unsigned iterations, d
 fl_status fl_model_train(const struct fl_train_case *cases, size_t n, const struct fl_train_options *opt,
                          struct fl_train_result *ret, struct fl_err *err)
 {
-    struct problem p = {.cases = cases, .n = n, .f = fl_feature_count()};
+    struct problem p = {.cases = cases, .n = n, .f = fl_feature_count(), .l2 = opt->l2};
     double w[FL_FEATURES_MAX] = {0}, scale[FL_FEATURES_MAX] = {0};
     size_t most = 1;
     for (size_t c = 0; c < n; c++)
@@ -167,15 +168,15 @@ fl_status fl_model_train(const struct fl_train_case *cases, size_t n, const stru
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     if (!n)
         return fl_fail(err, FL_E_USAGE, NULL, "no labelled case to train on");
-    double pull[FL_FEATURES_MAX];
-    for (size_t j = 0; j < p.f; j++)
-        pull[j] = opt->l2 * fl_feature_pull(j);
+    double prior[FL_FEATURES_MAX];
     p.scale = scale;
-    p.pull = pull;
+    p.prior = prior;
     spreads(&p);
+    for (size_t j = 0; j < p.f; j++)
+        prior[j] = w[j] = scale[j] > 0 ? fl_feature_prior(j) / scale[j] : 0;
     *ret = (struct fl_train_result){.scale = 1};
     ret->loss = descend(&p, w, opt->iterations ? opt->iterations : 300, score);
     for (size_t j = 0; j < p.f; j++)
-        ret->weight[j] = w[j] * scale[j];
+        ret->weight[j] = scale[j] > 0 ? w[j] * scale[j] : fl_feature_prior(j);
     return FL_OK;
 }

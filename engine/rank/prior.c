@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* prior.c -- where training starts from and what it is pulled to: what an operator would say of each feature
+ * before seeing any data. A feature that the labelled cases say nothing about keeps this weight, so that a system
+ * of another kind is not judged by zeros. */
+#include "features.h"
+
+static const struct {
+    int feature;
+    double weight;
+} prior[] = {
+    {F_MASS_SHARE, 3},       {F_RAREST_SHARE, 1},  {F_MAX_RARITY, 1},     {F_ALERTING, 1},    {F_ALONE, 1},
+    {F_SURPRISE, 0.5},       {F_UP3, 1.5},         {F_SYMPTOM_BELOW, -1.5}, {F_EARLY_RES, 0.5}, {F_EARLY_SHARE, 0.5},
+    {F_REACHED, 1},          {F_PAGE_LEAF, 1.5},   {F_MAG_PAGE, 0.5},     {F_MAG_PAGE_REST, 0.5},
+    {F_MAG_PAGE_RANK, 1},    {F_MAG_SHARE, 2},     {F_EXTERNAL, -1.5},    {F_T_SELF, 2},
+    {F_T_SELF_RATIO, 1},     {F_T_NET_IN, 2},      {F_T_NET_RATIO, 1},    {F_T_LOST, 1},
+};
+
+double fl_feature_prior(size_t i)
+{
+    for (size_t k = 0; k < FL_ARRAY_LEN(prior); k++)
+        if ((size_t)prior[k].feature == i)
+            return prior[k].weight;
+    return 0;
+}
