@@ -3,6 +3,7 @@
  * Start follows the flow from its end to its beginning, stop goes the other way round. */
 #include "daemon_priv.h"
 
+#include <faultline/json.h>
 #include <faultline/script.h>
 
 #include <errno.h>
@@ -140,6 +141,33 @@ static bool topology_in_force(struct engine *e, const struct fl_sources *s)
     return same;
 }
 
+/* Sources are read where bodies are received, and go into the journal with each body: no event of their own. */
+static void take_mappings(struct engine *e, const struct fl_sources *s)
+{
+    struct fl_err err = {0};
+    FL_AUTO_JSON config = fl_json_parse(s->config, s->config_n, &err);
+    const struct fl_json *list = fl_json_get(fl_json_get(config, "rules"), "sources");
+    FL_AUTO_FREE char *text = list ? fl_json_text(list, true) : NULL;
+    struct fl_json *fresh = text ? fl_json_parse(text, strlen(text), &err) : NULL;
+    pthread_mutex_lock(&e->lock);
+    struct fl_json *old = e->mappings;
+    e->mappings = fresh;
+    pthread_mutex_unlock(&e->lock);
+    fl_json_free(old);
+}
+
+static char *engine_mapping(void *ctx, const char *source)
+{
+    struct engine *e = ctx;
+    char *text = NULL;
+    pthread_mutex_lock(&e->lock);
+    for (size_t i = 0; !text && i < fl_json_len(e->mappings); i++)
+        if (strcmp(fl_json_str(fl_json_at(e->mappings, i), "name", ""), source) == 0)
+            text = fl_json_text(fl_json_at(e->mappings, i), true);
+    pthread_mutex_unlock(&e->lock);
+    return text;
+}
+
 /* What differs from what is in force becomes an event. */
 static fl_status apply_sources(struct engine *e, const struct fl_sources *s, struct fl_err *err)
 {
@@ -149,6 +177,8 @@ static fl_status apply_sources(struct engine *e, const struct fl_sources *s, str
     fl_status st = same ? FL_OK : post(e, FL_EV_CONFIG, s->config, s->config_n, NULL, config_answered);
     if (st == FL_OK && s->topology && !topology_in_force(e, s))
         st = post(e, FL_EV_TOPOLOGY, s->topology, s->topology_n, NULL, topology_answered);
+    if (st == FL_OK)
+        take_mappings(e, s);
     return st == FL_OK ? st : fl_fail(err, st, "configuration", "it could not be committed: the database is away or busy");
 }
 
@@ -317,7 +347,8 @@ static fl_status start_runner(struct engine *e, struct fl_err *err)
 static fl_status start_http(struct engine *e, struct fl_err *err)
 {
     struct fl_http_options o = {.config = e->config, .store = e->store, .leases = e->leases, .conninfo = e->conninfo,
-                                .metrics = metrics, .ready = engine_ready, .reload = reload, .ctx = e};
+                                .metrics = metrics, .ready = engine_ready, .reload = reload,
+                                .mapping = engine_mapping, .ctx = e};
     return fl_http_start(&o, &e->http, err);
 }
 
@@ -414,6 +445,7 @@ static void stop(struct engine *e)
     e->runner = fl_runner_free(e->runner);
     e->cluster = fl_cluster_stop(e->cluster);
     fl_leases_free(e->leases);
+    e->mappings = fl_json_free(e->mappings);
     fl_queue_free(e->inbox);
     fl_sources_done(&e->sources);
     if (e->wake_fd >= 0)

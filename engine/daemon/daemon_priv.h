@@ -47,6 +47,7 @@ struct engine {
     enum core_state state;
     struct fl_err failure;
     struct fl_flow_stats flow_stats;
+    struct fl_json *mappings;  /* rules.sources in force: a list; NULL = none */
     struct fl_sha256 config_hash, topology_hash; /* in force; zero = none */
     uint64_t replayed;
     fl_usec recovery_took;

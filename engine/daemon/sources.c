@@ -119,6 +119,19 @@ static const char *in_force(const char *named, const char *what, char *ret, size
 
 /* ---- rules ---- */
 
+/* rules_json.c knows the frame of a source; what is in it intake reads. */
+static fl_status check_sources(const char *json, struct fl_err *err)
+{
+    FL_AUTO_JSON root = fl_json_parse(json, strlen(json), err);
+    const struct fl_json *list = fl_json_get(root, "sources");
+    for (size_t i = 0; i < fl_json_len(list); i++)
+        if (fl_mapping_check(fl_json_at(list, i), err) != FL_OK) {
+            fl_err_within(err, "sources[%zu]", i);
+            return err->status;
+        }
+    return root ? FL_OK : err->status;
+}
+
 /* Each file must hold on its own, so that a problem names the file. */
 static void check_rules(struct load *l, const char *dir, const char *name)
 {
@@ -127,7 +140,7 @@ static void check_rules(struct load *l, const char *dir, const char *name)
     char *text = NULL, *json = NULL;
     size_t n = 0;
     if (eval_file(l, FL_SCRIPT_RULES, dir, name, &text, &n, &json) &&
-        fl_rules_from_json(json, strlen(json), &rules, &err) != FL_OK) {
+        (fl_rules_from_json(json, strlen(json), &rules, &err) != FL_OK || check_sources(json, &err) != FL_OK)) {
         fl_err_within(&err, "%s/%s", dir, name);
         tell(l, &err);
     }

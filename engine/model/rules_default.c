@@ -79,7 +79,7 @@ static const char rules[] =
     "\"breaker_failures\":3,\"approval_ttl\":\"15m\"},"
     /* Alertmanager repeats a firing notification after repeat_interval, 4 h by default, at the next group
      * flush: twice that and an hour, so that one lost delivery does not make an alert stale. */
-    "\"leases\":{\"default\":\"9h\",\"grace\":\"5m\"}}";
+    "\"leases\":{\"default\":\"9h\",\"grace\":\"5m\"},\"sources\":[]}";
 
 /* clang-format on */
 

@@ -415,6 +415,22 @@ static void section_leases(struct reader *rd, const struct fl_json *v)
     duration(rd, v, "grace", &rd->rules->lease_grace);
 }
 
+enum { SOURCES_MAX = 1000 };
+
+/* Only the frame: what the members of a source mean is checked where sources are read, by intake. */
+static void source(struct reader *rd, const struct fl_json *v, void *slot)
+{
+    const char **name = slot;
+    *name = need_text(rd, v, "name");
+}
+
+static void section_sources(struct reader *rd, const struct fl_json *v)
+{
+    void *names = NULL;
+    size_t n = 0;
+    list(rd, v, "sources", SOURCES_MAX, sizeof(const char *), &names, &n, source);
+}
+
 static const struct section {
     const char *key;
     void (*read)(struct reader *rd, const struct fl_json *v);
@@ -423,7 +439,7 @@ static const struct section {
     {"mapping", section_mapping, false},       {"classes", section_classes, false},
     {"severities", section_severities, false}, {"correlation", section_correlation, true},
     {"bindings", section_bindings, false},     {"guards", section_guards, true},
-    {"leases", section_leases, true},
+    {"leases", section_leases, true},           {"sources", section_sources, false},
 };
 
 /* The version covers what was left to the defaults too: other defaults are other rules. Writing a default out
@@ -447,7 +463,8 @@ static void hash_section(struct reader *rd, const struct section *s, const struc
 static void read_sections(struct reader *rd, const struct fl_json *root, const struct fl_json *dflt)
 {
     FL_AUTO_BUF canonical = fl_buf_init(0);
-    ONLY(rd, root, "mapping", "classes", "severities", "correlation", "bindings", "guards", "leases");
+    ONLY(rd, root, "mapping", "classes", "severities", "correlation", "bindings", "guards", "leases",
+         "sources");
     for (size_t i = 0; i < FL_ARRAY_LEN(sections) && !rd->st; i++) {
         const struct section *s = &sections[i];
         const struct fl_json *own = fl_json_get(root, s->key), *base = fl_json_get(dflt, s->key);

@@ -173,3 +173,5 @@ function correlation(members) end
 function guards(members) end
 ---@param members table<string, any>
 function leases(members) end
+---@param rule { name: string, list?: string, labels?: table<string, string|string[]>, annotations?: table<string, string|string[]>, fixed?: table<string, string>, status?: table, severity?: table, starts?: string|string[], ends?: string|string[], url?: string|string[], lease?: string }
+function source(rule) end
