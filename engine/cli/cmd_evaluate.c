@@ -118,8 +118,8 @@ static void write_answer(FILE *f, const struct fl_off_case *c, const struct fl_r
 static void print_row(const struct score *s, int indent)
 {
     double n = s->n ? (double)s->n : 1;
-    printf("%*s%-*s %5zu  %.3f  %.3f  %.3f  %.3f  %7.3f\n", indent, "", 34 - indent, s->name, s->n, s->top1 / n,
-           s->top3 / n, s->top5 / n, s->avg5 / n, s->ms / n);
+    printf("%*s%-*s %5zu  %.3f  %.3f  %.3f  %.3f  %7.3f\n", indent, "", 34 - indent, s->name, s->n,
+           s->top1 / n, s->top3 / n, s->top5 / n, s->avg5 / n, s->ms / n);
 }
 
 static void json_row(struct fl_jw *w, const struct score *s)
@@ -180,9 +180,9 @@ static void json_confidence(struct fl_jw *w, const struct reliability *b)
 struct run {
     const struct options *opt;
     struct fl_off *off;
-    const struct fl_model *model;  /* NULL while cross-validating */
+    const struct fl_model *model; /* NULL while cross-validating */
     struct fl_model **fold_models;
-    const uint8_t *fold;           /* of each case in order */
+    const uint8_t *fold; /* of each case in order */
     FILE *answers;
     struct fl_jw *json;
     struct score mean;
@@ -190,7 +190,8 @@ struct run {
 };
 
 static fl_status rank_case(struct fl_arena *arena, const struct fl_model *model, const struct fl_off_set *s,
-                           const struct fl_off_case *c, struct fl_ranking **ret, double *ms, struct fl_err *err)
+                           const struct fl_off_case *c, struct fl_ranking **ret, double *ms,
+                           struct fl_err *err)
 {
     struct fl_rank_input in = fl_off_input(s, c);
     fl_status st = fl_off_leave_out(s, c, true);
@@ -234,7 +235,8 @@ static fl_status run_set(struct run *run, const struct fl_off_set *s, size_t fir
             while (at < r->n_candidates && strcmp(r->candidates[at].service, c->truth->service) != 0)
                 at++;
             printf("  %-14s %-34s truth %-24s rank %zu  first %s (%.2f)\n", c->c.name, c->truth->fault_type,
-                   c->truth->service, at + 1, r->n_candidates ? r->candidates[0].service : "-", r->confidence);
+                   c->truth->service, at + 1, r->n_candidates ? r->candidates[0].service : "-",
+                   r->confidence);
         }
     }
     if (!labelled && !run->json)
@@ -271,8 +273,8 @@ static fl_status run_set(struct run *run, const struct fl_off_set *s, size_t fir
     for (size_t i = 0; i < n_types; i++)
         print_row(&types[i], 2);
     if (total.changes + total.none)
-        printf("  culprit change named: %zu of %zu; named where there is none: %zu of %zu\n", total.change_hits,
-               total.changes, total.none_named, total.none);
+        printf("  culprit change named: %zu of %zu; named where there is none: %zu of %zu\n",
+               total.change_hits, total.changes, total.none_named, total.none);
     return FL_OK;
 }
 
@@ -300,7 +302,8 @@ static fl_status train_folds(struct run *run, size_t n_cases, size_t folds, uint
     return st;
 }
 
-static fl_status evaluate(struct fl_off *off, const struct options *opt, struct fl_model *model, struct fl_err *err)
+static fl_status evaluate(struct fl_off *off, const struct options *opt, struct fl_model *model,
+                          struct fl_err *err)
 {
     struct run run = {.opt = opt, .off = off, .mean = {.name = "mean over sets"}};
     FL_AUTO_BUF out = fl_buf_init(0);
@@ -326,7 +329,8 @@ static fl_status evaluate(struct fl_off *off, const struct options *opt, struct 
         fl_jw_obj(&w, NULL);
         fl_jw_arr(&w, "sets");
     } else {
-        printf("%-34s %5s  %5s  %5s  %5s  %5s  %7s\n", "set", "cases", "top-1", "top-3", "top-5", "avg@5", "ms");
+        printf("%-34s %5s  %5s  %5s  %5s  %5s  %7s\n", "set", "cases", "top-1", "top-3", "top-5", "avg@5",
+               "ms");
     }
     size_t first = 0;
     for (size_t s = 0; !st && s < off->n_sets; first += off->sets[s++].n)
@@ -364,12 +368,16 @@ fl_status fl_off_model(const char *path, struct fl_model **ret, struct fl_err *e
 
 enum { OPT_HISTORY = 256, OPT_MODEL, OPT_ANSWERS, OPT_CV, OPT_SYSTEM, OPT_L2, OPT_CASES };
 
-static const struct option options[] = {
-    {"history", required_argument, NULL, OPT_HISTORY}, {"model", required_argument, NULL, OPT_MODEL},
-    {"answers", required_argument, NULL, OPT_ANSWERS}, {"cv", required_argument, NULL, OPT_CV},
-    {"leave-one-system-out", no_argument, NULL, OPT_SYSTEM}, {"l2", required_argument, NULL, OPT_L2},
-    {"cases", no_argument, NULL, OPT_CASES}, {"output", required_argument, NULL, 'o'},
-    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+static const struct option options[] = {{"history", required_argument, NULL, OPT_HISTORY},
+                                        {"model", required_argument, NULL, OPT_MODEL},
+                                        {"answers", required_argument, NULL, OPT_ANSWERS},
+                                        {"cv", required_argument, NULL, OPT_CV},
+                                        {"leave-one-system-out", no_argument, NULL, OPT_SYSTEM},
+                                        {"l2", required_argument, NULL, OPT_L2},
+                                        {"cases", no_argument, NULL, OPT_CASES},
+                                        {"output", required_argument, NULL, 'o'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {NULL, 0, NULL, 0}};
 
 int fl_cmd_evaluate(int argc, char **argv)
 {

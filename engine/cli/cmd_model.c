@@ -10,10 +10,9 @@
 
 #include "offline_cases.h"
 
-static const char usage[] =
-    "usage: faultline model train DIR... -o FILE [--l2 X]\n"
-    "       faultline model show [FILE]\n"
-    "       faultline model evaluate DIR... [options of faultline evaluate]\n";
+static const char usage[] = "usage: faultline model train DIR... -o FILE [--l2 X]\n"
+                            "       faultline model show [FILE]\n"
+                            "       faultline model evaluate DIR... [options of faultline evaluate]\n";
 
 static fl_status save(const char *path, const struct fl_buf *text, struct fl_err *err)
 {
@@ -119,7 +118,8 @@ static fl_status train(struct fl_off *off, double l2, const char *path, struct f
     fl_buf_printf(&note, "conditional logit, l2 %g, %zu cases:", l2, used);
     for (size_t s = 0; s < off->n_sets; s++)
         fl_buf_printf(&note, " %s %zu", off->sets[s].name, off->sets[s].n);
-    fl_buf_printf(&note, "; held out in %d parts, mean over sets: top-1 %.3f, top-3 %.3f", PARTS, held.top1, held.top3);
+    fl_buf_printf(&note, "; held out in %d parts, mean over sets: top-1 %.3f, top-3 %.3f", PARTS, held.top1,
+                  held.top3);
     fl_model_write(&r, note.p, FL_OFF_THRESHOLD, &text);
     st = save(path, &text, err);
     if (!st)

@@ -17,7 +17,8 @@ static const char usage[] =
 
 enum { P_TOPOLOGY, P_ALERTS, P_CASE, P_METRICS, P_BASELINE, P_TRACES, P_CHANGES, P_ENTRY, P_MODEL, P_N };
 
-static fl_status read_parts(struct fl_off *off, const char *const *part, struct fl_off_case *c, struct fl_err *err)
+static fl_status read_parts(struct fl_off *off, const char *const *part, struct fl_off_case *c,
+                            struct fl_err *err)
 {
     fl_status st = FL_OK;
     if (part[P_CASE])
@@ -52,7 +53,8 @@ static void print_table(const struct fl_ranking *r, bool explain)
     printf("%-4s  %-40s  %-12s  %10s  %8s\n", "rank", "node", "type", "confidence", "score");
     for (size_t i = 0; i < r->n_candidates; i++) {
         const struct fl_candidate *c = &r->candidates[i];
-        printf("%-4zu  %-40s  %-12s  %9.1f%%  %8.3f\n", i + 1, c->node, c->type, 100 * c->confidence, c->score);
+        printf("%-4zu  %-40s  %-12s  %9.1f%%  %8.3f\n", i + 1, c->node, c->type, 100 * c->confidence,
+               c->score);
         for (size_t k = 0; explain && k < c->n_contributions; k++)
             printf("      %+7.2f  %s\n", c->contributions[k].value, c->contributions[k].text);
         if (explain && c->counterfactual)
@@ -63,7 +65,8 @@ static void print_table(const struct fl_ranking *r, bool explain)
 }
 
 static fl_status rank_one(struct fl_off *off, struct fl_off *past, bool has_past, struct fl_off_case *c,
-                          const struct fl_model *model, bool explain, bool json, int *exit_code, struct fl_err *err)
+                          const struct fl_model *model, bool explain, bool json, int *exit_code,
+                          struct fl_err *err)
 {
     struct fl_off_set set = {.name = "rank", .cases = c, .n = 1};
     struct fl_off_topo topo;
@@ -106,14 +109,20 @@ static fl_status rank_one(struct fl_off *off, struct fl_off *past, bool has_past
 int fl_cmd_rank(int argc, char **argv)
 {
     enum { HISTORY = 512, EXPLAIN };
-    static const struct option options[] = {
-        {"topology", required_argument, NULL, 256 + P_TOPOLOGY}, {"alerts", required_argument, NULL, 256 + P_ALERTS},
-        {"case", required_argument, NULL, 256 + P_CASE}, {"metrics", required_argument, NULL, 256 + P_METRICS},
-        {"baseline", required_argument, NULL, 256 + P_BASELINE}, {"traces", required_argument, NULL, 256 + P_TRACES},
-        {"changes", required_argument, NULL, 256 + P_CHANGES}, {"entry", required_argument, NULL, 256 + P_ENTRY},
-        {"model", required_argument, NULL, 256 + P_MODEL}, {"history", required_argument, NULL, HISTORY},
-        {"explain", no_argument, NULL, EXPLAIN}, {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"topology", required_argument, NULL, 256 + P_TOPOLOGY},
+                                            {"alerts", required_argument, NULL, 256 + P_ALERTS},
+                                            {"case", required_argument, NULL, 256 + P_CASE},
+                                            {"metrics", required_argument, NULL, 256 + P_METRICS},
+                                            {"baseline", required_argument, NULL, 256 + P_BASELINE},
+                                            {"traces", required_argument, NULL, 256 + P_TRACES},
+                                            {"changes", required_argument, NULL, 256 + P_CHANGES},
+                                            {"entry", required_argument, NULL, 256 + P_ENTRY},
+                                            {"model", required_argument, NULL, 256 + P_MODEL},
+                                            {"history", required_argument, NULL, HISTORY},
+                                            {"explain", no_argument, NULL, EXPLAIN},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     const char *part[P_N] = {NULL};
     struct fl_err err = {.status = FL_OK};
     struct fl_off off, past;
@@ -151,7 +160,8 @@ int fl_cmd_rank(int argc, char **argv)
     if (!st)
         st = read_parts(&off, part, &c, &err);
     if (!st)
-        st = rank_one(&off, &past, has_past, &c, model ? model : fl_model_default(), explain, json, &code, &err);
+        st = rank_one(&off, &past, has_past, &c, model ? model : fl_model_default(), explain, json, &code,
+                      &err);
     fl_model_free(model);
     if (off.arena)
         fl_off_done(&off);

@@ -155,7 +155,8 @@ static const char *set_name(struct fl_off *off, const char *dir)
     while ((slash = strrchr(copy, '/')) && !slash[1] && slash != copy)
         *slash = '\0';
     slash = strrchr(copy, '/');
-    if (slash && (strcmp(slash + 1, "open") == 0 || strcmp(slash + 1, "held") == 0 || strcmp(slash + 1, "test") == 0)) {
+    if (slash && (strcmp(slash + 1, "open") == 0 || strcmp(slash + 1, "held") == 0 ||
+                  strcmp(slash + 1, "test") == 0)) {
         *slash = '\0';
         slash = strrchr(copy, '/');
     }

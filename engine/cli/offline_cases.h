@@ -5,7 +5,7 @@
 #include <faultline/case.h>
 #include <faultline/rank.h>
 
-#define FL_OFF_L2 0.15       /* chosen by cross-validation: docs/accuracy.md */
+#define FL_OFF_L2 0.15        /* chosen by cross-validation: docs/accuracy.md */
 #define FL_OFF_THRESHOLD 0.25 /* confidence below which no cause is convincing */
 
 struct fl_off_case {
@@ -17,8 +17,8 @@ struct fl_off_case {
     fl_vertex entry;
     fl_vertex *candidates;
     size_t n_candidates;
-    bool in_past;                    /* --history holds this very case too: it is left out while ranked */
-    fl_vertex truth_unit;            /* the service or host that is the answer, -1 */
+    bool in_past;         /* --history holds this very case too: it is left out while ranked */
+    fl_vertex truth_unit; /* the service or host that is the answer, -1 */
 };
 struct fl_off_topo {
     struct fl_sha256 hash;
@@ -57,8 +57,8 @@ FL_MUST_CHECK fl_status fl_off_leave_out(const struct fl_off_set *s, const struc
 /** Features of every labelled case whose answer is among the candidates, weighted so that each set counts
  *  the same. `use` says which (NULL: all). */
 FL_MUST_CHECK fl_status fl_off_train(struct fl_off *off, const struct fl_train_case *all, const uint8_t *use,
-                                     size_t n, const struct fl_train_options *opt, struct fl_train_result *ret,
-                                     struct fl_err *err);
+                                     size_t n, const struct fl_train_options *opt,
+                                     struct fl_train_result *ret, struct fl_err *err);
 /** One entry per case in order of sets and cases; features.n is 0 for cases that cannot be trained on. */
 FL_MUST_CHECK fl_status fl_off_features(struct fl_off *off, struct fl_train_case **ret, size_t *ret_n,
                                         struct fl_err *err);

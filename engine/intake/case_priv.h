@@ -7,7 +7,8 @@
 
 /** Call `each` for every line that is not blank; err->where becomes path:line. Lines are NUL terminated. */
 FL_MUST_CHECK fl_status fl_case_lines(const char *path, char *text, size_t n,
-                                      fl_status (*each)(void *ctx, const char *line, size_t n, struct fl_err *err),
+                                      fl_status (*each)(void *ctx, const char *line, size_t n,
+                                                        struct fl_err *err),
                                       void *ctx, struct fl_err *err);
 /** dir/name, or name when that is absolute. */
 char *fl_case_path(struct fl_arena *arena, const char *dir, const char *name);

@@ -199,7 +199,8 @@ static fl_status alert_line(void *ctx, const char *line, size_t n, struct fl_err
 }
 
 static fl_status read_lines(struct list *l, const char *path,
-                            fl_status (*each)(void *, const char *, size_t, struct fl_err *), struct fl_err *err)
+                            fl_status (*each)(void *, const char *, size_t, struct fl_err *),
+                            struct fl_err *err)
 {
     FL_AUTO_BUF text = fl_buf_init(0);
     fl_status st = fl_case_file(path, &text, err);
@@ -252,7 +253,8 @@ static fl_status change_line(void *ctx, const char *line, size_t n, struct fl_er
         return st;
     const char *component = fl_json_str(obj, "component", fl_json_str(obj, "service", ""));
     const char *id = fl_json_str(obj, "id", fl_json_str(obj, "commit", fl_json_str(obj, "flag", "")));
-    const char *title = fl_json_str(obj, "title", fl_json_str(obj, "message", fl_json_str(obj, "flag", NULL)));
+    const char *title = fl_json_str(obj, "title",
+                                    fl_json_str(obj, "message", fl_json_str(obj, "flag", NULL)));
     *c = (struct fl_change){.time = time,
                             .component = fl_arena_strdup(l->arena, component),
                             .kind = fl_arena_strdup(l->arena, fl_json_str(obj, "kind", "change")),
@@ -361,8 +363,8 @@ static fl_status read_alerts(struct fl_arena *arena, struct fl_case *ret, struct
     return st;
 }
 
-fl_status fl_case_read(struct fl_arena *arena, struct fl_case_cache *cache, const char *dir, struct fl_case *ret,
-                       struct fl_err *err)
+fl_status fl_case_read(struct fl_arena *arena, struct fl_case_cache *cache, const char *dir,
+                       struct fl_case *ret, struct fl_err *err)
 {
     FL_AUTO_BUF text = fl_buf_init(0);
     *ret = (struct fl_case){.dir = fl_arena_strdup(arena, dir)};
@@ -374,7 +376,9 @@ fl_status fl_case_read(struct fl_arena *arena, struct fl_case_cache *cache, cons
         return st;
     FL_AUTO_JSON root = fl_json_parse(text.p ? text.p : "", text.n, err);
     if (!root || !fl_json_is_object(root)) {
-        st = root ? fl_fail(err, FL_E_SHAPE, NULL, "case.json is an object") : err ? err->status : FL_E_SYNTAX;
+        st = root  ? fl_fail(err, FL_E_SHAPE, NULL, "case.json is an object")
+             : err ? err->status
+                   : FL_E_SYNTAX;
         fl_err_within(err, "%s", path);
         return st;
     }

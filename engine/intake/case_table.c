@@ -15,7 +15,8 @@ fl_status fl_case_file(const char *path, struct fl_buf *out, struct fl_err *err)
     int got;
     gzFile f = gzopen(path, "rbe"); /* reads plain files as they are */
     if (!f)
-        return fl_fail(err, errno == ENOENT ? FL_E_NOTFOUND : FL_E_IO, path, "cannot read: %s", strerror(errno));
+        return fl_fail(err, errno == ENOENT ? FL_E_NOTFOUND : FL_E_IO, path, "cannot read: %s",
+                       strerror(errno));
     while ((got = gzread(f, chunk, sizeof chunk)) > 0) {
         if (out->n + (size_t)got > FL_CASE_FILE_MAX) {
             gzclose(f);
@@ -30,8 +31,8 @@ fl_status fl_case_file(const char *path, struct fl_buf *out, struct fl_err *err)
 }
 
 fl_status fl_case_lines(const char *path, char *text, size_t n,
-                        fl_status (*each)(void *ctx, const char *line, size_t n, struct fl_err *err), void *ctx,
-                        struct fl_err *err)
+                        fl_status (*each)(void *ctx, const char *line, size_t n, struct fl_err *err),
+                        void *ctx, struct fl_err *err)
 {
     size_t number = 0;
     for (char *line = text, *end = text + n; line < end; number++) {
@@ -98,7 +99,8 @@ static fl_status table_head(struct table_reader *r, char *line, struct fl_err *e
     for (const char *c = line; *c; c++)
         cap += *c == ',';
     if (cap > FL_CASE_COLUMNS_MAX)
-        return fl_fail(err, FL_E_LIMIT, NULL, "%zu columns, at most %u are allowed", cap, FL_CASE_COLUMNS_MAX);
+        return fl_fail(err, FL_E_LIMIT, NULL, "%zu columns, at most %u are allowed", cap,
+                       FL_CASE_COLUMNS_MAX);
     const char **component = fl_arena_calloc(r->arena, cap, sizeof *component);
     const char **metric = fl_arena_calloc(r->arena, cap, sizeof *metric);
     if (!component || !metric)
@@ -200,7 +202,8 @@ static fl_status trace_line(void *ctx, const char *line, size_t n, struct fl_err
     (void)n;
     if (!r->headed) {
         r->headed = true;
-        return strcmp(line, head) == 0 ? FL_OK : fl_fail(err, FL_E_SHAPE, NULL, "the columns are not %s", head);
+        return strcmp(line, head) == 0 ? FL_OK
+                                       : fl_fail(err, FL_E_SHAPE, NULL, "the columns are not %s", head);
     }
     if (r->n == r->cap) {
         r->cap = r->cap ? 2 * r->cap : 256;

@@ -27,8 +27,8 @@ static fl_status text_member(struct fl_arena *arena, const struct fl_json *obj, 
     return *ret ? FL_OK : fl_fail(err, FL_E_NOMEM, where, "out of memory");
 }
 
-static fl_status node_labels(struct fl_arena *arena, const struct fl_json *obj, size_t i, struct fl_labels *ret,
-                             struct fl_err *err)
+static fl_status node_labels(struct fl_arena *arena, const struct fl_json *obj, size_t i,
+                             struct fl_labels *ret, struct fl_err *err)
 {
     const struct fl_json *labels = fl_json_get(obj, "labels");
     char where[64];
@@ -74,7 +74,8 @@ static fl_status read_node(struct fl_arena *arena, const struct fl_json *obj, si
         return fl_fail(err, FL_E_SHAPE, where, "must be an object");
     *ret = (struct fl_node){.id = NULL};
     for (size_t k = 0; k < FL_ARRAY_LEN(members); k++) {
-        fl_status st = text_member(arena, obj, "nodes", i, members[k].key, FL_NODE_ID_MAX, members[k].to, err);
+        fl_status st = text_member(arena, obj, "nodes", i, members[k].key, FL_NODE_ID_MAX, members[k].to,
+                                   err);
         if (st)
             return st;
     }
@@ -97,7 +98,8 @@ static fl_status read_edge(struct fl_arena *arena, const struct fl_json *obj, si
     if (!fl_json_is_object(obj))
         return fl_fail(err, FL_E_SHAPE, where, "must be an object");
     for (size_t k = 0; k < FL_ARRAY_LEN(members); k++) {
-        fl_status st = text_member(arena, obj, "edges", i, members[k].key, FL_NODE_ID_MAX, members[k].to, err);
+        fl_status st = text_member(arena, obj, "edges", i, members[k].key, FL_NODE_ID_MAX, members[k].to,
+                                   err);
         if (st)
             return st;
     }
@@ -112,8 +114,8 @@ static fl_status read_edge(struct fl_arena *arena, const struct fl_json *obj, si
 }
 
 /* An array member of the document; absent counts as empty. */
-static fl_status list_member(const struct fl_json *doc, const char *key, size_t max, const struct fl_json **ret,
-                             size_t *ret_n, struct fl_err *err)
+static fl_status list_member(const struct fl_json *doc, const char *key, size_t max,
+                             const struct fl_json **ret, size_t *ret_n, struct fl_err *err)
 {
     *ret = fl_json_get(doc, key);
     *ret_n = *ret ? fl_json_len(*ret) : 0;
@@ -134,8 +136,8 @@ static fl_status hash_document(struct fl_topology_doc *doc, struct fl_err *err)
     return FL_OK;
 }
 
-fl_status fl_intake_topology(struct fl_arena *arena, const char *body, size_t len, struct fl_topology_doc *ret,
-                             struct fl_err *err)
+fl_status fl_intake_topology(struct fl_arena *arena, const char *body, size_t len,
+                             struct fl_topology_doc *ret, struct fl_err *err)
 {
     FL_AUTO_JSON root = fl_json_parse(body, len, err);
     const struct fl_json *list_n, *list_e;

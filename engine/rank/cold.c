@@ -16,20 +16,20 @@ static const struct {
     int feature;
     double weight;
 } prior[] = {
-    {F_ALERTING, 2.0},        /* something that does not alert needs much else to be the cause */
-    {F_UP3, 3.0},             /* its dependants' symptoms are explained by it … */
-    {F_STORE, 0.3},           /* state is where exhaustion shows and what others wait for */
-    {F_SYMPTOM_BELOW, -3.0},  /* it shows what something it needs shows too: it is a victim */
-    {F_EARLY_RES, 2.0},       /* exhausted resources are intrinsic, those at the beginning above all */
-    {F_EARLY_SHARE, 0.3},     /* what was there when it began */
-    {F_EARLY, 0.7},           /* order in time breaks ties */
-    {F_ALONE, 0.2},           /* says what nobody else says */
+    {F_ALERTING, 2.0},       /* something that does not alert needs much else to be the cause */
+    {F_UP3, 3.0},            /* its dependants' symptoms are explained by it … */
+    {F_STORE, 0.3},          /* state is where exhaustion shows and what others wait for */
+    {F_SYMPTOM_BELOW, -3.0}, /* it shows what something it needs shows too: it is a victim */
+    {F_EARLY_RES, 2.0},      /* exhausted resources are intrinsic, those at the beginning above all */
+    {F_EARLY_SHARE, 0.3},    /* what was there when it began */
+    {F_EARLY, 0.7},          /* order in time breaks ties */
+    {F_ALONE, 0.2},          /* says what nobody else says */
     {F_ALONE_MAX, 1.0},
-    {F_PAGE_LEAF, 1.5},       /* with a page: nothing of its class below */
+    {F_PAGE_LEAF, 1.5}, /* with a page: nothing of its class below */
     {F_REACHED, 0.5},
-    {F_EXTERNAL, -0.5},       /* seen only by its callers: the evidence is theirs */
-    {F_MAG_RES, 0.3},         /* the further from usual, the better */
-    {F_HOST_BELOW, 0.5},      /* resource trouble of several units on one host */
+    {F_EXTERNAL, -0.5},  /* seen only by its callers: the evidence is theirs */
+    {F_MAG_RES, 0.3},    /* the further from usual, the better */
+    {F_HOST_BELOW, 0.5}, /* resource trouble of several units on one host */
 };
 
 const struct fl_model *fl_model_cold(void)
@@ -41,12 +41,15 @@ const struct fl_model *fl_model_cold(void)
     for (size_t i = 0; i < FL_ARRAY_LEN(prior); i++)
         weight[prior[i].feature] = prior[i].weight;
     static char id[] = "first-day", json[] = "{}";
-    cold = (struct fl_model){.id = id, .weight = weight, .scale = 1, .threshold = 0.35, .json = json, .builtin = true};
+    cold = (struct fl_model){
+        .id = id, .weight = weight, .scale = 1, .threshold = 0.35, .json = json, .builtin = true};
     return &cold;
 }
 
 const struct fl_model *fl_model_for(const struct fl_model *m, const struct fl_rank_input *in)
 {
     bool live = !in->data; /* a labelled case brings its own history, or asks for these very weights */
-    return live && m == fl_model_default() && fl_history_incidents(in->history) < COLD_INCIDENTS ? fl_model_cold() : m;
+    return live && m == fl_model_default() && fl_history_incidents(in->history) < COLD_INCIDENTS
+               ? fl_model_cold()
+               : m;
 }

@@ -70,8 +70,8 @@ static bool make_words(struct fl_arena *arena, struct words *w)
 /* Nothing that runs: documents, tests, pipelines, style. */
 static bool cannot_act(const struct fl_change *c)
 {
-    static const char *const marks[] = {".md\n", "_test.", "testdata", "CODEOWNERS", ".github/", ".circleci",
-                                        ".golangci", ".css", ".tsx", "docs/"};
+    static const char *const marks[] = {".md\n",     "_test.",    "testdata", "CODEOWNERS", ".github/",
+                                        ".circleci", ".golangci", ".css",     ".tsx",       "docs/"};
     const char *detail = c->detail ? c->detail : "";
     for (size_t i = 0; i < FL_ARRAY_LEN(marks); i++)
         if (strstr(detail, marks[i]))
@@ -213,7 +213,8 @@ static void score_words(struct suspect *v, size_t n, const struct words *said)
     }
 }
 
-static bool fill_words(const struct fl_evidence *ev, size_t group, struct suspect *v, size_t n, struct words *said)
+static bool fill_words(const struct fl_evidence *ev, size_t group, struct suspect *v, size_t n,
+                       struct words *said)
 {
     if (!make_words(ev->arena, said))
         return false;
@@ -233,7 +234,8 @@ static bool fill_words(const struct fl_evidence *ev, size_t group, struct suspec
     return true;
 }
 
-fl_status fl_culprit_find(const struct fl_evidence *ev, size_t group, struct fl_ranking *r, struct fl_err *err)
+fl_status fl_culprit_find(const struct fl_evidence *ev, size_t group, struct fl_ranking *r,
+                          struct fl_err *err)
 {
     fl_usec first = first_anomaly(ev, group);
     const struct suspect *best = NULL;
@@ -261,8 +263,9 @@ fl_status fl_culprit_find(const struct fl_evidence *ev, size_t group, struct fl_
         return FL_OK;
     r->culprit_change = best->text->id;
     r->culprit_text = fl_arena_printf(
-        ev->arena, "%s %.12s of %s%s%s, %.0f min before the first alert of %s", best->deploy ? "deploy" : best->text->kind,
-        best->text->id, best->deploy ? best->deploy->component : "unknown component", best->text->title ? ": " : "",
+        ev->arena, "%s %.12s of %s%s%s, %.0f min before the first alert of %s",
+        best->deploy ? "deploy" : best->text->kind, best->text->id,
+        best->deploy ? best->deploy->component : "unknown component", best->text->title ? ": " : "",
         best->text->title ? best->text->title : "", best->minutes > 0 ? best->minutes : 0,
         fl_topo_node(ev->in->topo, ev->groups[group].vertex)->id);
     return r->culprit_text ? FL_OK : fl_fail(err, FL_E_NOMEM, NULL, "out of memory");

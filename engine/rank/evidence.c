@@ -7,11 +7,17 @@
 
 #include "rank_internal.h"
 
-static const char *const kind_names[FL_K_N] = {
-    "cpu", "memory", "io", "pool", "resource_down", "net_up", "net_down", "net_edge", "error", "error_edge", "error_self",
-    "log_error", "log", "latency", "latency_out", "latency_down", "span", "span_self", "traffic_up",
-    "traffic_down", "traffic_out_down", "availability", "missing", "good", "other", "out_span", "out_net", "out_error",
-    "out_missing", "named_span", "named_error", "named_log"};
+static const char *const kind_names[FL_K_N] = {"cpu",          "memory",        "io",
+                                               "pool",         "resource_down", "net_up",
+                                               "net_down",     "net_edge",      "error",
+                                               "error_edge",   "error_self",    "log_error",
+                                               "log",          "latency",       "latency_out",
+                                               "latency_down", "span",          "span_self",
+                                               "traffic_up",   "traffic_down",  "traffic_out_down",
+                                               "availability", "missing",       "good",
+                                               "other",        "out_span",      "out_net",
+                                               "out_error",    "out_missing",   "named_span",
+                                               "named_error",  "named_log"};
 
 const char *fl_kind_name(enum fl_kind k)
 {
@@ -46,9 +52,10 @@ static bool is_success_metric(const char *m)
 static enum fl_kind resource_kind(const char *text)
 {
     static const char *const mem[] = {"mem", "rss", "heap", "swap", "pgmaj", "oom", "gc_", NULL};
-    static const char *const io[] = {"disk", "fs", "io.", "iowait", "file", "inode", "read", "write", "space", NULL};
-    static const char *const pool[] = {"thread", "pool", "conn", "socket", "fd", "queue", "depth", "backlog",
-                                       "lag",    "buffer", NULL};
+    static const char *const io[] = {"disk",  "fs",   "io.",   "iowait", "file",
+                                     "inode", "read", "write", "space",  NULL};
+    static const char *const pool[] = {"thread", "pool",    "conn", "socket", "fd", "queue",
+                                       "depth",  "backlog", "lag",  "buffer", NULL};
     if (has_any(text, io))
         return FL_K_IO;
     if (has_any(text, mem))
@@ -72,8 +79,7 @@ enum fl_kind fl_kind_of(const struct fl_topo *t, const struct fl_rank_alert *a)
     bool edge = a->peer >= 0 || fl_label_get(&a->alert->labels, "operation")[0];
     bool self = a->peer >= 0 && fl_topo_service_of(t, a->peer) == fl_topo_service_of(t, a->node);
     switch (a->cls) {
-    case FL_EC_RESOURCE:
-        return down ? FL_K_RES_DOWN : resource_kind(text);
+    case FL_EC_RESOURCE: return down ? FL_K_RES_DOWN : resource_kind(text);
     case FL_EC_ERROR:
         if (is_success_metric(text) ? !down && has_direction : down)
             return FL_K_GOOD;
@@ -82,20 +88,15 @@ enum fl_kind fl_kind_of(const struct fl_topo *t, const struct fl_rank_alert *a)
         if (edge)
             return self ? FL_K_SPAN_SELF : FL_K_SPAN;
         return down ? FL_K_LAT_DOWN : is_client_metric(text) ? FL_K_LAT_OUT : FL_K_LAT;
-    case FL_EC_NETWORK:
-        return edge ? FL_K_NET_EDGE : down ? FL_K_NET_DOWN : FL_K_NET_UP;
+    case FL_EC_NETWORK: return edge ? FL_K_NET_EDGE : down ? FL_K_NET_DOWN : FL_K_NET_UP;
     case FL_EC_TRAFFIC:
         if (!down)
             return FL_K_TRAF_UP;
         return is_client_metric(text) ? FL_K_TRAF_OUT_DOWN : FL_K_TRAF_DOWN;
-    case FL_EC_LOG:
-        return a->severity >= FL_SEV_ERROR ? FL_K_LOG_BAD : FL_K_LOG;
-    case FL_EC_MISSING:
-        return FL_K_MISSING;
-    case FL_EC_AVAILABILITY:
-        return has_direction && !down && !has(text, "restart") ? FL_K_GOOD : FL_K_AVAIL;
-    default:
-        return FL_K_OTHER;
+    case FL_EC_LOG: return a->severity >= FL_SEV_ERROR ? FL_K_LOG_BAD : FL_K_LOG;
+    case FL_EC_MISSING: return FL_K_MISSING;
+    case FL_EC_AVAILABILITY: return has_direction && !down && !has(text, "restart") ? FL_K_GOOD : FL_K_AVAIL;
+    default: return FL_K_OTHER;
     }
 }
 
@@ -103,14 +104,10 @@ enum fl_kind fl_kind_of(const struct fl_topo *t, const struct fl_rank_alert *a)
 static enum fl_kind caller_kind(enum fl_kind k)
 {
     switch (k) {
-    case FL_K_SPAN:
-        return FL_K_OUT_SPAN;
-    case FL_K_NET_EDGE:
-        return FL_K_OUT_NET;
-    case FL_K_ERR_EDGE:
-        return FL_K_OUT_ERR;
-    default:
-        return FL_K_N;
+    case FL_K_SPAN: return FL_K_OUT_SPAN;
+    case FL_K_NET_EDGE: return FL_K_OUT_NET;
+    case FL_K_ERR_EDGE: return FL_K_OUT_ERR;
+    default: return FL_K_N;
     }
 }
 
@@ -188,7 +185,8 @@ int fl_evidence_group(const struct fl_evidence *ev, fl_vertex v)
 
 static bool is_call(const char *type)
 {
-    return strcmp(type, "has_instance") != 0 && strcmp(type, "runs_on") != 0 && strcmp(type, "registers_with") != 0;
+    return strcmp(type, "has_instance") != 0 && strcmp(type, "runs_on") != 0 &&
+           strcmp(type, "registers_with") != 0;
 }
 
 /* Units next to v, in one direction, over its own edges and those of its instances. */
@@ -326,7 +324,8 @@ static void cut_edge(struct fl_evidence *ev, int from, int to)
 /* |log(value / usual value)| as the sender's annotations tell them. */
 static double size_of(const struct fl_alert *a)
 {
-    const char *value = fl_label_get(&a->annotations, "value"), *usual = fl_label_get(&a->annotations, "baseline");
+    const char *value = fl_label_get(&a->annotations, "value"),
+               *usual = fl_label_get(&a->annotations, "baseline");
     char *end_v, *end_u;
     if (!value[0] || !usual[0])
         return 0;
@@ -345,8 +344,8 @@ static void credit(struct fl_evidence *ev, size_t alert, fl_vertex node, enum fl
     if (at < 0)
         return;
     struct fl_group *g = &ev->groups[at];
-    ev->items[ev->n_items++] = (struct fl_item){(uint32_t)at, node, kind, rarity, size_of(ev->in->alerts[alert].alert),
-                                                  (uint32_t)alert};
+    ev->items[ev->n_items++] = (struct fl_item){
+        (uint32_t)at, node, kind, rarity, size_of(ev->in->alerts[alert].alert), (uint32_t)alert};
     g->kind_mass[kind] += rarity;
     g->kind_n[kind]++;
     ev->kind_mass[kind] += rarity;
@@ -394,7 +393,8 @@ static void credit_texts(struct fl_evidence *ev, size_t alert, enum fl_kind kind
         credit_named(ev, alert, self, fl_label_get(&a->alert->labels, "operation"),
                      kind == FL_K_SPAN_SELF ? FL_K_NAMED_SPAN : FL_K_NAMED_ERR, rarity);
     else if (kind == FL_K_LOG || kind == FL_K_LOG_BAD)
-        credit_named(ev, alert, self, fl_label_get(&a->alert->annotations, "summary"), FL_K_NAMED_LOG, rarity);
+        credit_named(ev, alert, self, fl_label_get(&a->alert->annotations, "summary"), FL_K_NAMED_LOG,
+                     rarity);
 }
 
 fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *in, size_t skip_alert,

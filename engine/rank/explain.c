@@ -19,7 +19,7 @@ static bool starts(const char *s, const char *head)
 /* Which term a feature belongs to; the order of the table decides. */
 static const struct term {
     const char *key, *prefixes[16];
-    uint64_t kinds; /* items that stand behind it */
+    uint64_t kinds;          /* items that stand behind it */
     const char *more, *less; /* sentence when it speaks for, against; %s = service */
 } terms[] = {
 #define K(k) (UINT64_C(1) << FL_K_##k)
@@ -27,45 +27,80 @@ static const struct term {
      {"share_cpu", "share_memory", "share_io", "share_pool", "share_resource", "count_cpu", "count_memory",
       "count_io", "count_pool", "count_resource", "size_resource"},
      K(CPU) | K(MEM) | K(IO) | K(POOL) | K(RES_DOWN),
-     "%s shows a resource problem of its own", "its resource alerts are what others show as well"},
+     "%s shows a resource problem of its own",
+     "its resource alerts are what others show as well"},
     {"latency",
      {"share_latency", "share_span", "count_latency", "count_span", "size_latency", "trace_self"},
      K(LAT) | K(LAT_OUT) | K(LAT_DOWN) | K(SPAN) | K(SPAN_SELF),
-     "%s itself became slow", "its slowness is a symptom rather than a cause"},
+     "%s itself became slow",
+     "its slowness is a symptom rather than a cause"},
     {"network",
      {"share_net", "count_net", "size_network", "trace_net", "share_out_net", "count_out_net"},
      K(NET_UP) | K(NET_DOWN) | K(NET_EDGE) | K(OUT_NET),
-     "the network around %s is bad", "its network alerts do not point at it"},
+     "the network around %s is bad",
+     "its network alerts do not point at it"},
     {"error",
-     {"share_error", "count_error", "share_availability", "count_availability", "size_error", "share_log_error",
-      "count_log_error"},
+     {"share_error", "count_error", "share_availability", "count_availability", "size_error",
+      "share_log_error", "count_log_error"},
      K(ERR) | K(ERR_EDGE) | K(ERR_SELF) | K(AVAIL) | K(LOG_BAD),
-     "%s fails or logs errors", "its errors are passed on rather than made"},
-    {"log", {"share_log", "count_log"}, K(LOG), "%s logs what it does not usually log",
+     "%s fails or logs errors",
+     "its errors are passed on rather than made"},
+    {"log",
+     {"share_log", "count_log"},
+     K(LOG),
+     "%s logs what it does not usually log",
      "its log lines are usual in incidents"},
-    {"traffic", {"share_traffic", "count_traffic", "trace_fewer"}, K(TRAF_UP) | K(TRAF_DOWN) | K(TRAF_OUT_DOWN),
-     "traffic of %s changed", "its change of traffic follows from others"},
-    {"missing", {"share_missing", "count_missing", "trace_lost", "share_out_missing", "count_out_missing"},
-     K(MISSING) | K(OUT_MISSING), "%s no longer makes the calls it should", "missing calls point elsewhere"},
-    {"caller", {"share_out", "count_out"}, K(OUT_SPAN) | K(OUT_ERR),
-     "calls that %s makes are bad on many sides", "it only calls something that is bad"},
-    {"named", {"share_named", "count_named"}, K(NAMED_SPAN) | K(NAMED_ERR) | K(NAMED_LOG),
-     "others' spans or log lines name %s", "others name it without it being the cause"},
-    {"edges", {"edges"}, K(SPAN) | K(NET_EDGE) | K(ERR_EDGE) | K(OUT_SPAN) | K(OUT_ERR),
-     "bad calls have %s as their common end", "bad calls pass through it"},
-    {"explains_upstream", {"explains_upstream", "host_below", "host_shared"}, 0,
-     "what needs %s alerts too: it explains them", "little that needs it alerts"},
-    {"explained_below", {"explained_below", "symptom_below"}, 0,
-     "nothing below %s shows the same symptom", "something it needs shows the same symptom"},
-    {"page", {"entry", "reached", "page_class", "size_page"}, 0,
-     "the page's symptom leads down to %s", "the page's symptom does not lead to it"},
+    {"traffic",
+     {"share_traffic", "count_traffic", "trace_fewer"},
+     K(TRAF_UP) | K(TRAF_DOWN) | K(TRAF_OUT_DOWN),
+     "traffic of %s changed",
+     "its change of traffic follows from others"},
+    {"missing",
+     {"share_missing", "count_missing", "trace_lost", "share_out_missing", "count_out_missing"},
+     K(MISSING) | K(OUT_MISSING),
+     "%s no longer makes the calls it should",
+     "missing calls point elsewhere"},
+    {"caller",
+     {"share_out", "count_out"},
+     K(OUT_SPAN) | K(OUT_ERR),
+     "calls that %s makes are bad on many sides",
+     "it only calls something that is bad"},
+    {"named",
+     {"share_named", "count_named"},
+     K(NAMED_SPAN) | K(NAMED_ERR) | K(NAMED_LOG),
+     "others' spans or log lines name %s",
+     "others name it without it being the cause"},
+    {"edges",
+     {"edges"},
+     K(SPAN) | K(NET_EDGE) | K(ERR_EDGE) | K(OUT_SPAN) | K(OUT_ERR),
+     "bad calls have %s as their common end",
+     "bad calls pass through it"},
+    {"explains_upstream",
+     {"explains_upstream", "host_below", "host_shared"},
+     0,
+     "what needs %s alerts too: it explains them",
+     "little that needs it alerts"},
+    {"explained_below",
+     {"explained_below", "symptom_below"},
+     0,
+     "nothing below %s shows the same symptom",
+     "something it needs shows the same symptom"},
+    {"page",
+     {"entry", "reached", "page_class", "size_page"},
+     0,
+     "the page's symptom leads down to %s",
+     "the page's symptom does not lead to it"},
     {"time", {"early"}, 0, "its alerts came first", "its alerts came late"},
     {"rarity",
      {"rar", "top5", "alone", "surprise", "count_share", "most_", "kinds", "diverse", "alerting", "silence",
       "size_share", "share_good", "count_good"},
-     (UINT64_C(1) << FL_K_OWN_N) - 1, "its alerts are rare in past incidents, or no other has them",
+     (UINT64_C(1) << FL_K_OWN_N) - 1,
+     "its alerts are rare in past incidents, or no other has them",
      "its alerts are common in past incidents"},
-    {"kind_of_node", {"host", "store", "leaf", "external"}, 0, "a node of its kind is more often the cause",
+    {"kind_of_node",
+     {"host", "store", "leaf", "external"},
+     0,
+     "a node of its kind is more often the cause",
      "a node of its kind is less often the cause"},
     {"other", {""}, K(OTHER), "other alerts", "other alerts"},
 #undef K
@@ -126,8 +161,8 @@ static const char *alert_text(const struct fl_alert *a)
     return text[0] ? text : fl_label_get(&a->labels, "alertname");
 }
 
-static char *term_text(const struct fl_evidence *ev, const struct term *t, double value, const struct backing *b,
-                       const char *service)
+static char *term_text(const struct fl_evidence *ev, const struct term *t, double value,
+                       const struct backing *b, const char *service)
 {
     if (t->kinds && !b->all)
         return fl_arena_printf(ev->arena, "it has no alerts about this (%s)", t->key);
@@ -145,8 +180,8 @@ static char *term_text(const struct fl_evidence *ev, const struct term *t, doubl
 }
 
 /* The way from the candidate up to the farthest alerting group that needs it. */
-static fl_status upstream_path(const struct fl_evidence *ev, size_t group, const char *const **ret, size_t *ret_n,
-                               struct fl_err *err)
+static fl_status upstream_path(const struct fl_evidence *ev, size_t group, const char *const **ret,
+                               size_t *ret_n, struct fl_err *err)
 {
     size_t far = group, head = 0, tail = 1;
     int *from = fl_arena_alloc(ev->arena, (ev->n_groups + 1) * sizeof *from);
@@ -210,7 +245,8 @@ fl_status fl_explain_terms(const struct fl_evidence *ev, const struct fl_model *
             continue;
         struct backing b = backing_of(ev, group, terms[t].kinds);
         struct fl_contribution *k = &v[n++];
-        *k = (struct fl_contribution){.term = terms[t].key, .value = round(value[t] * 1e6) / 1e6, .n_alerts = b.n};
+        *k = (struct fl_contribution){
+            .term = terms[t].key, .value = round(value[t] * 1e6) / 1e6, .n_alerts = b.n};
         k->alerts = fl_arena_dup(ev->arena, b.fp, sizeof b.fp);
         k->text = term_text(ev, &terms[t], value[t], &b, c->service);
         if (!k->alerts || !k->text)
@@ -244,8 +280,8 @@ static fl_status rank_without(const struct fl_evidence *ev, const struct fl_mode
     return st;
 }
 
-fl_status fl_explain_what_if(const struct fl_evidence *ev, const struct fl_model *model, size_t group, size_t rank,
-                             struct fl_candidate *c, struct fl_err *err)
+fl_status fl_explain_what_if(const struct fl_evidence *ev, const struct fl_model *model, size_t group,
+                             size_t rank, struct fl_candidate *c, struct fl_err *err)
 {
     struct backing b = backing_of(ev, group, (UINT64_C(1) << FL_K_N) - 1);
     const struct fl_group *g = &ev->groups[group];
@@ -260,7 +296,8 @@ fl_status fl_explain_what_if(const struct fl_evidence *ev, const struct fl_model
         if (now <= worst)
             continue;
         worst = now;
-        c->counterfactual = fl_arena_printf(ev->arena, "without alert \"%.120s\" rank %zu", alert_text(a), now);
+        c->counterfactual = fl_arena_printf(ev->arena, "without alert \"%.120s\" rank %zu", alert_text(a),
+                                            now);
     }
     for (uint32_t i = 0; i < g->n_needed_by && i < WHAT_IF_ALERTS; i++) {
         fl_vertex edge[2] = {ev->groups[g->needed_by[i]].vertex, g->vertex};

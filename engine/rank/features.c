@@ -10,16 +10,56 @@
 
 _Static_assert((int)F_ALL <= (int)FL_FEATURES_MAX, "raise FL_FEATURES_MAX");
 
-static const char *const single_names[F_SINGLE_N] = {
-    "rarity_share", "rarest_share", "rarest", "count_share", "alerting", "most_rarity", "kinds",
-    "entry", "reached_from_entry", "explains_upstream_1", "explains_upstream_3", "explained_below_1",
-    "symptom_below", "page_class", "page_class_leaf", "early",
-    "surprise", "surprise_max", "silence", "early_share", "early_resource", "alone", "alone_most", "rarest_rank",
-    "top5", "diverse", "edges", "edges_both", "host", "host_below", "host_shared", "store", "leaf", "external",
-    "size_resource", "size_latency", "size_network", "size_error", "size_share", "size_page", "size_page_unexplained",
-    "size_page_rank",
-    "trace_self", "trace_self_ratio", "trace_net_in", "trace_net_out", "trace_net_ratio", "trace_lost",
-    "trace_lost_share", "trace_fewer"};
+static const char *const single_names[F_SINGLE_N] = {"rarity_share",
+                                                     "rarest_share",
+                                                     "rarest",
+                                                     "count_share",
+                                                     "alerting",
+                                                     "most_rarity",
+                                                     "kinds",
+                                                     "entry",
+                                                     "reached_from_entry",
+                                                     "explains_upstream_1",
+                                                     "explains_upstream_3",
+                                                     "explained_below_1",
+                                                     "symptom_below",
+                                                     "page_class",
+                                                     "page_class_leaf",
+                                                     "early",
+                                                     "surprise",
+                                                     "surprise_max",
+                                                     "silence",
+                                                     "early_share",
+                                                     "early_resource",
+                                                     "alone",
+                                                     "alone_most",
+                                                     "rarest_rank",
+                                                     "top5",
+                                                     "diverse",
+                                                     "edges",
+                                                     "edges_both",
+                                                     "host",
+                                                     "host_below",
+                                                     "host_shared",
+                                                     "store",
+                                                     "leaf",
+                                                     "external",
+                                                     "size_resource",
+                                                     "size_latency",
+                                                     "size_network",
+                                                     "size_error",
+                                                     "size_share",
+                                                     "size_page",
+                                                     "size_page_unexplained",
+                                                     "size_page_rank",
+                                                     "trace_self",
+                                                     "trace_self_ratio",
+                                                     "trace_net_in",
+                                                     "trace_net_out",
+                                                     "trace_net_ratio",
+                                                     "trace_lost",
+                                                     "trace_lost_share",
+                                                     "trace_fewer"};
 
 /* What kind of monitoring an incident comes from: the same evidence weighs otherwise in each. */
 static const char *const context_names[C_N] = {"untimed"};
@@ -46,15 +86,16 @@ const char *fl_feature_name(size_t i)
 
 double fl_symptom_mass(const struct fl_group *g)
 {
-    static const enum fl_kind kinds[] = {FL_K_ERR, FL_K_ERR_EDGE, FL_K_ERR_SELF, FL_K_LAT, FL_K_SPAN, FL_K_SPAN_SELF, FL_K_AVAIL,
-                                         FL_K_NET_EDGE};
+    static const enum fl_kind kinds[] = {FL_K_ERR,  FL_K_ERR_EDGE,  FL_K_ERR_SELF, FL_K_LAT,
+                                         FL_K_SPAN, FL_K_SPAN_SELF, FL_K_AVAIL,    FL_K_NET_EDGE};
     double m = 0;
     for (size_t i = 0; i < FL_ARRAY_LEN(kinds); i++)
         m += g->kind_mass[kinds[i]];
     return m;
 }
 
-static void own_features(const struct fl_evidence *ev, const struct fl_group *g, double cubes, double best, double *x)
+static void own_features(const struct fl_evidence *ev, const struct fl_group *g, double cubes, double best,
+                         double *x)
 {
     double kinds = 0;
     for (int k = 0; k < FL_K_N; k++) {
@@ -220,7 +261,8 @@ static void share_features(const struct fl_evidence *ev, double *x)
         }
     }
     for (size_t i = 0; i < ev->n_groups; i++) {
-        double *row = x + i * F_N, in = fl_share(row[F_EDGES], edges), out = fl_share(row[F_EDGES_BOTH], edges);
+        double *row = x + i * F_N, in = fl_share(row[F_EDGES], edges),
+               out = fl_share(row[F_EDGES_BOTH], edges);
         row[F_EDGES] = in + out;
         row[F_EDGES_BOTH] = in < out ? in : out;
         row[F_EARLY_SHARE] = fl_share(row[F_EARLY_SHARE], early);
@@ -270,7 +312,8 @@ bool fl_has_page_class(const struct fl_evidence *ev, const struct fl_group *g)
         return fl_symptom_mass(g) > 0;
     if (strcmp(page, "latency") == 0)
         return g->kind_n[FL_K_LAT] || g->kind_n[FL_K_SPAN] || g->kind_n[FL_K_SPAN_SELF];
-    return g->kind_n[FL_K_AVAIL] || g->kind_n[FL_K_ERR] || g->kind_n[FL_K_ERR_EDGE] || g->kind_n[FL_K_ERR_SELF];
+    return g->kind_n[FL_K_AVAIL] || g->kind_n[FL_K_ERR] || g->kind_n[FL_K_ERR_EDGE] ||
+           g->kind_n[FL_K_ERR_SELF];
 }
 
 /* Follow the page's symptom down from the paged group; mark what it reaches. */

@@ -13,22 +13,17 @@ static int class_of(enum fl_kind k)
     case FL_K_CPU:
     case FL_K_MEM:
     case FL_K_IO:
-    case FL_K_POOL:
-        return S_RES;
+    case FL_K_POOL: return S_RES;
     case FL_K_LAT:
     case FL_K_SPAN:
-    case FL_K_SPAN_SELF:
-        return S_LAT;
+    case FL_K_SPAN_SELF: return S_LAT;
     case FL_K_NET_EDGE:
-    case FL_K_OUT_NET:
-        return S_NET;
+    case FL_K_OUT_NET: return S_NET;
     case FL_K_ERR:
     case FL_K_ERR_EDGE:
     case FL_K_ERR_SELF:
-    case FL_K_AVAIL:
-        return S_ERR;
-    default:
-        return -1;
+    case FL_K_AVAIL: return S_ERR;
+    default: return -1;
     }
 }
 

@@ -10,8 +10,8 @@
 /* Sum of the spans of one caller, callee and operation, now and in the fault-free baseline. */
 struct flow {
     uint64_t key;
-    int caller, callee; /* groups, -1 = outside */
-    double now, usual;  /* spans */
+    int caller, callee;                      /* groups, -1 = outside */
+    double now, usual;                       /* spans */
     double self, self_usual, net, net_usual; /* span-weighted sums of milliseconds */
     double net_now_n, net_usual_n, self_now_n, self_usual_n;
 };
@@ -53,10 +53,10 @@ static void add_rows(const struct fl_evidence *ev, struct flows *f, const struct
 
 /* Per group. */
 struct tally {
-    double in_now, in_usual;           /* calls it gets */
-    double self, net_in, net_out;      /* extra milliseconds */
-    double self_ratio, net_ratio;      /* largest log ratio */
-    double lost, made;                 /* calls it no longer makes per call it gets; usual rate */
+    double in_now, in_usual;      /* calls it gets */
+    double self, net_in, net_out; /* extra milliseconds */
+    double self_ratio, net_ratio; /* largest log ratio */
+    double lost, made;            /* calls it no longer makes per call it gets; usual rate */
 };
 
 static double log_ratio(double now, double usual)

@@ -16,8 +16,8 @@ enum {
 };
 
 struct entry {
-    uint64_t key; /* 0 = free */
-    int32_t n;    /* incidents it was seen in */
+    uint64_t key;         /* 0 = free */
+    int32_t n;            /* incidents it was seen in */
     int64_t sum, squares; /* of log1p(count) in thousandths; units' kinds only */
 };
 struct fl_history {
@@ -122,8 +122,8 @@ static int by_fingerprint(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static fl_status learn_alerts(struct fl_history *h, struct fl_arena *arena, const struct fl_rank_alert *alerts,
-                              size_t n, int sign)
+static fl_status learn_alerts(struct fl_history *h, struct fl_arena *arena,
+                              const struct fl_rank_alert *alerts, size_t n, int sign)
 {
     uint64_t *fp = fl_arena_alloc(arena, (n + 1) * sizeof *fp);
     if (!fp)
@@ -155,8 +155,8 @@ static fl_status learn_kinds(struct fl_history *h, const struct fl_evidence *ev,
             uint32_t n = ev->groups[g].kind_n[k];
             if (!n)
                 continue;
-            struct entry *e = need(h, kind_key(fl_topo_node(ev->in->topo, ev->groups[g].vertex)->id,
-                                               (enum fl_kind)k));
+            struct entry *e = need(
+                h, kind_key(fl_topo_node(ev->in->topo, ev->groups[g].vertex)->id, (enum fl_kind)k));
             if (!e)
                 return FL_E_NOMEM;
             int64_t v = thousandths(n);

@@ -114,8 +114,8 @@ fl_status fl_score(struct fl_arena *arena, const struct fl_model *model, const s
 
 enum { WHAT_IF_CANDIDATES = 3 };
 
-static fl_status explain(const struct fl_scores *s, const struct fl_model *model, struct fl_candidate *c, size_t n,
-                         struct fl_err *err)
+static fl_status explain(const struct fl_scores *s, const struct fl_model *model, struct fl_candidate *c,
+                         size_t n, struct fl_err *err)
 {
     double mean[FL_FEATURES_MAX] = {0};
     fl_status st = FL_OK;
@@ -128,8 +128,8 @@ static fl_status explain(const struct fl_scores *s, const struct fl_model *model
     return st;
 }
 
-static fl_status fill_candidates(const struct fl_scores *s, const struct fl_model *model, struct fl_ranking *r,
-                                 struct fl_err *err)
+static fl_status fill_candidates(const struct fl_scores *s, const struct fl_model *model,
+                                 struct fl_ranking *r, struct fl_err *err)
 {
     const struct fl_evidence *ev = &s->ev;
     size_t keep = ev->in->max_candidates ? ev->in->max_candidates : 20;

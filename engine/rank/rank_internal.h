@@ -8,19 +8,40 @@
 /* What an alert says, finer than its evidence class: the quantity, its direction, and whose side of a call
  * was watched. Made from class, direction and metric words; never from the names of components. */
 enum fl_kind {
-    FL_K_CPU, FL_K_MEM, FL_K_IO, FL_K_POOL, FL_K_RES_DOWN, /* resource up by quantity; any resource down */
-    FL_K_NET_UP, FL_K_NET_DOWN,      /* bytes or packets of a component */
-    FL_K_NET_EDGE,                   /* network time of a call, credited to the callee */
-    FL_K_ERR, FL_K_ERR_EDGE, FL_K_ERR_SELF, /* error metric; failed calls, credited to the callee; inside */
-    FL_K_LOG_BAD, FL_K_LOG,          /* log pattern: error severity; any other */
-    FL_K_LAT, FL_K_LAT_OUT, FL_K_LAT_DOWN, /* latency metric as server, as client; falling */
-    FL_K_SPAN, FL_K_SPAN_SELF,       /* slow span: called by another; inside the component */
-    FL_K_TRAF_UP, FL_K_TRAF_DOWN, FL_K_TRAF_OUT_DOWN,
-    FL_K_AVAIL, FL_K_MISSING, FL_K_GOOD, FL_K_OTHER, /* good: availability or success rising, errors falling */
+    FL_K_CPU,
+    FL_K_MEM,
+    FL_K_IO,
+    FL_K_POOL,
+    FL_K_RES_DOWN, /* resource up by quantity; any resource down */
+    FL_K_NET_UP,
+    FL_K_NET_DOWN, /* bytes or packets of a component */
+    FL_K_NET_EDGE, /* network time of a call, credited to the callee */
+    FL_K_ERR,
+    FL_K_ERR_EDGE,
+    FL_K_ERR_SELF, /* error metric; failed calls, credited to the callee; inside */
+    FL_K_LOG_BAD,
+    FL_K_LOG, /* log pattern: error severity; any other */
+    FL_K_LAT,
+    FL_K_LAT_OUT,
+    FL_K_LAT_DOWN, /* latency metric as server, as client; falling */
+    FL_K_SPAN,
+    FL_K_SPAN_SELF, /* slow span: called by another; inside the component */
+    FL_K_TRAF_UP,
+    FL_K_TRAF_DOWN,
+    FL_K_TRAF_OUT_DOWN,
+    FL_K_AVAIL,
+    FL_K_MISSING,
+    FL_K_GOOD,
+    FL_K_OTHER, /* good: availability or success rising, errors falling */
     /* the caller's side of the same alert */
-    FL_K_OUT_SPAN, FL_K_OUT_NET, FL_K_OUT_ERR, FL_K_OUT_MISSING,
+    FL_K_OUT_SPAN,
+    FL_K_OUT_NET,
+    FL_K_OUT_ERR,
+    FL_K_OUT_MISSING,
     /* another component's span, error or log line that names this one */
-    FL_K_NAMED_SPAN, FL_K_NAMED_ERR, FL_K_NAMED_LOG,
+    FL_K_NAMED_SPAN,
+    FL_K_NAMED_ERR,
+    FL_K_NAMED_LOG,
     FL_K_N
 };
 #define FL_K_OWN_N FL_K_OUT_SPAN /* kinds below are the component's own evidence */
@@ -41,14 +62,14 @@ struct fl_item {
 /** A service with its instances, or a host, or a store: the unit that is ranked. */
 struct fl_group {
     fl_vertex vertex;
-    uint64_t name;  /* hash of the id's letters and digits: texts that name it */
-    bool eligible;  /* may be named as the cause */
+    uint64_t name; /* hash of the id's letters and digits: texts that name it */
+    bool eligible; /* may be named as the cause */
     bool alerting;
     bool host;
-    uint32_t n;     /* own alerts */
-    double mass;    /* rarity of the own alerts together */
+    uint32_t n;  /* own alerts */
+    double mass; /* rarity of the own alerts together */
     double max_rarity;
-    fl_usec first;  /* earliest own alert of rarity above one half; 0 = none */
+    fl_usec first; /* earliest own alert of rarity above one half; 0 = none */
     double kind_mass[FL_K_N];
     uint32_t kind_n[FL_K_N];
     uint32_t *needs, *needed_by; /* groups, by calls or data */
@@ -57,18 +78,19 @@ struct fl_group {
 struct fl_evidence {
     struct fl_arena *arena;
     const struct fl_rank_input *in;
-    struct fl_group *groups;  /* sorted by vertex */
+    struct fl_group *groups; /* sorted by vertex */
     size_t n_groups;
     struct fl_item *items;
     size_t n_items;
     double mass, kind_mass[FL_K_N];
     uint32_t n_own;
-    int entry;                /* group of the paged node, -1 */
+    int entry; /* group of the paged node, -1 */
 };
 /** @param skip_alert index of an alert to leave out, or SIZE_MAX. @param skip_edge units from, to, or NULL:
  *  as if nothing of the first needed anything of the second. */
-FL_MUST_CHECK fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *in, size_t skip_alert,
-                                          const fl_vertex *skip_edge, struct fl_evidence *ret, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *in,
+                                          size_t skip_alert, const fl_vertex *skip_edge,
+                                          struct fl_evidence *ret, struct fl_err *err);
 /** Group of a vertex (its service's), -1 when it is in none. */
 int fl_evidence_group(const struct fl_evidence *ev, fl_vertex v);
 enum fl_kind fl_kind_of(const struct fl_topo *t, const struct fl_rank_alert *a);

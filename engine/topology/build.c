@@ -113,8 +113,9 @@ static fl_status add_dangling(struct fl_topo *t, const struct fl_topology_doc *d
             ids[kept++] = ids[i];
     fl_status st = FL_OK;
     if (t->n + kept > FL_NODES_MAX)
-        st = fl_fail(err, FL_E_LIMIT, "edges", "%zu nodes with those that only edges name, at most %u are allowed",
-                     t->n + kept, FL_NODES_MAX);
+        st = fl_fail(err, FL_E_LIMIT, "edges",
+                     "%zu nodes with those that only edges name, at most %u are allowed", t->n + kept,
+                     FL_NODES_MAX);
     for (size_t i = 0; st == FL_OK && i < kept; i++) {
         const struct fl_node made = {.id = ids[i], .type = "unknown"};
         if (!copy_node(t->arena, &t->nodes[t->n + i], &made))
@@ -208,8 +209,8 @@ static fl_status resolve_edges(struct fl_topo *t, const struct fl_topology_doc *
         const struct fl_edge *d = &doc->edges[i];
         const char *type = d->type ? d->type : "";
         if (!(d->weight > 0) || !isfinite(d->weight))
-            return fl_fail(err, FL_E_SHAPE, "edges", "weight of edge \"%s\" -> \"%s\" is not a positive number",
-                           d->from, d->to);
+            return fl_fail(err, FL_E_SHAPE, "edges",
+                           "weight of edge \"%s\" -> \"%s\" is not a positive number", d->from, d->to);
         struct raw_edge r = {fl_topo_find(t, d->from), fl_topo_find(t, d->to), 0, d->weight};
         while (strcmp(t->types[r.type], type) != 0)
             r.type++;

@@ -73,7 +73,8 @@ static bool type_set_has(const struct type_set *s, uint8_t type)
 static fl_status begin(struct fl_topo *t, fl_vertex from, struct fl_err *err)
 {
     if (from < 0 || (size_t)from >= t->n)
-        return fl_fail(err, FL_E_NOTFOUND, NULL, "vertex %d is not in a topology of %zu nodes", (int)from, t->n);
+        return fl_fail(err, FL_E_NOTFOUND, NULL, "vertex %d is not in a topology of %zu nodes", (int)from,
+                       t->n);
     if (t->busy)
         return fl_fail(err, FL_E_INTERNAL, NULL, "a walk was started inside the visit of another");
     t->busy = true;
@@ -89,7 +90,8 @@ static fl_status begin(struct fl_topo *t, fl_vertex from, struct fl_err *err)
 }
 
 /* Append the unseen neighbours of v; returns the new tail. */
-static size_t expand(struct fl_topo *t, const struct fl_adj *a, fl_vertex v, const struct type_set *set, size_t tail)
+static size_t expand(struct fl_topo *t, const struct fl_adj *a, fl_vertex v, const struct type_set *set,
+                     size_t tail)
 {
     for (uint32_t i = a->off[v]; i < a->off[v + 1]; i++) {
         fl_vertex w = a->to[i];
@@ -158,12 +160,13 @@ static bool at_goal(void *ctx, fl_vertex v, unsigned hops)
     return g->found;
 }
 
-fl_status fl_topo_path(struct fl_topo *t, struct fl_arena *arena, fl_vertex from, fl_vertex to, enum fl_dir dir,
-                       fl_vertex **ret, size_t *ret_n, struct fl_err *err)
+fl_status fl_topo_path(struct fl_topo *t, struct fl_arena *arena, fl_vertex from, fl_vertex to,
+                       enum fl_dir dir, fl_vertex **ret, size_t *ret_n, struct fl_err *err)
 {
     struct goal g = {.to = to};
     if (to < 0 || (size_t)to >= t->n)
-        return fl_fail(err, FL_E_NOTFOUND, NULL, "vertex %d is not in a topology of %zu nodes", (int)to, t->n);
+        return fl_fail(err, FL_E_NOTFOUND, NULL, "vertex %d is not in a topology of %zu nodes", (int)to,
+                       t->n);
     fl_status st = fl_topo_walk(t, from, dir, UINT32_MAX, NULL, 0, at_goal, &g, err);
     if (st)
         return st;

@@ -20,16 +20,16 @@ struct fl_topo {
     struct fl_arena *arena; /* nodes and their strings */
     struct fl_node *nodes;  /* sorted by id: vertex order is id order */
     size_t n, m;
-    struct fl_adj out, in;  /* out: what v needs; in: what needs v */
-    const char **types;     /* edge types, sorted */
+    struct fl_adj out, in; /* out: what v needs; in: what needs v */
+    const char **types;    /* edge types, sorted */
     size_t n_types;
-    uint32_t *slot;         /* open addressing: vertex + 1, 0 = empty */
+    uint32_t *slot; /* open addressing: vertex + 1, 0 = empty */
     uint32_t slot_mask;
     fl_vertex *service_of;
     struct fl_sha256 hash;
     size_t n_unknown;
     struct fl_graph *graph;
-    uint8_t *articulation;  /* NULL until first asked */
+    uint8_t *articulation; /* NULL until first asked */
 
     /* Scratch of one query at a time. A vertex counts as seen when stamp[v] == epoch, so that starting a
      * walk costs nothing, however large the graph. */
@@ -47,4 +47,5 @@ struct fl_graph *fl_graph_free(struct fl_graph *g);
 /** mark[v] = 1 for articulation points, edges taken both ways. Cost O(V + E). */
 FL_MUST_CHECK fl_status fl_graph_articulation(const struct fl_graph *g, uint8_t *mark, struct fl_err *err);
 /** Degree of one vertex; an id out of range is an error status, never an abort. */
-FL_MUST_CHECK fl_status fl_graph_degree(const struct fl_graph *g, int64_t v, int64_t *ret, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_graph_degree(const struct fl_graph *g, int64_t v, int64_t *ret,
+                                        struct fl_err *err);

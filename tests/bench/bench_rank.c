@@ -23,7 +23,7 @@ static struct fl_topo *make_graph(uint32_t n, double *ret_ms)
 {
     struct fl_node *nodes = calloc(n, sizeof *nodes);
     struct fl_edge *edges = calloc(2 * (size_t)n, sizeof *edges);
-    char (*ids)[16] = calloc(n, sizeof *ids);
+    char(*ids)[16] = calloc(n, sizeof *ids);
     uint32_t *ends = calloc(4 * (size_t)n, sizeof *ends);
     size_t m = 0, e = 0;
     FL_REQUIRE(nodes && edges && ids && ends);
@@ -49,7 +49,8 @@ static struct fl_topo *make_graph(uint32_t n, double *ret_ms)
     return t;
 }
 
-static void add_alert(struct fl_rank_alert *v, struct fl_arena *a, struct fl_topo *t, fl_vertex node, int kind, int at)
+static void add_alert(struct fl_rank_alert *v, struct fl_arena *a, struct fl_topo *t, fl_vertex node,
+                      int kind, int at)
 {
     static const char *const names[] = {"HighLatency", "HighErrorRate", "CpuHigh"};
     static const fl_evidence_class classes[] = {FL_EC_LATENCY, FL_EC_ERROR, FL_EC_RESOURCE};
@@ -85,8 +86,8 @@ static size_t make_incident(struct fl_arena *a, struct fl_topo *t, struct fl_ran
     size_t n = 0;
     while (s.n < ALERTING) {
         s.n = 0;
-        FL_REQUIRE(fl_topo_walk(t, (fl_vertex)roll((uint32_t)fl_topo_n_nodes(t)), FL_DIR_BOTH, 4, NULL, 0, take, &s,
-                                NULL) == FL_OK);
+        FL_REQUIRE(fl_topo_walk(t, (fl_vertex)roll((uint32_t)fl_topo_n_nodes(t)), FL_DIR_BOTH, 4, NULL, 0,
+                                take, &s, NULL) == FL_OK);
     }
     for (size_t i = 0; i < s.n; i++)
         for (int k = 0; k < PER_COMPONENT; k++)
@@ -143,8 +144,9 @@ static void bench(uint32_t nodes, int rounds)
     }
     qsort(ms, (size_t)rounds, sizeof *ms, by_time);
     qsort(walk, (size_t)rounds, sizeof *walk, by_time);
-    printf("%7u nodes  build %8.1f ms  rank p50 %7.3f ms  p99 %7.3f ms  3-hop walk p50 %6.3f ms (%zu vertices)\n", nodes,
-           build_ms, ms[rounds / 2], ms[rounds * 99 / 100], walk[rounds / 2], seen / (size_t)rounds);
+    printf(
+        "%7u nodes  build %8.1f ms  rank p50 %7.3f ms  p99 %7.3f ms  3-hop walk p50 %6.3f ms (%zu vertices)\n",
+        nodes, build_ms, ms[rounds / 2], ms[rounds * 99 / 100], walk[rounds / 2], seen / (size_t)rounds);
     fl_history_free(h);
     fl_topo_free(t);
     fl_arena_free(a);

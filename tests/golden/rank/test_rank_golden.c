@@ -54,9 +54,16 @@ static char *rank_text(const char *dir)
     }
     for (size_t i = 0; i < c.n_candidates; i++)
         candidates[i] = fl_topo_find(t, c.candidates[i]);
-    struct fl_rank_input in = {.topo = t, .alerts = v, .n_alerts = c.n_alerts, .changes = c.changes,
-                               .n_changes = c.n_changes, .data = &c.data, .candidates = candidates,
-                               .n_candidates = c.n_candidates, .max_candidates = 5, .explain = true,
+    struct fl_rank_input in = {.topo = t,
+                               .alerts = v,
+                               .n_alerts = c.n_alerts,
+                               .changes = c.changes,
+                               .n_changes = c.n_changes,
+                               .data = &c.data,
+                               .candidates = candidates,
+                               .n_candidates = c.n_candidates,
+                               .max_candidates = 5,
+                               .explain = true,
                                .entry = c.entry ? fl_topo_find(t, c.entry) : -1};
     if (fl_rank(a, fl_model_default(), &in, &r, &err))
         fail_msg("%s: %s", dir, err.text);
@@ -158,7 +165,8 @@ int main(int argc, char **argv)
         return 1;
     fl_topo_init();
     update = argc > 1 && strcmp(argv[1], "--update") == 0;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rankings_stay), cmocka_unit_test(damaged_cases_are_refused),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rankings_stay),
+                                       cmocka_unit_test(damaged_cases_are_refused),
                                        cmocka_unit_test(tables_keep_holes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,18 +8,29 @@
 struct fl_topo *shop_topology(void)
 {
     static const struct fl_node nodes[] = {
-        {.id = "web", .type = "service"},     {.id = "cart", .type = "service"},
-        {.id = "catalog", .type = "service"}, {.id = "search", .type = "service"},
-        {.id = "redis", .type = "store"},     {.id = "db", .type = "store"},
+        {.id = "web", .type = "service"},
+        {.id = "cart", .type = "service"},
+        {.id = "catalog", .type = "service"},
+        {.id = "search", .type = "service"},
+        {.id = "redis", .type = "store"},
+        {.id = "db", .type = "store"},
         {.id = "catalog-0", .type = "instance", .service = "catalog"},
         {.id = "catalog-1", .type = "instance", .service = "catalog"},
-        {.id = "host1", .type = "host"},      {.id = "host2", .type = "host"},
+        {.id = "host1", .type = "host"},
+        {.id = "host2", .type = "host"},
     };
     static const struct fl_edge edges[] = {
-        {"web", "cart", "calls", 1},     {"web", "catalog", "calls", 1},  {"web", "search", "calls", 1},
-        {"cart", "redis", "data", 1},    {"catalog", "db", "data", 1},    {"search", "db", "data", 1},
-        {"catalog", "catalog-0", "has_instance", 1}, {"catalog", "catalog-1", "has_instance", 1},
-        {"catalog-0", "host1", "runs_on", 1}, {"catalog-1", "host2", "runs_on", 1}, {"db", "host1", "runs_on", 1},
+        {"web", "cart", "calls", 1},
+        {"web", "catalog", "calls", 1},
+        {"web", "search", "calls", 1},
+        {"cart", "redis", "data", 1},
+        {"catalog", "db", "data", 1},
+        {"search", "db", "data", 1},
+        {"catalog", "catalog-0", "has_instance", 1},
+        {"catalog", "catalog-1", "has_instance", 1},
+        {"catalog-0", "host1", "runs_on", 1},
+        {"catalog-1", "host2", "runs_on", 1},
+        {"db", "host1", "runs_on", 1},
     };
     struct fl_topo *t = NULL;
     const struct fl_topology_doc doc = {nodes, FL_ARRAY_LEN(nodes), edges, FL_ARRAY_LEN(edges), {{0}}};
@@ -27,8 +38,8 @@ struct fl_topo *shop_topology(void)
     return t;
 }
 
-void shop_alert(struct shop *s, const char *name, const char *component, const char *caller, fl_evidence_class cls,
-                int after)
+void shop_alert(struct shop *s, const char *name, const char *component, const char *caller,
+                fl_evidence_class cls, int after)
 {
     struct fl_label *l = fl_arena_calloc(s->arena, 4, sizeof *l);
     struct fl_alert *a = fl_arena_calloc(s->arena, 1, sizeof *a);
@@ -38,11 +49,12 @@ void shop_alert(struct shop *s, const char *name, const char *component, const c
     l[n++] = (struct fl_label){"component", component};
     if (caller)
         l[n++] = (struct fl_label){"caller", caller};
-    *a = (struct fl_alert){.labels = {l, fl_labels_normalise(l, n)}, .generator_url = "",
+    *a = (struct fl_alert){.labels = {l, fl_labels_normalise(l, n)},
+                           .generator_url = "",
                            .starts_at = SHOP_T0 + after * FL_USEC_PER_SEC};
     a->fingerprint = fl_labels_fingerprint(&a->labels);
-    s->alerts[s->n++] = (struct fl_rank_alert){a, fl_topo_find(s->topo, component), fl_topo_find(s->topo, caller), cls,
-                                               FL_SEV_ERROR};
+    s->alerts[s->n++] = (struct fl_rank_alert){a, fl_topo_find(s->topo, component),
+                                               fl_topo_find(s->topo, caller), cls, FL_SEV_ERROR};
 }
 
 void shop_size(struct shop *s, const char *value, const char *baseline)

@@ -24,8 +24,8 @@ struct shop {
     size_t n;
 };
 /** One alert `name` on `component` (may be unknown) `after` seconds after SHOP_T0; caller may be NULL. */
-void shop_alert(struct shop *s, const char *name, const char *component, const char *caller, fl_evidence_class cls,
-                int after);
+void shop_alert(struct shop *s, const char *name, const char *component, const char *caller,
+                fl_evidence_class cls, int after);
 /** Annotations value and baseline on the last alert. */
 void shop_size(struct shop *s, const char *value, const char *baseline);
 /** An outage of db as dependants see it. */

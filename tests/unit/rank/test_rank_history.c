@@ -62,7 +62,8 @@ static void text_round_trip(void **state)
     char *again = text_of(k);
     assert_string_equal(text, again);
     static const char *const bad[] = {"{}", "{\"entries\":{}}", "{\"entries\":[[1,2,3,4]]}",
-                                      "{\"entries\":[[\"00000000000000zz\",1,2,3]]}", "{\"entries\":[[\"0011223344556677\"]]}"};
+                                      "{\"entries\":[[\"00000000000000zz\",1,2,3]]}",
+                                      "{\"entries\":[[\"0011223344556677\"]]}"};
     for (size_t i = 0; i < FL_ARRAY_LEN(bad); i++) {
         FL_AUTO_JSON w = fl_json_parse(bad[i], strlen(bad[i]), NULL);
         assert_int_equal(fl_history_read(k, w, NULL), FL_E_CORRUPT);
@@ -118,7 +119,8 @@ int main(void)
     if (fl_base_init())
         return 1;
     fl_topo_init();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(learn_then_forget_is_nothing), cmocka_unit_test(text_round_trip),
-                                       cmocka_unit_test(usual_alerts_lose_weight), cmocka_unit_test(old_incidents_fade)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(learn_then_forget_is_nothing), cmocka_unit_test(text_round_trip),
+        cmocka_unit_test(usual_alerts_lose_weight), cmocka_unit_test(old_incidents_fade)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,9 +82,11 @@ static void same_bytes_in_any_order(void **state)
 static void ties_go_by_id(void **state)
 {
     struct shop *s = *state;
-    static const struct fl_node nodes[] = {{.id = "twin-b", .type = "service"}, {.id = "twin-a", .type = "service"}};
+    static const struct fl_node nodes[] = {{.id = "twin-b", .type = "service"},
+                                           {.id = "twin-a", .type = "service"}};
     fl_topo_free(s->topo);
-    assert_int_equal(fl_topo_new(&(struct fl_topology_doc){.nodes = nodes, .n_nodes = 2}, &s->topo, NULL), FL_OK);
+    assert_int_equal(fl_topo_new(&(struct fl_topology_doc){.nodes = nodes, .n_nodes = 2}, &s->topo, NULL),
+                     FL_OK);
     shop_alert(s, "Down", "twin-b", NULL, FL_EC_AVAILABILITY, 0);
     shop_alert(s, "Down", "twin-a", NULL, FL_EC_AVAILABILITY, 0);
     struct fl_rank_input in = shop_input(s);
@@ -102,14 +104,29 @@ static void absurd_numbers_stay_finite(void **state)
     double metric[4] = {NAN, INFINITY, -INFINITY, 1};
     double time[2] = {1, 2};
     const char *component[2] = {"db", "no such"}, *name[2] = {"cpu", "cpu"};
-    struct fl_trace_row rows[2] = {{.key = 1, .caller = "web", .callee = "cart", .operation = "x", .spans = NAN,
-                                    .p50_ms = INFINITY, .p90_ms = NAN, .self_p90_ms = 1e308, .net_p90_ms = NAN},
-                                   {.key = 2, .caller = "", .callee = "web", .operation = "y", .spans = 1e18,
-                                    .p50_ms = 1, .p90_ms = 1, .self_p90_ms = 1, .net_p90_ms = -1}};
-    struct fl_case_data data = {.metrics = {2, 2, time, component, name, metric}, .traces = {rows, 2},
-                                .traces_baseline = {rows, 1}};
+    struct fl_trace_row rows[2] = {{.key = 1,
+                                    .caller = "web",
+                                    .callee = "cart",
+                                    .operation = "x",
+                                    .spans = NAN,
+                                    .p50_ms = INFINITY,
+                                    .p90_ms = NAN,
+                                    .self_p90_ms = 1e308,
+                                    .net_p90_ms = NAN},
+                                   {.key = 2,
+                                    .caller = "",
+                                    .callee = "web",
+                                    .operation = "y",
+                                    .spans = 1e18,
+                                    .p50_ms = 1,
+                                    .p90_ms = 1,
+                                    .self_p90_ms = 1,
+                                    .net_p90_ms = -1}};
+    struct fl_case_data data = {
+        .metrics = {2, 2, time, component, name, metric}, .traces = {rows, 2}, .traces_baseline = {rows, 1}};
     for (size_t i = 0; i < FL_ARRAY_LEN(odd); i++) {
-        shop_alert(s, "A", i % 2 ? "db" : "web", NULL, (fl_evidence_class)(i % FL_EC_N), (int)i * 36000 - 90000);
+        shop_alert(s, "A", i % 2 ? "db" : "web", NULL, (fl_evidence_class)(i % FL_EC_N),
+                   (int)i * 36000 - 90000);
         shop_size(s, odd[i], odd[(i * 3 + 1) % FL_ARRAY_LEN(odd)]);
     }
     ((struct fl_alert *)s->alerts[0].alert)->starts_at = -5;
@@ -216,7 +233,8 @@ static void culprit_change_or_none(void **state)
     struct fl_change v[] = {
         {SHOP_T0 - 3 * minute, "db", "deploy", "good-1", NULL, "lower connections limit of the pool", NULL,
          "db/pool.yaml\n-max: 400\n+max: 100\n"},
-        {SHOP_T0 - 2 * minute, "db", "deploy", "logs-1", NULL, "log lines", NULL, "db/log.c\n-logger.a()\n+logger.b()\n"},
+        {SHOP_T0 - 2 * minute, "db", "deploy", "logs-1", NULL, "log lines", NULL,
+         "db/log.c\n-logger.a()\n+logger.b()\n"},
         {SHOP_T0 + 30 * minute, "db", "deploy", "late-1", NULL, "connections pool timeout", NULL,
          "db/pool.yaml\n-max: 4\n+max: 1\n"},
         {SHOP_T0 - 3 * minute, "redis", "deploy", "far-1", NULL, "new eviction", NULL, NULL},
@@ -236,14 +254,15 @@ static void large_graph(void **state)
     enum { N = 100000, ALERTS = 60 };
     struct fl_node *nodes = calloc(N, sizeof *nodes);
     struct fl_edge *edges = calloc(N, sizeof *edges);
-    char (*ids)[12] = calloc(N, sizeof *ids);
+    char(*ids)[12] = calloc(N, sizeof *ids);
     for (int i = 0; i < N; i++) {
         snprintf(ids[i], sizeof ids[i], "n%06d", i);
         nodes[i] = (struct fl_node){.id = ids[i], .type = "service"};
         edges[i] = (struct fl_edge){ids[i], ids[i / 2], "calls", 1};
     }
     fl_topo_free(s->topo);
-    assert_int_equal(fl_topo_new(&(struct fl_topology_doc){nodes, N, edges, N, {{0}}}, &s->topo, NULL), FL_OK);
+    assert_int_equal(fl_topo_new(&(struct fl_topology_doc){nodes, N, edges, N, {{0}}}, &s->topo, NULL),
+                     FL_OK);
     for (int i = 1; i <= ALERTS; i++)
         shop_alert(s, "HighLatency", ids[i], NULL, FL_EC_LATENCY, i);
     struct fl_rank_input in = shop_input(s);
@@ -260,9 +279,16 @@ int main(void)
     if (fl_base_init())
         return 1;
     fl_topo_init();
-    const struct CMUnitTest tests[] = {
-        T(failing_store_comes_first), T(nothing_gives_no_candidates), T(same_bytes_in_any_order), T(ties_go_by_id),
-        T(absurd_numbers_stay_finite), T(one_pod_or_the_service), T(only_given_candidates), T(explains_in_words),
-        T(contributions_cancel), T(culprit_change_or_none), T(large_graph)};
+    const struct CMUnitTest tests[] = {T(failing_store_comes_first),
+                                       T(nothing_gives_no_candidates),
+                                       T(same_bytes_in_any_order),
+                                       T(ties_go_by_id),
+                                       T(absurd_numbers_stay_finite),
+                                       T(one_pod_or_the_service),
+                                       T(only_given_candidates),
+                                       T(explains_in_words),
+                                       T(contributions_cancel),
+                                       T(culprit_change_or_none),
+                                       T(large_graph)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

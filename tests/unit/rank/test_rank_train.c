@@ -25,7 +25,8 @@ static struct fl_train_case *problem(struct fl_arena *a)
             x[i * f + 1] = truth[i] ? 0.1 : 1;
             x[i * f + 2] = (double)(seed >> 8) / (1 << 24);
         }
-        v[c] = (struct fl_train_case){.features = {CANDIDATES, x, NULL}, .truth = truth, .weight = 1.0 / CASES};
+        v[c] = (struct fl_train_case){
+            .features = {CANDIDATES, x, NULL}, .truth = truth, .weight = 1.0 / CASES};
     }
     return v;
 }

@@ -14,16 +14,19 @@
 #include "topo_internal.h"
 
 static const struct fl_node shop_nodes[] = {
-    {.id = "web", .type = "service"},   {.id = "cart", .type = "service"},
+    {.id = "web", .type = "service"},     {.id = "cart", .type = "service"},
     {.id = "cart-0", .type = "instance"}, {.id = "cart-1", .type = "instance", .service = "cart"},
-    {.id = "store", .type = "store"},   {.id = "host1", .type = "host"},
+    {.id = "store", .type = "store"},     {.id = "host1", .type = "host"},
 };
 static const struct fl_edge shop_edges[] = {
-    {"web", "cart", "calls", 1},          {"cart", "store", "data", 1},       {"cart", "cart-0", "has_instance", 1},
-    {"cart", "cart-1", "has_instance", 1}, {"cart-0", "host1", "runs_on", 1}, {"store", "host1", "runs_on", 1},
+    {"web", "cart", "calls", 1},           {"cart", "store", "data", 1},
+    {"cart", "cart-0", "has_instance", 1}, {"cart", "cart-1", "has_instance", 1},
+    {"cart-0", "host1", "runs_on", 1},     {"store", "host1", "runs_on", 1},
 };
-static const struct fl_topology_doc shop = {.nodes = shop_nodes, .n_nodes = FL_ARRAY_LEN(shop_nodes),
-                                            .edges = shop_edges, .n_edges = FL_ARRAY_LEN(shop_edges)};
+static const struct fl_topology_doc shop = {.nodes = shop_nodes,
+                                            .n_nodes = FL_ARRAY_LEN(shop_nodes),
+                                            .edges = shop_edges,
+                                            .n_edges = FL_ARRAY_LEN(shop_edges)};
 
 static struct fl_topo *make(const struct fl_topology_doc *doc)
 {
@@ -67,7 +70,8 @@ static void walk_is(struct fl_topo *t, const char *from, enum fl_dir dir, unsign
                     const char *want)
 {
     struct seen s = {.t = t};
-    assert_int_equal(fl_topo_walk(t, fl_topo_find(t, from), dir, hops, &type, type ? 1 : 0, note, &s, NULL), FL_OK);
+    assert_int_equal(fl_topo_walk(t, fl_topo_find(t, from), dir, hops, &type, type ? 1 : 0, note, &s, NULL),
+                     FL_OK);
     assert_string_equal(s.text, want);
 }
 
@@ -124,12 +128,14 @@ static void services_paths_impact(void **state)
     assert_int_equal(fl_topo_service_of(t, fl_topo_find(t, "cart-1")), cart); /* by its own word */
     assert_int_equal(fl_topo_service_of(t, cart), cart);
     assert_int_equal(fl_topo_service_of(t, fl_topo_find(t, "host1")), -1);
-    assert_int_equal(fl_topo_path(t, a, fl_topo_find(t, "web"), fl_topo_find(t, "host1"), FL_DIR_NEEDS, &path, &n,
-                                  NULL), FL_OK);
+    assert_int_equal(
+        fl_topo_path(t, a, fl_topo_find(t, "web"), fl_topo_find(t, "host1"), FL_DIR_NEEDS, &path, &n, NULL),
+        FL_OK);
     assert_int_equal(n, 4);
     assert_string_equal(fl_topo_node(t, path[2])->id, "cart-0"); /* of two equally short the lower id */
-    assert_int_equal(fl_topo_path(t, a, fl_topo_find(t, "host1"), fl_topo_find(t, "web"), FL_DIR_NEEDS, &path, &n,
-                                  NULL), FL_OK);
+    assert_int_equal(
+        fl_topo_path(t, a, fl_topo_find(t, "host1"), fl_topo_find(t, "web"), FL_DIR_NEEDS, &path, &n, NULL),
+        FL_OK);
     assert_int_equal(n, 0);
     assert_int_equal(fl_topo_impact(t, a, fl_topo_find(t, "host1"), &im, NULL), FL_OK);
     assert_int_equal(im.n, 4);
@@ -147,8 +153,9 @@ static void odd_edges(void **state)
     (void)state;
     static const struct fl_node nodes[] = {{.id = "a", .type = "service"}, {.id = "b", .type = "martian"}};
     static const struct fl_edge edges[] = {
-        {"a", "b", "calls", 1}, {"a", "b", "calls", 2.5}, {"b", "a", "calls", 1}, {"a", "a", "calls", 1},
-        {"b", "ghost", "data", 1}, {"ghost", "spirit", "data", 1}, {"a", "b", "data", 1},
+        {"a", "b", "calls", 1}, {"a", "b", "calls", 2.5},  {"b", "a", "calls", 1},
+        {"a", "a", "calls", 1}, {"b", "ghost", "data", 1}, {"ghost", "spirit", "data", 1},
+        {"a", "b", "data", 1},
     };
     const struct fl_topology_doc doc = {nodes, 2, edges, FL_ARRAY_LEN(edges), {{0}}};
     struct fl_topo *t = make(&doc);
@@ -219,7 +226,7 @@ static void large_graph(void **state)
     enum { N = 100000 };
     struct fl_node *nodes = calloc(N, sizeof *nodes);
     struct fl_edge *edges = calloc(N, sizeof *edges);
-    char (*ids)[12] = calloc(N, sizeof *ids);
+    char(*ids)[12] = calloc(N, sizeof *ids);
     for (int i = 0; i < N; i++) {
         snprintf(ids[i], sizeof ids[i], "n%06d", i);
         nodes[i] = (struct fl_node){.id = ids[i], .type = "service"};
@@ -250,10 +257,13 @@ int main(void)
     if (fl_base_init())
         return 1;
     fl_topo_init();
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(igraph_error_is_a_status), cmocka_unit_test(walks_by_level_and_id),
-        cmocka_unit_test(bad_vertices_and_nesting_are_refused), cmocka_unit_test(services_paths_impact),
-        cmocka_unit_test(odd_edges), cmocka_unit_test(bad_documents_are_refused), cmocka_unit_test(empty_is_fine),
-        cmocka_unit_test(large_graph)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(igraph_error_is_a_status),
+                                       cmocka_unit_test(walks_by_level_and_id),
+                                       cmocka_unit_test(bad_vertices_and_nesting_are_refused),
+                                       cmocka_unit_test(services_paths_impact),
+                                       cmocka_unit_test(odd_edges),
+                                       cmocka_unit_test(bad_documents_are_refused),
+                                       cmocka_unit_test(empty_is_fine),
+                                       cmocka_unit_test(large_graph)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,11 +29,12 @@ static void reads_everything(void **state)
     assert_string_equal(doc.nodes[1].type, "service");
     assert_string_equal(doc.edges[1].type, "calls");
     assert_int_equal(fl_topology_text(&doc, &text), FL_OK);
-    assert_string_equal(text.p,
-                        "{\"nodes\":[{\"id\":\"a\",\"type\":\"service\",\"service\":\"s\",\"host\":\"b\"},"
-                        "{\"id\":\"b\",\"type\":\"host\",\"tier\":\"1\",\"owner\":\"ops\",\"labels\":{\"x\":\"1\",\"y\":\"2\"}}],"
-                        "\"edges\":[{\"from\":\"a\",\"to\":\"b\",\"type\":\"runs_on\",\"weight\":0.5},"
-                        "{\"from\":\"b\",\"to\":\"c\",\"type\":\"calls\"}]}");
+    assert_string_equal(
+        text.p,
+        "{\"nodes\":[{\"id\":\"a\",\"type\":\"service\",\"service\":\"s\",\"host\":\"b\"},"
+        "{\"id\":\"b\",\"type\":\"host\",\"tier\":\"1\",\"owner\":\"ops\",\"labels\":{\"x\":\"1\",\"y\":\"2\"}}],"
+        "\"edges\":[{\"from\":\"a\",\"to\":\"b\",\"type\":\"runs_on\",\"weight\":0.5},"
+        "{\"from\":\"b\",\"to\":\"c\",\"type\":\"calls\"}]}");
     assert_int_equal(fl_intake_topology(a, text.p, text.n, &again, &err), FL_OK);
     assert_memory_equal(&doc.hash, &again.hash, sizeof doc.hash);
 }
@@ -78,6 +79,7 @@ int main(void)
 {
     if (fl_base_init())
         return 1;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_everything), cmocka_unit_test(refuses_with_the_place)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_everything),
+                                       cmocka_unit_test(refuses_with_the_place)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
