@@ -27,8 +27,14 @@ struct episode {
     char *node_id, *peer_id, *map_rule, *source; /* owned; NULL when none */
     char *joined;           /* owned: the sentence that says why it is in its incident */
     fl_usec updated_at;
-    struct incident *incident; /* NULL: none (a resolved report of an unknown episode) */
+    struct incident *incident; /* NULL: none: a live one is held back by a silence or an inhibition */
     struct episode *next, *prev; /* in the incident, order of joining */
+    char *silenced_by;      /* owned: ids of silences, "," between; NULL when none */
+    uint64_t inhibited_by;  /* fingerprint; 0 = none */
+    char *quiet;            /* owned: the sentence that says what suppresses it, or did last */
+    struct inhibit_role *roles;
+    struct episode *settle_next, *settle_prev;
+    bool queued;            /* to be looked at in the tick of this step */
     UT_hash_handle hh;
 };
 
@@ -47,6 +53,7 @@ struct incident {
     char *group;        /* owned; key of an incident of alerts with no component, else NULL */
     bool dirty;         /* row to be written at the end of the step */
     size_t joined_now;  /* alerts that joined in this step */
+    size_t quiet_now;   /* alerts that were silenced, inhibited or released in this step */
     struct incident *next, *prev; /* order of opening */
     UT_hash_handle hh, hh_group;
 };
@@ -76,9 +83,21 @@ struct fl_corr {
     uint64_t next_number;
     int last_year;
     struct fl_corr_stats stats;
+    struct silence *silences; /* order of creation */
+    fl_usec silence_due;      /* when the next one begins or ends; 0 = never */
+    struct inhibit_group *inhibit;
+    struct fl_sha256 rules_seen; /* the rules the index was made with */
+    struct episode *settle_first, *settle_last; /* empty between steps */
+    size_t held;              /* live episodes in no incident */
 };
 
 enum { TOMB_HOURS = 24, TOMBS_MAX = 1000000, OVER_KEEP = 1000, JOINS_TOLD = 3 };
+enum {
+    SILENCES_MAX = 10000,     /* that are not over */
+    SILENCES_SHOWN = 8,       /* ids of one alert */
+    SILENCE_KEEP_HOURS = 120, /* expired ones can be listed and re-created this long, as in Alertmanager */
+    RENAME_MAX = 256,         /* targets of one inhibition that get another inhibitor's name */
+};
 
 /* incident_fsm.c */
 enum incident_event {
@@ -109,6 +128,33 @@ void incident_episode_changed(struct fl_corr *c, struct fl_step *s, struct episo
 void incident_title(struct incident *i);
 void incident_forget(struct fl_corr *c, struct incident *i);
 struct part *incident_part(struct incident *i, const char *id, fl_vertex v);
+
+/* silence.c */
+static inline bool is_suppressed(const struct episode *e)
+{
+    return e->silenced_by || e->inhibited_by;
+}
+/* A new episode: true when it is held back. */
+bool suppress_new(struct fl_corr *c, struct fl_step *s, struct episode *e);
+/* Look at its suppression again in this step's tick. */
+void settle_later(struct fl_corr *c, struct episode *e);
+void settle_not(struct fl_corr *c, struct episode *e);
+void silences_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo);
+void silences_free(struct fl_corr *c);
+void silences_write(const struct fl_corr *c, struct fl_jw *w);
+fl_status silences_read(struct fl_corr *c, const struct fl_json *list, struct fl_err *err);
+
+/* inhibit.c */
+void inhibit_enter(struct fl_corr *c, const struct fl_rules *rules, struct episode *e);
+void inhibit_changed(struct fl_corr *c, struct episode *e, fl_alert_status before);
+void inhibit_leave(struct fl_corr *c, struct episode *e);
+/* Is e inhibited, by whom, by which rule? */
+bool inhibit_find(struct fl_corr *c, const struct fl_step *s, const struct episode *e, const struct episode **ret_by,
+                  const char **ret_rule);
+bool inhibit_is_source(const struct fl_rules *rules, const struct fl_labels *l);
+void inhibit_index(struct fl_corr *c, const struct fl_rules *rules);
+/* Make the index again if the rules are others, and look at everybody. */
+void inhibit_rules(struct fl_corr *c, const struct fl_rules *rules);
 
 /* join.c */
 void join_episode(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);

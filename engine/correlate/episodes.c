@@ -55,6 +55,8 @@ static void why_json(struct fl_jw *w, const struct episode *e)
     else
         snprintf(line, sizeof line, "matches no component of the topology");
     fl_jw_str(w, NULL, line);
+    if (e->quiet)
+        fl_jw_str(w, NULL, e->quiet);
     if (e->joined)
         fl_jw_str(w, NULL, e->joined);
     if (e->status == FL_ALERT_STALE)
@@ -62,10 +64,27 @@ static void why_json(struct fl_jw *w, const struct episode *e)
     fl_jw_arr_end(w);
 }
 
+/* "a,b" as ["a","b"]: ids need no escapes. */
+static const char *id_list(struct fl_step *s, const char *ids)
+{
+    FL_AUTO_BUF b = fl_buf_init(0);
+    fl_buf_chr(&b, '[');
+    while (ids && *ids) {
+        size_t n = strcspn(ids, ",");
+        fl_buf_printf(&b, "\"%.*s\"%s", (int)n, ids, ids[n] ? "," : "");
+        ids += n + (ids[n] == ',');
+    }
+    fl_buf_chr(&b, ']');
+    return fl_fx_str(s->fx, b.p);
+}
+
 void episode_row(struct fl_step *s, const struct episode *e)
 {
     FL_AUTO_BUF b = fl_buf_init(0);
     struct fl_jw w = fl_jw_init(&b);
+    char hex[17] = "";
+    if (e->inhibited_by)
+        fl_fingerprint_hex(e->inhibited_by, hex);
     why_json(&w, e);
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_ALERT);
     fx->alert = (struct fl_alert_row){
@@ -75,7 +94,8 @@ void episode_row(struct fl_step *s, const struct episode *e)
         .generator_url = fl_fx_str(s->fx, e->alert->generator_url), .source = fl_fx_str(s->fx, e->source),
         .severity = e->severity, .cls = e->cls, .node = fl_fx_str(s->fx, e->node_id),
         .map_rule = fl_fx_str(s->fx, e->map_rule),
-        .incident = fl_fx_str(s->fx, e->incident ? e->incident->pub.id : NULL), .why = fl_fx_str(s->fx, b.p)};
+        .incident = fl_fx_str(s->fx, e->incident ? e->incident->pub.id : NULL), .why = fl_fx_str(s->fx, b.p),
+        .silenced_by = id_list(s, e->silenced_by), .inhibited_by = id_list(s, hex)};
 }
 
 /* ---- the index ---- */
@@ -96,6 +116,8 @@ void episode_insert(struct fl_corr *c, struct episode *e)
 
 void episode_free(struct fl_corr *c, struct episode *e)
 {
+    inhibit_leave(c, e);
+    settle_not(c, e);
     HASH_DEL(c->episodes, e);
     struct newest *n;
     HASH_FIND(hh, c->newest, &e->key.fingerprint, sizeof e->key.fingerprint, n);
@@ -109,6 +131,8 @@ void episode_free(struct fl_corr *c, struct episode *e)
     free(e->map_rule);
     free(e->source);
     free(e->joined);
+    free(e->silenced_by);
+    free(e->quiet);
     free(e);
 }
 
@@ -186,7 +210,9 @@ static void fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, co
         bury(c, s, &key);
         return;
     }
-    join_episode(c, s, topo, e);
+    inhibit_enter(c, s->rules, e);
+    if (!suppress_new(c, s, e))
+        join_episode(c, s, topo, e);
     episode_row(s, e);
 }
 
@@ -202,10 +228,24 @@ static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *
                                      .text = fl_fx_printf(s->fx, "%s%s%s %s", *name ? name : "alert",
                                                           e->node_id ? " on " : "", e->node_id ? e->node_id : "", word)});
     }
+    inhibit_changed(c, e, before);
+    bool held = !e->incident;
+    if (to == FL_ALERT_RESOLVED) {
+        inhibit_leave(c, e);
+        settle_not(c, e);
+        if (held)
+            set_text(&e->joined, "resolved while it was kept out: joins no incident");
+    }
     incident_episode_changed(c, s, e, before);
     episode_row(s, e);
-    if (to == FL_ALERT_RESOLVED)
-        bury(c, s, &e->key);
+    if (to != FL_ALERT_RESOLVED)
+        return;
+    struct ep_key key = e->key;
+    if (held) {
+        c->held--;
+        episode_free(c, e);
+    }
+    bury(c, s, &key);
 }
 
 static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const struct fl_alert *a)
@@ -234,28 +274,37 @@ static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const
     return same;
 }
 
+/* @return true when it changed nothing. */
+static bool report(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source, const struct fl_alert *a)
+{
+    struct episode *e = find(c, a);
+    if (e)
+        return known(c, s, e, a);
+    struct ep_key key = {a->fingerprint, a->starts_at};
+    struct tomb *t = NULL;
+    if (!a->starts_guessed)
+        HASH_FIND(hh, c->tombs, &key, sizeof key, t);
+    if (t) {
+        c->stats.late += a->status == FL_ALERT_FIRING;
+        return true;
+    }
+    fresh(c, s, topo, source, a);
+    return false;
+}
+
 size_t fl_corr_alerts(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
                       const struct fl_alert *alerts, size_t n)
 {
     size_t repeats = 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct fl_alert *a = &alerts[i];
-        struct episode *e = find(c, a);
-        if (e) {
-            repeats += known(c, s, e, a);
-            continue;
+    inhibit_rules(c, s->rules);
+    /* Who inhibits comes before whom it inhibits, whatever the order in the body. */
+    bool two_rounds = s->rules->n_inhibitions > 0;
+    for (int round = two_rounds ? 0 : 1; round < 2; round++)
+        for (size_t i = 0; i < n; i++) {
+            bool first = two_rounds && alerts[i].status == FL_ALERT_FIRING && inhibit_is_source(s->rules, &alerts[i].labels);
+            if (first == !round)
+                repeats += report(c, s, topo, source, &alerts[i]);
         }
-        struct ep_key key = {a->fingerprint, a->starts_at};
-        struct tomb *t = NULL;
-        if (!a->starts_guessed)
-            HASH_FIND(hh, c->tombs, &key, sizeof key, t);
-        if (t) {
-            c->stats.late += a->status == FL_ALERT_FIRING;
-            repeats++;
-            continue;
-        }
-        fresh(c, s, topo, source, a);
-    }
     c->stats.repeats += repeats;
     return repeats;
 }
@@ -269,11 +318,25 @@ void fl_corr_expired(struct fl_corr *c, struct fl_step *s, uint64_t fingerprint,
         change_status(c, s, e, FL_ALERT_STALE, "is stale: its sender fell silent");
 }
 
+static void map_held(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
+{
+    for (struct episode *e = c->held ? c->episodes : NULL; e; e = e->hh.next) {
+        if (e->incident || !is_live(e))
+            continue;
+        FL_AUTO_FREE char *before = fl_core_strdup(e->node_id);
+        episode_map(e, s->rules, topo);
+        if (!fl_streq(before, e->node_id))
+            episode_row(s, e);
+    }
+}
+
 void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 {
     c->n_vertices = topo ? fl_topo_n_nodes(topo) : 0;
     free(c->at_vertex);
     c->at_vertex = fl_core_alloc(c->n_vertices, sizeof *c->at_vertex);
+    inhibit_rules(c, s->rules);
+    map_held(c, s, topo);
     for (struct incident *i = c->first; i; i = i->next)
         for (struct episode *e = i->head; e; e = e->next) {
             char *before = fl_core_strdup(e->node_id);

@@ -41,6 +41,7 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
     {
         episode_free(c, e);
     }
+    silences_free(c);
     struct newest *n, *ntmp;
     HASH_ITER(hh, c->newest, n, ntmp)
     {
@@ -317,8 +318,12 @@ static void incident_row(struct fl_step *s, struct incident *i)
 
 void fl_corr_flush(struct fl_corr *c, struct fl_step *s)
 {
-    size_t over = 0;
     for (struct incident *i = c->first; i; i = i->next) {
+        if (i->quiet_now > JOINS_TOLD)
+            s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE, .action = "alert.silenced", .incident = i->pub.id,
+                                         .subject = "alert",
+                                         .text = fl_fx_printf(s->fx, "%zu more alerts were silenced, inhibited or released with them",
+                                                              i->quiet_now - JOINS_TOLD)});
         if (i->joined_now > JOINS_TOLD)
             s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE, .action = "alert.joined", .incident = i->pub.id,
                                          .subject = "alert",
@@ -327,19 +332,25 @@ void fl_corr_flush(struct fl_corr *c, struct fl_step *s)
         if (i->dirty)
             incident_row(s, i);
         i->dirty = false;
-        i->joined_now = 0;
-        over += !is_active(i);
+        i->joined_now = i->quiet_now = 0;
     }
-    /* The youngest OVER_KEEP incidents that are over stay, so that commands on them answer with a reason. */
+}
+
+/* The youngest OVER_KEEP incidents that are over stay, so that commands on them answer with a reason. Before the tick
+ * settles who is suppressed: an alert that leaves memory inhibits nobody any more. */
+static void forget_over(struct fl_corr *c)
+{
+    size_t over = 0;
+    for (struct incident *i = c->first; i; i = i->next)
+        over += !is_active(i);
     for (struct incident *i = c->first, *next; i && over > OVER_KEEP; i = next) {
         next = i->next;
-        if (!is_active(i)) {
+        if (!is_active(i) && !i->dirty) {
             incident_forget(c, i);
             over--;
         }
     }
 }
-
 
 static fl_usec state_deadline(const struct incident *i, const struct fl_rules *rules)
 {
@@ -350,8 +361,10 @@ static fl_usec state_deadline(const struct incident *i, const struct fl_rules *r
     return 0;
 }
 
-void fl_corr_tick(struct fl_corr *c, struct fl_step *s)
+void fl_corr_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 {
+    forget_over(c);
+    silences_tick(c, s, topo);
     for (struct incident *i = c->first; i; i = i->next) {
         fl_usec due = state_deadline(i, s->rules);
         if (!due || due > s->at)
@@ -367,7 +380,7 @@ void fl_corr_tick(struct fl_corr *c, struct fl_step *s)
 
 fl_usec fl_corr_deadline(const struct fl_corr *c, const struct fl_rules *rules)
 {
-    fl_usec least = 0;
+    fl_usec least = c->silence_due;
     for (const struct incident *i = c->first; i; i = i->next) {
         fl_usec due = state_deadline(i, rules);
         if (due && (!least || due < least))
@@ -465,6 +478,7 @@ void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *pu
 void fl_corr_stats(const struct fl_corr *c, struct fl_corr_stats *ret)
 {
     *ret = c->stats;
+    ret->held = c->held;
     for (const struct incident *i = c->first; i; i = i->next)
         if (is_active(i)) {
             ret->open_incidents++;

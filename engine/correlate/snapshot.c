@@ -29,6 +29,12 @@ static void write_episode(struct fl_jw *w, const struct episode *e)
     fl_jw_str(w, "source", e->source);
     if (e->joined)
         fl_jw_str(w, "joined", e->joined);
+    if (e->quiet)
+        fl_jw_str(w, "quiet", e->quiet);
+    if (e->silenced_by)
+        fl_jw_str(w, "silenced_by", e->silenced_by);
+    if (e->inhibited_by)
+        write_fp(w, "inhibited_by", e->inhibited_by);
     fl_jw_int(w, "updated", e->updated_at);
     if (e->incident)
         fl_jw_int(w, "incident", (int64_t)e->incident->pub.number);
@@ -84,7 +90,8 @@ void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key)
     fl_jw_int(w, "next", (int64_t)c->next_number);
     fl_jw_arr(w, "stats");
     const struct fl_corr_stats *st = &c->stats;
-    const uint64_t counters[] = {st->episodes, st->repeats, st->late, st->unmapped, st->opened, st->merged, st->resolved};
+    const uint64_t counters[] = {st->episodes, st->repeats, st->late, st->unmapped, st->opened, st->merged, st->resolved,
+                                 st->suppressed};
     for (size_t k = 0; k < FL_ARRAY_LEN(counters); k++)
         fl_jw_int(w, NULL, (int64_t)counters[k]);
     fl_jw_arr_end(w);
@@ -92,6 +99,7 @@ void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key)
     for (const struct episode *e = c->episodes; e; e = e->hh.next)
         write_episode(w, e);
     fl_jw_arr_end(w);
+    silences_write(c, w);
     fl_jw_arr(w, "incidents");
     for (const struct incident *i = c->first; i; i = i->next)
         write_incident(w, i);
@@ -167,6 +175,10 @@ static void read_episode(struct fl_corr *c, struct fl_arena *tmp, const struct f
     copy_text(&e->map_rule, v, "rule");
     copy_text(&e->source, v, "source");
     copy_text(&e->joined, v, "joined");
+    copy_text(&e->quiet, v, "quiet");
+    copy_text(&e->silenced_by, v, "silenced_by");
+    if (!fl_fingerprint_parse(fl_json_str(v, "inhibited_by", ""), &e->inhibited_by))
+        e->inhibited_by = 0;
     e->node = e->node_id && topo ? fl_topo_find(topo, e->node_id) : -1;
     e->peer = e->peer_id && topo ? fl_topo_find(topo, e->peer_id) : -1;
     episode_insert(c, e);
@@ -258,14 +270,16 @@ static struct incident *by_number(struct fl_corr *c, uint64_t number)
     return NULL;
 }
 
-fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_topo *topo, struct fl_err *err)
+fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_topo *topo, const struct fl_rules *rules,
+                       struct fl_err *err)
 {
     FL_AUTO_ARENA tmp = fl_arena_new(0);
     FL_REQUIRE(tmp != NULL);
     c->next_number = (uint64_t)fl_json_int(v, "next", 1);
     const struct fl_json *st = fl_json_get(v, "stats");
     uint64_t *counters[] = {&c->stats.episodes, &c->stats.repeats, &c->stats.late, &c->stats.unmapped,
-                            &c->stats.opened, &c->stats.merged, &c->stats.resolved};
+                            &c->stats.opened, &c->stats.merged, &c->stats.resolved,
+                            &c->stats.suppressed};
     for (size_t k = 0; k < FL_ARRAY_LEN(counters); k++)
         *counters[k] = (uint64_t)int_at(st, k);
     const struct fl_json *list = fl_json_get(v, "episodes");
@@ -287,5 +301,11 @@ fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_top
             c->at_vertex[at] = by_number(c, (uint64_t)int_at(fl_json_at(list, k), 1));
     }
     read_tombs(c, fl_json_get(v, "tombs"));
-    return FL_OK;
+    for (const struct episode *e = c->episodes; e; e = e->hh.next)
+        c->held += is_live(e) && !e->incident;
+    inhibit_index(c, rules);
+    /* What the index calls for has been done in the step before the snapshot. */
+    while (c->settle_first)
+        settle_not(c, c->settle_first);
+    return silences_read(c, fl_json_get(v, "silences"), err);
 }

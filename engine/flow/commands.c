@@ -167,6 +167,20 @@ static fl_status do_resume(struct command *c)
                         fl_json_str(c->body, "reason", NULL), c->err);
 }
 
+static fl_status do_silence_set(struct command *c)
+{
+    char id[FL_SILENCE_ID_LEN];
+    fl_status st = fl_corr_silence_set(c->f->corr, c->s, fl_json_get(c->body, "silence"), id, c->err);
+    if (st == FL_OK)
+        c->json = fl_fx_printf(c->s->fx, "{\"silenceID\":\"%s\"}", id);
+    return st;
+}
+
+static fl_status do_silence_expire(struct command *c)
+{
+    return fl_corr_silence_expire(c->f->corr, c->s, fl_json_str(c->body, "id", ""), c->err);
+}
+
 static const struct {
     const char *op;
     fl_status (*run)(struct command *c);
@@ -176,6 +190,7 @@ static const struct {
     {"incident.split", do_split},     {"incident.resolve", do_resolve}, {"run.request", do_request},
     {"run.approve", do_approve},      {"run.deny", do_deny},            {"run.abort", do_abort},
     {"run.settle", do_settle},        {"automation.halt", do_halt},     {"automation.resume", do_resume},
+    {"silence.set", do_silence_set},  {"silence.expire", do_silence_expire},
 };
 
 void flow_command(struct fl_flow *f, struct fl_step *s, const struct fl_json *body)

@@ -233,7 +233,7 @@ fl_status fl_flow_step(struct fl_flow *f, const struct fl_event *ev, struct fl_e
     case FL_EV_TICK: break;
     default: on_object(f, &s, ev); break;
     }
-    fl_corr_tick(f->corr, &s);                          /* deadlines that this event's time has passed */
+    fl_corr_tick(f->corr, &s, f->topo);                 /* silences and deadlines that this event's time has passed */
     flow_close_out(f, &s);                              /* ended incidents teach; their runs move on */
     flow_rank_due(f, &s);                               /* causes, then the playbooks they call for */
     fl_resp_tick(f->resp, &s);

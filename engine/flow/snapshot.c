@@ -79,7 +79,7 @@ static fl_status read_parts(struct fl_flow *f, const struct fl_json *root, struc
     if (st == FL_OK)
         st = fl_history_read(f->history, fl_json_get(root, "history"), err);
     if (st == FL_OK)
-        st = fl_corr_read(f->corr, fl_json_get(root, "incidents"), f->topo, err);
+        st = fl_corr_read(f->corr, fl_json_get(root, "incidents"), f->topo, f->rules, err);
     if (st == FL_OK)
         st = fl_resp_read(f->resp, fl_json_get(root, "runs"), err);
     return st;

@@ -18,6 +18,10 @@ static void alert_line(struct fl_jw *w, const struct fl_alert_row *r)
     fl_jw_str(w, "node", r->node);
     fl_jw_str(w, "incident", r->incident);
     fl_jw_raw(w, "why", r->why);
+    if (!fl_streq(r->silenced_by, "[]"))
+        fl_jw_raw(w, "silenced_by", r->silenced_by);
+    if (!fl_streq(r->inhibited_by, "[]"))
+        fl_jw_raw(w, "inhibited_by", r->inhibited_by);
 }
 
 static void incident_line(struct fl_jw *w, const struct fl_incident_row *r)
@@ -95,6 +99,15 @@ static void other_line(struct fl_jw *w, const struct fl_fx *fx)
     case FL_FX_CHANGE:
         fl_jw_str(w, "row", "change");
         fl_jw_str(w, "id", fx->change.change->id);
+        break;
+    case FL_FX_SILENCE:
+        fl_jw_str(w, "row", "silence");
+        fl_jw_str(w, "id", fx->silence.id);
+        fl_jw_raw(w, "matchers", fx->silence.matchers);
+        fl_jw_time(w, "starts_at", fx->silence.starts_at);
+        fl_jw_time(w, "ends_at", fx->silence.ends_at);
+        fl_jw_str(w, "created_by", fx->silence.created_by);
+        fl_jw_str(w, "comment", fx->silence.comment);
         break;
     case FL_FX_RUN_START:
         fl_jw_str(w, "order", "start");

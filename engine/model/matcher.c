@@ -108,6 +108,27 @@ static const char *operator(const char *p, const char *end, char *ret)
     return NULL;
 }
 
+/* What follows the operator as Alertmanager's first parser took it: only \n, \" and \\ are escapes, any other
+ * backslash stands for itself, quoted or not. People's `instance=~"db\d+"` is read by this one. */
+static bool classic_value(const char *p, const char *end, char *out)
+{
+    bool in_quotes = p < end && *p == '"';
+    size_t n = 0;
+    for (p += in_quotes; p < end; p++) {
+        if (*p == '\\' && p + 1 < end && strchr("n\"\\", p[1])) {
+            out[n++] = *++p == 'n' ? '\n' : *p;
+        } else if (*p == '"') {
+            if (!in_quotes || p + 1 < end)
+                return false;
+            in_quotes = false;
+        } else {
+            out[n++] = *p;
+        }
+    }
+    out[n] = 0;
+    return !in_quotes;
+}
+
 fl_status fl_matcher_parse(struct fl_arena *arena, const char *text, size_t n, struct fl_matcher *ret,
                            struct fl_err *err)
 {
@@ -115,7 +136,7 @@ fl_status fl_matcher_parse(struct fl_arena *arena, const char *text, size_t n, s
         return fl_fail(err, FL_E_LIMIT, NULL, "matcher longer than %u bytes", FL_MATCHER_MAX);
     if (!fl_utf8_valid(text, n))
         return fl_fail(err, FL_E_SYNTAX, NULL, "matcher is not UTF-8");
-    const char *end = text + n, *p = skip_space(text, end);
+    const char *end = text + n, *p = skip_space(text, end), *after = NULL;
     char *name = fl_arena_alloc(arena, n + 1), *value = fl_arena_alloc(arena, n + 1);
     if (!name || !value)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
@@ -134,6 +155,7 @@ fl_status fl_matcher_parse(struct fl_arena *arena, const char *text, size_t n, s
         p = skip_space(p, end);
         while (end > p && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\n'))
             end--;
+        after = p;
         if (p < end && *p == '"') {
             p = quoted(p, end, value);
         } else {
@@ -142,6 +164,8 @@ fl_status fl_matcher_parse(struct fl_arena *arena, const char *text, size_t n, s
             p = memchr(value, '"', (size_t)(end - p)) ? NULL : end;
         }
     }
+    if ((!p || p != end) && after && classic_value(after, end, value))
+        p = end;
     if (!p || !m.op || p != end)
         return fl_fail(err, FL_E_SYNTAX, NULL, "bad matcher format: %.*s", n < 200 ? (int)n : 200, text);
     *ret = m;

@@ -175,6 +175,30 @@ static const char *refused_by_re2(const char *pattern)
 
 /* ---- compile and match ---- */
 
+/* The mistakes people make, in the words Go's regexp has for them: Alertmanager's clients know those. */
+static bool say_as_go(struct fl_err *err, const char *pattern, size_t n, int code, size_t at)
+{
+    enum { QUANTIFIER_ALONE = 109, NO_CLOSING_BRACKET = 106, NO_CLOSING_PAREN = 114, EXTRA_CLOSING_PAREN = 122 };
+    const char *what, *from = pattern;
+    char one[2] = "";
+    if (code == NO_CLOSING_PAREN) {
+        what = "missing closing )";
+    } else if (code == EXTRA_CLOSING_PAREN) {
+        what = "unexpected )";
+    } else if (code == QUANTIFIER_ALONE && at < n + 1) {
+        what = "missing argument to repetition operator";
+        one[0] = at < n && strchr("*+?{", pattern[at]) ? pattern[at] : at ? pattern[at - 1] : '*';
+        from = one;
+    } else if (code == NO_CLOSING_BRACKET && strrchr(pattern, '[')) {
+        what = "missing closing ]";
+        from = strrchr(pattern, '[');
+    } else {
+        return false;
+    }
+    fl_fail(err, FL_E_SHAPE, NULL, "invalid regular expression \"%.200s\": error parsing regexp: %s: `%.200s`", pattern, what, from);
+    return true;
+}
+
 static fl_status bad(struct fl_err *err, const char *pattern, const char *why)
 {
     return fl_fail(err, FL_E_SHAPE, NULL, "invalid regular expression \"%.200s\": %s", pattern, why);
@@ -209,6 +233,8 @@ fl_status fl_regex_new(const char *pattern, struct fl_regex **ret, struct fl_err
         unsigned char text[160];
         pcre2_get_error_message(code, text, sizeof text);
         fl_regex_free(re);
+        if (say_as_go(err, pattern, n, code, at))
+            return FL_E_SHAPE;
         return fl_fail(err, FL_E_SHAPE, NULL, "invalid regular expression \"%.200s\": %s at offset %zu",
                        pattern, (const char *)text, at);
     }

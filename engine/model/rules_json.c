@@ -12,6 +12,7 @@
 
 #define RULES_MAX 10000u /* entries of one list */
 #define MATCHERS_MAX 64u /* of one rule */
+#define INHIBITIONS_MAX 1000u /* each is looked at for each new alert */
 #define RULES_JSON_MAX (16u << 20)
 
 /* Every reader below records the first failure here and carries on as a no-op, so that the code that
@@ -209,12 +210,18 @@ static void list(struct reader *rd, const struct fl_json *v, const char *key, si
     }
 }
 
+static void matchers_of(struct reader *rd, const struct fl_json *obj, const char *key, const struct fl_matcher **ret,
+                        size_t *ret_n)
+{
+    void *v = NULL;
+    list(rd, fl_json_get(obj, key), key, MATCHERS_MAX, sizeof(struct fl_matcher), &v, ret_n, matcher);
+    *ret = v;
+}
+
 static void matchers(struct reader *rd, const struct fl_json *obj, const struct fl_matcher **ret,
                      size_t *ret_n)
 {
-    void *v = NULL;
-    list(rd, fl_json_get(obj, "match"), "match", MATCHERS_MAX, sizeof(struct fl_matcher), &v, ret_n, matcher);
-    *ret = v;
+    matchers_of(rd, obj, "match", ret, ret_n);
 }
 
 /* ---- one reader per kind of rule ---- */
@@ -347,7 +354,30 @@ static void binding_rule(struct reader *rd, const struct fl_json *v, void *slot)
     binding_params(rd, fl_json_get(v, "params"), r);
 }
 
+/* A side without a matcher would be every alert: that hides more than anybody means. */
+static void inhibition_rule(struct reader *rd, const struct fl_json *v, void *slot)
+{
+    struct fl_inhibition_rule *r = slot;
+    ONLY(rd, v, "name", "source", "target", "equal");
+    r->name = need_text(rd, v, "name");
+    matchers_of(rd, v, "source", &r->source, &r->n_source);
+    matchers_of(rd, v, "target", &r->target, &r->n_target);
+    if (!rd->st && !r->n_source)
+        fail(rd, FL_E_SHAPE, "source", "needs at least one matcher");
+    if (!rd->st && !r->n_target)
+        fail(rd, FL_E_SHAPE, "target", "needs at least one matcher");
+    words(rd, v, "equal", &r->equal, &r->n_equal);
+}
+
 /* ---- sections ---- */
+
+static void section_inhibitions(struct reader *rd, const struct fl_json *v)
+{
+    void *p = NULL;
+    list(rd, v, "inhibitions", INHIBITIONS_MAX, sizeof(struct fl_inhibition_rule), &p, &rd->rules->n_inhibitions,
+         inhibition_rule);
+    rd->rules->inhibitions = p;
+}
 
 static void section_mapping(struct reader *rd, const struct fl_json *v)
 {
@@ -438,6 +468,7 @@ static const struct section {
 } sections[] = {
     {"mapping", section_mapping, false},       {"classes", section_classes, false},
     {"severities", section_severities, false}, {"correlation", section_correlation, true},
+    {"inhibitions", section_inhibitions, false},
     {"bindings", section_bindings, false},     {"guards", section_guards, true},
     {"leases", section_leases, true},           {"sources", section_sources, false},
 };
@@ -463,7 +494,7 @@ static void hash_section(struct reader *rd, const struct section *s, const struc
 static void read_sections(struct reader *rd, const struct fl_json *root, const struct fl_json *dflt)
 {
     FL_AUTO_BUF canonical = fl_buf_init(0);
-    ONLY(rd, root, "mapping", "classes", "severities", "correlation", "bindings", "guards", "leases",
+    ONLY(rd, root, "mapping", "classes", "severities", "correlation", "inhibitions", "bindings", "guards", "leases",
          "sources");
     for (size_t i = 0; i < FL_ARRAY_LEN(sections) && !rd->st; i++) {
         const struct section *s = &sections[i];
@@ -533,6 +564,10 @@ struct fl_rules *fl_rules_free(struct fl_rules *r)
         free_matchers(r->classes[i].match, r->classes[i].n_match);
     for (size_t i = 0; i < r->n_severities; i++)
         free_matchers(r->severities[i].match, r->severities[i].n_match);
+    for (size_t i = 0; i < r->n_inhibitions; i++) {
+        free_matchers(r->inhibitions[i].source, r->inhibitions[i].n_source);
+        free_matchers(r->inhibitions[i].target, r->inhibitions[i].n_target);
+    }
     for (size_t i = 0; i < r->n_bindings; i++)
         free_matchers(r->bindings[i].match, r->bindings[i].n_match);
     fl_arena_free(r->arena);

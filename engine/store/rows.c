@@ -17,6 +17,7 @@ static bool same_thing(const struct fl_fx *a, const struct fl_fx *b)
         return a->alert.fingerprint == b->alert.fingerprint && a->alert.starts_at == b->alert.starts_at;
     case FL_FX_INCIDENT: return fl_streq(a->incident.id, b->incident.id);
     case FL_FX_RUN: return fl_streq(a->run.id, b->run.id);
+    case FL_FX_SILENCE: return fl_streq(a->silence.id, b->silence.id);
     case FL_FX_CALL: return a->call.n == b->call.n && fl_streq(a->call.run, b->call.run);
     default: return false;
     }
@@ -31,6 +32,7 @@ static uint64_t thing_hash(const struct fl_fx *f)
         return fl_fnv1a(h, &f->alert.starts_at, sizeof f->alert.starts_at);
     case FL_FX_INCIDENT: return fl_fnv1a(h, f->incident.id, strlen(f->incident.id));
     case FL_FX_RUN: return fl_fnv1a(h, f->run.id, strlen(f->run.id));
+    case FL_FX_SILENCE: return fl_fnv1a(h, f->silence.id, strlen(f->silence.id));
     case FL_FX_CALL:
         h = fl_fnv1a(h, &f->call.n, sizeof f->call.n);
         return fl_fnv1a(h, f->call.run, strlen(f->call.run));
@@ -40,7 +42,7 @@ static uint64_t thing_hash(const struct fl_fx *f)
 
 static bool is_upsert(fl_fx_kind k)
 {
-    return k == FL_FX_ALERT || k == FL_FX_INCIDENT || k == FL_FX_RUN || k == FL_FX_CALL;
+    return k == FL_FX_ALERT || k == FL_FX_INCIDENT || k == FL_FX_RUN || k == FL_FX_CALL || k == FL_FX_SILENCE;
 }
 
 /* Open addressing; false when the thing is in the table already. */
@@ -148,6 +150,11 @@ static void add_labels(struct fl_pq_array *a, const struct fl_labels *l)
     fl_pq_add_text(a, b.failed ? "{}" : b.p);
 }
 
+static const char *none_is_null(const char *list)
+{
+    return fl_streq(list, "[]") ? NULL : list;
+}
+
 static void alerts(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
 {
     I64(f->alert.fingerprint);
@@ -166,19 +173,22 @@ static void alerts(struct fl_pq_params *p, const struct fl_fx *const *v, size_t 
     EACH(FL_PQ_TEXT, add_labels, &f->alert.labels);
     EACH(FL_PQ_TEXT, add_labels, &f->alert.annotations);
     OPT(f->alert.why);
+    OPT(none_is_null(f->alert.silenced_by));
+    OPT(none_is_null(f->alert.inhibited_by));
 }
 static const char alert_sql[] =
     "INSERT INTO alert AS t (realm, fingerprint, starts_at, ends_at, received_at, updated_at, status, severity, class,"
-    " node, map_rule, incident, source, generator_url, labels, annotations, why)"
-    " SELECT $1, fp, sa, ea, ra, ua, st, se, cl, no, mr, inc, so, gu, la::jsonb, an::jsonb, wh::json"
+    " node, map_rule, incident, source, generator_url, labels, annotations, why, silenced_by, inhibited_by)"
+    " SELECT $1, fp, sa, ea, ra, ua, st, se, cl, no, mr, inc, so, gu, la::jsonb, an::jsonb, wh::json, si::json, ih::json"
     " FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],"
     " $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],"
-    " $17::text[]) u(fp, sa, ea, ra, ua, st, se, cl, no, mr, inc, so, gu, la, an, wh)"
+    " $17::text[], $18::text[], $19::text[]) u(fp, sa, ea, ra, ua, st, se, cl, no, mr, inc, so, gu, la, an, wh, si, ih)"
     " ON CONFLICT (realm, fingerprint, starts_at) DO UPDATE SET ends_at = excluded.ends_at,"
     " received_at = excluded.received_at, updated_at = excluded.updated_at, status = excluded.status,"
     " severity = excluded.severity, class = excluded.class, node = excluded.node, map_rule = excluded.map_rule,"
     " incident = excluded.incident, source = excluded.source, generator_url = excluded.generator_url,"
-    " labels = excluded.labels, annotations = excluded.annotations, why = excluded.why";
+    " labels = excluded.labels, annotations = excluded.annotations, why = excluded.why,"
+    " silenced_by = excluded.silenced_by, inhibited_by = excluded.inhibited_by";
 
 static void incidents(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
 {
@@ -355,6 +365,24 @@ static const char audit_sql[] =
     " SELECT $1, u.* FROM unnest($2::bigint[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[],"
     " $8::text[], $9::text[], $10::text[], $11::bytea[], $12::bytea[]) u";
 
+static void silences(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
+{
+    TEXT(f->silence.id);
+    TEXT(f->silence.created_by);
+    TEXT(f->silence.comment);
+    TEXT(f->silence.matchers);
+    TIME(f->silence.starts_at);
+    TIME(f->silence.ends_at);
+    TIME(f->silence.updated_at);
+}
+static const char silence_sql[] =
+    "INSERT INTO silence (realm, id, created_by, comment, matchers, starts_at, ends_at, updated_at)"
+    " SELECT $1, i, cb, co, ma::json, sa, ea, ua FROM unnest($2::text[], $3::text[], $4::text[], $5::text[],"
+    " $6::timestamptz[], $7::timestamptz[], $8::timestamptz[]) u(i, cb, co, ma, sa, ea, ua)"
+    " ON CONFLICT (realm, id) DO UPDATE SET created_by = excluded.created_by, comment = excluded.comment,"
+    " matchers = excluded.matchers, starts_at = excluded.starts_at, ends_at = excluded.ends_at,"
+    " updated_at = excluded.updated_at";
+
 static const struct table {
     const char *name, *sql;
     void (*fill)(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n);
@@ -366,6 +394,7 @@ static const struct table {
                           [FL_FX_CALL] = {"run_call", call_sql, calls},
                           [FL_FX_TOPOLOGY] = {"topology", NULL, NULL},
                           [FL_FX_CHANGE] = {"change", change_sql, changes},
+                          [FL_FX_SILENCE] = {"silence", silence_sql, silences},
                           [FL_FX_AUDIT] = {"audit", audit_sql, audits}};
 
 /* ---- write -------------------------------------------------------------------------------------------------------- */

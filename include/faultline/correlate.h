@@ -53,8 +53,8 @@ size_t fl_corr_alerts(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
                       const struct fl_alert *alerts, size_t n);
 /** A lease lapsed: firing → stale. Unknown or already over: nothing. */
 void fl_corr_expired(struct fl_corr *c, struct fl_step *s, uint64_t fingerprint, fl_usec starts_at);
-/** Time passed: quiet and resolve deadlines. */
-void fl_corr_tick(struct fl_corr *c, struct fl_step *s);
+/** After every event: silences that begin or end, alerts that nothing suppresses any more, quiet and resolve deadlines. */
+void fl_corr_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo);
 /** Write the incident rows that changed in this step. Called once, last. */
 void fl_corr_flush(struct fl_corr *c, struct fl_step *s);
 /** The next time fl_corr_tick or a ranking is due; 0 = never. */
@@ -85,14 +85,25 @@ FL_MUST_CHECK fl_status fl_corr_merge(struct fl_corr *c, struct fl_step *s, cons
 FL_MUST_CHECK fl_status fl_corr_split(struct fl_corr *c, struct fl_step *s, const char *id, const uint64_t *fingerprints,
                                       size_t n, char ret[FL_ID_LEN], struct fl_err *err);
 
+/**
+ * A silence as Alertmanager's API posts one ({"id"?,"matchers","startsAt","endsAt","createdBy","comment"}): a new one, or
+ * a change. Other matchers or another start of an active one expire it and make a new one, as there.
+ * @param ret  its id.   @return FL_E_NOTFOUND unknown id; FL_E_SHAPE, FL_E_LIMIT with Alertmanager's words in err->text.
+ */
+FL_MUST_CHECK fl_status fl_corr_silence_set(struct fl_corr *c, struct fl_step *s, const struct fl_json *silence,
+                                            char ret[FL_SILENCE_ID_LEN], struct fl_err *err);
+/** End it now; fine when it is over already. */
+FL_MUST_CHECK fl_status fl_corr_silence_expire(struct fl_corr *c, struct fl_step *s, const char *id, struct fl_err *err);
+
 struct fl_corr_stats {
-    uint64_t episodes, repeats, late, unmapped, opened, merged, resolved;
-    size_t firing, stale, open_incidents;
+    uint64_t episodes, repeats, late, unmapped, opened, merged, resolved, suppressed; /* suppressed: ever held back */
+    size_t firing, stale, open_incidents, held; /* held: firing or stale, in no incident, now */
 };
 void fl_corr_stats(const struct fl_corr *c, struct fl_corr_stats *ret);
 
 void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key);
-FL_MUST_CHECK fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_topo *topo, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_topo *topo,
+                                     const struct fl_rules *rules, struct fl_err *err);
 
 /** The incident's state machine (docs, diagram, tests). */
 const struct fl_fsm *fl_incident_fsm(void);

@@ -34,6 +34,12 @@ struct fl_alert_row { /* upsert by (fingerprint, starts_at) */
     const char *node, *map_rule; /* "" when it matches no component */
     const char *incident;        /* "" when none */
     const char *why;             /* JSON array of sentences: the path so far */
+    const char *silenced_by;     /* JSON array of silence ids, "[]" when none */
+    const char *inhibited_by;    /* JSON array of fingerprints, "[]" when none */
+};
+struct fl_silence_row { /* upsert by id */
+    const char *id, *created_by, *comment, *matchers; /* matchers: JSON as Alertmanager's API has it */
+    fl_usec starts_at, ends_at, updated_at;
 };
 struct fl_incident_row { /* upsert by id */
     const char *id, *title;
@@ -98,7 +104,7 @@ struct fl_change_row {
 
 typedef enum fl_fx_kind {
     FL_FX_ALERT, FL_FX_INCIDENT, FL_FX_TIMELINE, FL_FX_RANKING, FL_FX_RUN, FL_FX_CALL, FL_FX_TOPOLOGY,
-    FL_FX_CHANGE, FL_FX_AUDIT,
+    FL_FX_CHANGE, FL_FX_SILENCE, FL_FX_AUDIT,
     /* orders: released only after the rows of the same step are committed ("audit before act") */
     FL_FX_RUN_START, FL_FX_ACT, FL_FX_REPLY, FL_FX_STOP, FL_FX_ANSWER,
 } fl_fx_kind;
@@ -151,6 +157,7 @@ struct fl_fx {
         struct fl_call_row call;
         struct fl_topology_row topology;
         struct fl_change_row change;
+        struct fl_silence_row silence;
         struct fl_audit_entry audit;
         struct fl_order_start start;
         struct fl_order_act act;

@@ -169,7 +169,18 @@ struct fl_guard_params { /* brakes; RELIABILITY guard 5 */
     unsigned breaker_failures;     /* in a row of one playbook → off until acknowledged */
     fl_usec approval_ttl;          /* an approval request older than this expires */
 };
+/** As Alertmanager's inhibit_rules: while an alert of `source` fires, alerts of `target` with the same values of the
+ *  labels `equal` are inhibited. An alert of both sides is not inhibited by such a one. */
+struct fl_inhibition_rule {
+    const char *name;
+    const struct fl_matcher *source, *target;
+    size_t n_source, n_target;
+    const char *const *equal;
+    size_t n_equal;
+};
 struct fl_rules {
+    const struct fl_inhibition_rule *inhibitions;
+    size_t n_inhibitions;
     const struct fl_mapping_rule *mapping;
     size_t n_mapping;
     const struct fl_class_rule *classes;
@@ -215,6 +226,33 @@ fl_severity fl_rules_severity(const struct fl_rules *r, const struct fl_alert *a
 bool fl_rules_map(const struct fl_rules *r, const struct fl_alert *a,
                   bool (*emit)(void *ctx, const struct fl_mapping_rule *rule, const char *node, const char *peer),
                   void *ctx);
+
+/* ---- silences ---- */
+
+#define FL_SILENCE_ID_LEN 37 /* a UUID's text and a NUL */
+#define FL_SILENCE_MATCHERS_MAX 64u
+struct fl_silence {
+    const char *id; /* "" when new */
+    struct fl_matcher *m;
+    size_t n;
+    fl_usec starts_at, ends_at, updated_at;
+    const char *created_by, *comment;
+};
+/**
+ * Alertmanager's postable silence. Matchers are compiled: fl_silence_done() frees that, the arena the rest.
+ * @param now  checks the times against it; 0 = a stored one, whose end may have passed.
+ * @param ret_code  how Alertmanager answers: 0 a string with 400, 400 an object, over 600 an object with 422. May be NULL.
+ * @return on failure err->text is Alertmanager's own.
+ */
+FL_MUST_CHECK fl_status fl_silence_parse(struct fl_arena *arena, const struct fl_json *v, fl_usec now, struct fl_silence *ret,
+                                         unsigned *ret_code, struct fl_err *err);
+void fl_silence_done(struct fl_silence *s);
+bool fl_silence_same_matchers(const struct fl_silence *a, const struct fl_silence *b);
+/** [{"isEqual","isRegex","name","value"}] */
+void fl_silence_matchers_json(struct fl_jw *w, const char *key, const struct fl_silence *s);
+/** alertname="X", cluster=~"us.*" */
+void fl_silence_text(const struct fl_silence *s, struct fl_buf *out);
+bool fl_silence_id_valid(const char *id);
 
 /* ---- incidents, ranking ------------------------------------------------------------------------- */
 

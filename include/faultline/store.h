@@ -148,6 +148,8 @@ typedef enum fl_read {
     FL_READ_DEADLETTERS, /* newest first; text = source */
     FL_READ_AUDIT_HEAD,  /* {"seq","hash","at"}; seq 0 when empty */
     FL_READ_CHANGES,     /* newest first; text = component, since/until */
+    FL_READ_SILENCES,    /* those that end after `since`, last to end first */
+    FL_READ_SILENCE,     /* id */
 } fl_read;
 FL_MUST_CHECK fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_args *a,
                                      struct fl_buf *out, struct fl_err *err);

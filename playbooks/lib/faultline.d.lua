@@ -165,6 +165,9 @@ function mapping(rule) end
 function class(rule) end
 ---@param rule { name: string, match?: (Matcher|string)[], severity: string }
 function severity(rule) end
+
+---@param rule { name: string, source: (Matcher|string)[], target: (Matcher|string)[], equal?: string[] }
+function inhibition(rule) end
 ---@param rule { name: string, playbook: string, match?: (Matcher|string)[], any_alert?: boolean, cause_types?: string[], min_confidence?: number, approval?: string, params?: table<string, string> }
 function binding(rule) end
 ---@param members table<string, any>

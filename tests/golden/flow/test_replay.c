@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #define DIR FL_SOURCE_DIR "/tests/golden/flow/"
-static const char *const cases[] = {"shop"};
+static const char *const cases[] = {"shop", "quiet"};
 static bool update;
 
 struct journal {

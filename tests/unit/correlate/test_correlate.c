@@ -82,7 +82,7 @@ static void send(struct world *w, fl_usec at, const char *component, const char 
     a.fingerprint = fl_labels_fingerprint(&a.labels);
     begin(w, at);
     fl_corr_alerts(w->c, &w->step, w->topo, "alertmanager", &a, 1);
-    fl_corr_tick(w->c, &w->step);
+    fl_corr_tick(w->c, &w->step, w->topo);
     fl_corr_flush(w->c, &w->step);
 }
 
@@ -94,7 +94,7 @@ static void fire(struct world *w, fl_usec at, const char *component)
 static void tick(struct world *w, fl_usec at)
 {
     begin(w, at);
-    fl_corr_tick(w->c, &w->step);
+    fl_corr_tick(w->c, &w->step, w->topo);
     fl_corr_flush(w->c, &w->step);
 }
 
@@ -320,7 +320,7 @@ static void test_snapshot_round_trip(void **state)
     FL_AUTO_JSON v = fl_json_parse(before, strlen(before), &err);
     assert_non_null(v);
     struct fl_corr *c2 = fl_corr_new();
-    assert_int_equal(fl_corr_read(c2, v, w->topo, &err), FL_OK);
+    assert_int_equal(fl_corr_read(c2, v, w->topo, w->rules, &err), FL_OK);
     char *after = text_of(c2);
     assert_string_equal(before, after);
     free(before);

@@ -84,10 +84,10 @@ static void what_re2_lacks_is_refused_with_the_reason(void **state)
         {"\\X", "escape"},
         {"\\C", "escape"},
         {"a\\", "backslash"},
-        {"(", "parenthes"},
-        {"[a", "terminating ]"},
+        {"(", "missing closing )"},
+        {"[a", "missing closing ]"},
         {"\\Z", "escape"},
-        {"a|*", "quantifier"},
+        {"a|*", "missing argument to repetition operator: `*`"},
     };
     for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++) {
         struct fl_matcher m = {.name = "l", .value = cases[i].pattern, .op = '~'};
@@ -179,8 +179,10 @@ static void text_is_read_as_people_write_it(void **state)
         {"a=\"b", NULL, 0, NULL},
         {"a=\"b\"c", NULL, 0, NULL},
         {"a=b\"c", NULL, 0, NULL},
-        {"a=\"\\q\"", NULL, 0, NULL},
-        {"a=\"\\u0000\"", NULL, 0, NULL},
+        /* the classic form: a backslash that escapes nothing stands for itself */
+        {"a=\"\\q\"", "a", '=', "\\q"},
+        {"a=~\"db\\d+\"", "a", '~', "db\\d+"},
+        {"a=\"\\u0000\"", "a", '=', "\\u0000"},
         {"a=\"\\", NULL, 0, NULL},
     };
     for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++) {

@@ -121,7 +121,7 @@ static void every_mistake_is_named_with_its_place(void **state)
         {"{\"mapping\":[{\"name\":\"a\",\"regex\":\"(a)\",\"node\":\"{1}\"}]}", "mapping[0].from",
          "\"from\" and \"regex\" go together", ""},
         {"{\"mapping\":[{\"name\":\"a\",\"from\":\"x\",\"regex\":\"(\",\"node\":\"b\"}]}", "mapping[0].regex",
-         "invalid regular expression \"(\": missing closing parenthesis at offset 1", ""},
+         "invalid regular expression \"(\": error parsing regexp: missing closing ): `(`", ""},
         {"{\"classes\":[{\"name\":\"a\",\"class\":\"resource\"},{\"name\":\"b\",\"class\":\"resorce\"}]}",
          "classes[1].class", "unknown class \"resorce\"", "did you mean \"resource\"?"},
         {"{\"classes\":[{\"name\":\"b\",\"class\":\"log\",\"match\":[\"a=b\",\"=\"]}]}",

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/correlate/silence.c -- silences as Alertmanager has them, and what being suppressed means for an episode:
+ * a new one is kept out of incidents until nothing suppresses it any more, one that is in an incident stays there. */
+#include "correlate_priv.h"
+
+#include <faultline/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum silence_state { SIL_PENDING, SIL_ACTIVE, SIL_EXPIRED };
+
+struct silence {
+    struct fl_arena *arena; /* owns what pub points to; matchers are compiled */
+    struct fl_silence pub;
+    char id[FL_SILENCE_ID_LEN];
+    enum silence_state state;
+    UT_hash_handle hh;
+};
+
+static void silence_free(struct silence *x)
+{
+    fl_silence_done(&x->pub);
+    fl_arena_free(x->arena);
+    free(x);
+}
+
+void silences_free(struct fl_corr *c)
+{
+    struct silence *x, *tmp;
+    HASH_ITER(hh, c->silences, x, tmp)
+    {
+        HASH_DEL(c->silences, x);
+        silence_free(x);
+    }
+}
+
+static void set_due(struct fl_corr *c)
+{
+    c->silence_due = 0;
+    for (const struct silence *x = c->silences; x; x = x->hh.next) {
+        fl_usec due = x->state == SIL_PENDING ? x->pub.starts_at : x->state == SIL_ACTIVE ? x->pub.ends_at : 0;
+        if (due && (!c->silence_due || due < c->silence_due))
+            c->silence_due = due;
+    }
+}
+
+static void silence_row(struct fl_step *s, const struct silence *x)
+{
+    FL_AUTO_BUF b = fl_buf_init(0);
+    struct fl_jw w = fl_jw_init(&b);
+    fl_silence_matchers_json(&w, NULL, &x->pub);
+    struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_SILENCE);
+    fx->silence = (struct fl_silence_row){
+        .id = fl_fx_str(s->fx, x->id), .created_by = fl_fx_str(s->fx, x->pub.created_by),
+        .comment = fl_fx_str(s->fx, x->pub.comment), .matchers = fl_fx_str(s->fx, b.p), .starts_at = x->pub.starts_at,
+        .ends_at = x->pub.ends_at, .updated_at = x->pub.updated_at};
+}
+
+/* ---- which episodes a silence is about ---- */
+
+static bool lists(const char *ids, const char *id)
+{
+    return ids && strstr(ids, id) != NULL;
+}
+
+/* By the step's time, not by the state: an alert may come in the same step in which a silence begins or ends. */
+static bool hides(const struct silence *x, const struct fl_step *s, const struct episode *e)
+{
+    return x->pub.starts_at <= s->at && s->at < x->pub.ends_at && fl_match_all(x->pub.m, x->pub.n, &e->alert->labels);
+}
+
+/* After a change of x. @return how many alerts it hides now. */
+static size_t look_again(struct fl_corr *c, const struct fl_step *s, const struct silence *x)
+{
+    size_t n = 0;
+    for (struct episode *e = c->episodes; e; e = e->hh.next) {
+        if (!is_live(e))
+            continue;
+        bool now = hides(x, s, e);
+        n += now;
+        if (now != lists(e->silenced_by, x->id))
+            settle_later(c, e);
+    }
+    return n;
+}
+
+/* ---- the state of one episode ---- */
+
+static const char *alert_name(const struct episode *e)
+{
+    const char *name = fl_label_get(&e->alert->labels, "alertname");
+    return *name ? name : "alert";
+}
+
+/* Ids of the silences that hide e; *ret_first the first of them. */
+static char *ids_of(struct fl_corr *c, const struct fl_step *s, const struct episode *e, const struct silence **ret_first)
+{
+    FL_AUTO_BUF b = fl_buf_init(0);
+    size_t n = 0;
+    for (const struct silence *x = c->silences; x && n < SILENCES_SHOWN; x = x->hh.next)
+        if (x->state != SIL_EXPIRED && hides(x, s, e)) {
+            if (!n++)
+                *ret_first = x;
+            else
+                fl_buf_chr(&b, ',');
+            fl_buf_str(&b, x->id);
+        }
+    return n ? fl_buf_take(&b, NULL) : NULL;
+}
+
+static void tell(struct fl_step *s, struct episode *e, const char *action, const char *what)
+{
+    struct incident *i = e->incident;
+    if (!i || ++i->quiet_now > JOINS_TOLD)
+        return;
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE, .action = action, .incident = i->pub.id, .subject = "alert",
+                                 .text = fl_fx_printf(s->fx, "%s%s%s: %s", alert_name(e), e->node_id ? " on " : "",
+                                                      e->node_id ? e->node_id : "", what)});
+}
+
+/* @return whether anything changed. */
+static bool find_suppression(struct fl_corr *c, struct fl_step *s, struct episode *e)
+{
+    const struct silence *first = NULL;
+    const struct episode *by = NULL;
+    const char *rule = NULL;
+    char *ids = ids_of(c, s, e, &first);
+    uint64_t fp = inhibit_find(c, s, e, &by, &rule) ? by->key.fingerprint : 0;
+    bool changed = !fl_streq(ids, e->silenced_by) || fp != e->inhibited_by;
+    bool was = is_suppressed(e);
+    char now[FL_TIME_LEN];
+    free(e->silenced_by);
+    e->silenced_by = ids;
+    e->inhibited_by = fp;
+    if (!changed)
+        return false;
+    const char *then = e->incident ? "it stays in its incident" : "kept out of incidents";
+    if (first)
+        set_text(&e->quiet, fl_fx_printf(s->fx, "silenced by %s (\"%.200s\", %.100s): %s", first->id, first->pub.comment,
+                                         first->pub.created_by, then));
+    else if (fp)
+        set_text(&e->quiet, fl_fx_printf(s->fx, "inhibited by rule \"%.100s\", because %.200s%s%.200s fires: %s", rule, alert_name(by),
+                                         by->node_id ? " on " : "", by->node_id ? by->node_id : "", then));
+    else if (was)
+        set_text(&e->quiet, fl_fx_printf(s->fx, "until %s %s", fl_time_format_ms(s->at, now), e->quiet ? e->quiet : "suppressed"));
+    return true;
+}
+
+bool suppress_new(struct fl_corr *c, struct fl_step *s, struct episode *e)
+{
+    find_suppression(c, s, e);
+    if (!is_suppressed(e))
+        return false;
+    c->stats.suppressed++;
+    c->held++;
+    return true;
+}
+
+/* Nothing suppresses a held alert any more. */
+static void release(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
+{
+    c->held--;
+    if (e->status == FL_ALERT_STALE) {
+        /* Nobody vouches for it: no incident is opened on its account. A report makes it a new episode again. */
+        set_text(&e->joined, "its sender fell silent meanwhile: joins no incident until it is reported again");
+        episode_row(s, e);
+        episode_free(c, e);
+        return;
+    }
+    join_episode(c, s, topo, e);
+    tell(s, e, "alert.released", e->quiet);
+    episode_row(s, e);
+}
+
+static void settle(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
+{
+    if (!is_live(e) || !find_suppression(c, s, e))
+        return;
+    if (e->incident) {
+        tell(s, e, e->silenced_by ? "alert.silenced" : e->inhibited_by ? "alert.inhibited" : "alert.released", e->quiet);
+        incident_touch(e->incident, s);
+        episode_row(s, e);
+    } else if (is_suppressed(e)) {
+        episode_row(s, e);
+    } else {
+        release(c, s, topo, e);
+    }
+}
+
+void settle_later(struct fl_corr *c, struct episode *e)
+{
+    if (e->queued)
+        return;
+    e->queued = true;
+    e->settle_next = NULL;
+    e->settle_prev = c->settle_last;
+    if (c->settle_last)
+        c->settle_last->settle_next = e;
+    else
+        c->settle_first = e;
+    c->settle_last = e;
+}
+
+void settle_not(struct fl_corr *c, struct episode *e)
+{
+    if (!e->queued)
+        return;
+    e->queued = false;
+    if (e->settle_prev)
+        e->settle_prev->settle_next = e->settle_next;
+    else
+        c->settle_first = e->settle_next;
+    if (e->settle_next)
+        e->settle_next->settle_prev = e->settle_prev;
+    else
+        c->settle_last = e->settle_prev;
+    e->settle_next = e->settle_prev = NULL;
+}
+
+/* ---- time ---- */
+
+static void forget_old(struct fl_corr *c, const struct fl_step *s)
+{
+    for (struct silence *x = c->silences, *next; x; x = next) {
+        next = x->hh.next;
+        if (x->state == SIL_EXPIRED &&
+            (x->pub.ends_at + SILENCE_KEEP_HOURS * 3600 * FL_USEC_PER_SEC <= s->at || HASH_COUNT(c->silences) > 2 * SILENCES_MAX)) {
+            HASH_DEL(c->silences, x);
+            silence_free(x);
+        }
+    }
+}
+
+static void audit(struct fl_step *s, const struct silence *x, const char *action, const char *actor, const char *text)
+{
+    FL_AUTO_BUF b = fl_buf_init(0);
+    struct fl_jw w = fl_jw_init(&b);
+    fl_jw_obj(&w, NULL);
+    fl_silence_matchers_json(&w, "matchers", &x->pub);
+    fl_jw_time(&w, "startsAt", x->pub.starts_at);
+    fl_jw_time(&w, "endsAt", x->pub.ends_at);
+    fl_jw_str(&w, "createdBy", x->pub.created_by);
+    fl_jw_str(&w, "comment", x->pub.comment);
+    fl_jw_obj_end(&w);
+    s->note(s, &(struct fl_note){.to = FL_NOTE_AUDIT, .action = action, .incident = "", .subject = x->id, .actor = actor,
+                                 .text = text, .detail = b.p});
+}
+
+static void on_time(struct fl_corr *c, struct fl_step *s)
+{
+    if (!c->silence_due || c->silence_due > s->at)
+        return;
+    for (struct silence *x = c->silences; x; x = x->hh.next) {
+        if (x->state == SIL_PENDING && x->pub.starts_at <= s->at) {
+            x->state = SIL_ACTIVE;
+            size_t n = look_again(c, s, x);
+            audit(s, x, "silence.started", NULL, fl_fx_printf(s->fx, "its time has come: it hides %zu alert%s", n, n == 1 ? "" : "s"));
+        }
+        if (x->state == SIL_ACTIVE && x->pub.ends_at <= s->at) {
+            x->state = SIL_EXPIRED;
+            look_again(c, s, x);
+            audit(s, x, "silence.ended", NULL, "its time is over");
+        }
+    }
+    forget_old(c, s);
+    set_due(c);
+}
+
+void silences_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
+{
+    on_time(c, s);
+    while (c->settle_first) {
+        struct episode *e = c->settle_first;
+        settle_not(c, e);
+        settle(c, s, topo, e);
+    }
+}
+
+/* ---- what people ask ---- */
+
+/* The same event always makes the same id, so that a replay names the silences of the record. */
+static void make_id(const struct fl_step *s, char *out)
+{
+    FL_AUTO_BUF b = fl_buf_init(0);
+    fl_buf_printf(&b, "silence\n%s\n%llu", s->fx->realm ? s->fx->realm : "", (unsigned long long)s->seq);
+    struct fl_sha256 h;
+    char hex[33];
+    fl_sha256(b.p, b.n, &h);
+    h.b[6] = (uint8_t)((h.b[6] & 0x0f) | 0x40);
+    h.b[8] = (uint8_t)((h.b[8] & 0x3f) | 0x80);
+    fl_hex(h.b, 16, hex);
+    snprintf(out, FL_SILENCE_ID_LEN, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+static struct silence *find(struct fl_corr *c, const char *id)
+{
+    struct silence *x = NULL;
+    if (id && *id)
+        HASH_FIND_STR(c->silences, id, x);
+    return x;
+}
+
+static fl_status unknown(struct fl_err *err)
+{
+    return fl_fail(err, FL_E_NOTFOUND, "id", "silence not found");
+}
+
+static void expire(struct fl_corr *c, struct fl_step *s, struct silence *x, const char *why)
+{
+    if (x->pub.starts_at > s->at)
+        x->pub.starts_at = s->at;
+    x->pub.ends_at = x->pub.updated_at = s->at;
+    x->state = SIL_EXPIRED;
+    look_again(c, s, x);
+    silence_row(s, x);
+    audit(s, x, "silence.expired", s->actor, why);
+    set_due(c);
+}
+
+/* May x become `want` and stay the same silence? Alertmanager's rule. */
+static bool can_update(const struct silence *x, const struct fl_silence *want, const struct fl_step *s)
+{
+    if (x->state == SIL_EXPIRED || !fl_silence_same_matchers(&x->pub, want))
+        return false;
+    if (x->state == SIL_ACTIVE)
+        return x->pub.starts_at / FL_USEC_PER_SEC == want->starts_at / FL_USEC_PER_SEC;
+    return want->starts_at >= s->at;
+}
+
+/* Takes the arena; the strings of `want` live in it. */
+static void take(struct fl_corr *c, struct fl_step *s, struct silence *x, struct fl_arena *arena, const struct fl_silence *want)
+{
+    fl_usec starts = x->arena && x->state == SIL_ACTIVE ? x->pub.starts_at : want->starts_at;
+    if (x->arena) {
+        fl_silence_done(&x->pub);
+        fl_arena_free(x->arena);
+    }
+    x->arena = arena;
+    x->pub = *want;
+    x->pub.id = x->id;
+    x->pub.starts_at = starts;
+    x->pub.updated_at = s->at;
+    x->state = starts <= s->at ? SIL_ACTIVE : SIL_PENDING;
+    silence_row(s, x);
+    set_due(c);
+}
+
+static size_t count_current(const struct fl_corr *c)
+{
+    size_t n = 0;
+    for (const struct silence *x = c->silences; x; x = x->hh.next)
+        n += x->state != SIL_EXPIRED;
+    return n;
+}
+
+static void said(struct fl_corr *c, struct fl_step *s, struct silence *x, const char *action)
+{
+    size_t n = look_again(c, s, x);
+    FL_AUTO_BUF m = fl_buf_init(2000);
+    fl_silence_text(&x->pub, &m);
+    audit(s, x, action, s->actor,
+          fl_fx_printf(s->fx, "%.1000s by %.100s: \"%.300s\"; it hides %zu alert%s now", m.p ? m.p : "", x->pub.created_by,
+                       x->pub.comment, n, n == 1 ? "" : "s"));
+}
+
+fl_status fl_corr_silence_set(struct fl_corr *c, struct fl_step *s, const struct fl_json *v, char ret[FL_SILENCE_ID_LEN],
+                              struct fl_err *err)
+{
+    struct fl_silence want;
+    struct fl_arena *arena = fl_arena_new(0);
+    FL_REQUIRE(arena != NULL);
+    fl_status st = fl_silence_parse(arena, v, s->at, &want, NULL, err);
+    struct silence *x = st == FL_OK ? find(c, want.id) : NULL;
+    if (st == FL_OK && *want.id && !x)
+        st = unknown(err);
+    bool update = x && can_update(x, &want, s);
+    if (st == FL_OK && !update && count_current(c) >= SILENCES_MAX)
+        st = fl_fail(err, FL_E_LIMIT, NULL, "silence invalid: there are %d silences already, which is the limit", SILENCES_MAX);
+    if (st != FL_OK) {
+        fl_silence_done(&want);
+        fl_arena_free(arena);
+        return st;
+    }
+    if (!update) {
+        if (x && x->state != SIL_EXPIRED)
+            expire(c, s, x, "replaced by a new one: matchers or start of a silence cannot change");
+        if (want.starts_at < s->at)
+            want.starts_at = s->at;
+        x = fl_core_alloc(1, sizeof *x);
+        make_id(s, x->id);
+        HASH_ADD_STR(c->silences, id, x);
+    }
+    take(c, s, x, arena, &want);
+    said(c, s, x, update ? "silence.updated" : "silence.created");
+    memcpy(ret, x->id, FL_SILENCE_ID_LEN);
+    return FL_OK;
+}
+
+fl_status fl_corr_silence_expire(struct fl_corr *c, struct fl_step *s, const char *id, struct fl_err *err)
+{
+    struct silence *x = find(c, id);
+    if (!x)
+        return unknown(err);
+    if (x->state != SIL_EXPIRED)
+        expire(c, s, x, fl_fx_printf(s->fx, "expired by %.200s", s->actor));
+    return FL_OK;
+}
+
+/* ---- snapshot ---- */
+
+void silences_write(const struct fl_corr *c, struct fl_jw *w)
+{
+    fl_jw_arr(w, "silences");
+    for (const struct silence *x = c->silences; x; x = x->hh.next) {
+        fl_jw_obj(w, NULL);
+        fl_jw_str(w, "id", x->id);
+        fl_jw_int(w, "state", x->state);
+        fl_jw_int(w, "updated", x->pub.updated_at);
+        fl_jw_time(w, "startsAt", x->pub.starts_at);
+        fl_jw_time(w, "endsAt", x->pub.ends_at);
+        fl_jw_str(w, "createdBy", x->pub.created_by);
+        fl_jw_str(w, "comment", x->pub.comment);
+        fl_silence_matchers_json(w, "matchers", &x->pub);
+        fl_jw_obj_end(w);
+    }
+    fl_jw_arr_end(w);
+}
+
+fl_status silences_read(struct fl_corr *c, const struct fl_json *list, struct fl_err *err)
+{
+    for (size_t k = 0; k < fl_json_len(list); k++) {
+        const struct fl_json *v = fl_json_at(list, k);
+        struct silence *x = fl_core_alloc(1, sizeof *x);
+        x->arena = fl_arena_new(0);
+        FL_REQUIRE(x->arena != NULL);
+        fl_status st = fl_silence_parse(x->arena, v, 0, &x->pub, NULL, err);
+        int64_t state = fl_json_int(v, "state", -1);
+        if (st != FL_OK || !fl_silence_id_valid(x->pub.id) || state < SIL_PENDING || state > SIL_EXPIRED) {
+            silence_free(x);
+            fl_err_clear(err);
+            return fl_fail(err, FL_E_CORRUPT, "silences", "the snapshot's silence %zu does not hold", k);
+        }
+        memcpy(x->id, x->pub.id, FL_SILENCE_ID_LEN);
+        x->pub.id = x->id;
+        x->state = (enum silence_state)state;
+        x->pub.updated_at = fl_json_int(v, "updated", 0);
+        HASH_ADD_STR(c->silences, id, x);
+    }
+    set_due(c);
+    return FL_OK;
+}

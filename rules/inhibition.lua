@@ -1,0 +1,4 @@
+-- SPDX-License-Identifier: MIT
+-- Which alerts keep which others quiet. Page: inhibition.md.
+
+inhibition {}
