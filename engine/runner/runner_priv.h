@@ -61,7 +61,8 @@ struct run {
     struct run *next;
     struct order *order; /* owns id, source, ctx */
     const char *id;
-    bool live; /* has a worker; else waits for a place */
+    bool live;   /* has a worker; else waits for a place */
+    bool parked; /* gave its place up while a person decides or time passes; its record brings it back */
     bool over; /* to be freed by the loop */
     struct fl_worker worker;
     struct source socket;

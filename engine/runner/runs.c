@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define PARK_SLEEP_SECONDS 5.0 /* a worker starts in some 10 ms */
+
 static struct run *find(struct fl_runner *r, const char *id)
 {
     for (struct run *run = r->runs; run; run = run->next)
@@ -98,6 +100,33 @@ static void on_death(struct fl_runner *r, struct run *run)
     end_run(r, run, ending, text, NULL);
 }
 
+/* ---- parking: who waits for a person, or for long, holds no place and no process ---- */
+
+static bool takes_long(const char *fn, const struct fl_json *args)
+{
+    if (strcmp(fn, "settle") == 0)
+        return strcmp(fl_json_str(args, "verdict", "ask"), "ask") == 0;
+    return strcmp(fn, "sleep") == 0 && fl_json_real(args, "seconds", 0) >= PARK_SLEEP_SECONDS;
+}
+
+static void park(struct fl_runner *r, struct run *run)
+{
+    drop_worker(r, run);
+    fl_buf_reset(&run->in);
+    fl_buf_reset(&run->out);
+    run->wants_write = false;
+    run->parked = true;
+}
+
+/* Replays its calls, all answered by now, from the top. */
+static void unpark(struct run *run)
+{
+    if (run->settling)
+        run->deadline += run->deadline ? fl_mono() - run->settling_since : 0;
+    run->settling = run->parked = false;
+    run->last = run->waiting = 0;
+}
+
 /* ---- to the worker ---- */
 
 static void watch_socket(struct fl_runner *r, struct run *run)
@@ -126,7 +155,7 @@ static void answer(struct fl_runner *r, struct run *run, unsigned n, const struc
 {
     if (run->settling) {
         /* People may take their time: the deadline stood still, as in the core. */
-        run->deadline += fl_mono() - run->settling_since;
+        run->deadline += run->deadline ? fl_mono() - run->settling_since : 0;
         run->settling = false;
     }
     run->waiting = 0;
@@ -196,6 +225,8 @@ static void on_call(struct fl_runner *r, struct run *run, const struct fl_json *
     }
     if (c->answered)
         answer(r, run, run->last, c);
+    else if (takes_long(fn, fl_json_get(f, "args")))
+        park(r, run);
 }
 
 static void on_frame(struct fl_runner *r, struct run *run, const char *json, size_t n)
@@ -325,7 +356,7 @@ void run_order_start(struct fl_runner *r, struct order *o)
 void runs_start_waiting(struct fl_runner *r)
 {
     for (struct run *run = r->runs; run && r->live < r->max_workers; run = run->next)
-        if (!run->live && !run->over)
+        if (!run->live && !run->over && !run->parked)
             start_worker(r, run);
 }
 
@@ -342,6 +373,8 @@ void run_order_reply(struct fl_runner *r, const struct fl_order_reply *o)
         kill_run(r, run, "killed", "out of memory for a reply");
     else if (run->live && run->waiting == o->n)
         answer(r, run, o->n, c);
+    else if (run->parked && run->waiting == o->n)
+        unpark(run); /* the loop starts it when there is a place */
 }
 
 void run_order_stop(struct fl_runner *r, const struct fl_order_stop *o)

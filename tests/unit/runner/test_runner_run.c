@@ -255,6 +255,60 @@ static void doubt_goes_to_a_person(void **state)
     tiny_server_stop(s);
 }
 
+/* Who waits for a person or for long holds no place: a single place serves the next run meanwhile. */
+static void waiting_runs_hold_no_place(void **state)
+{
+    struct fake_core *c = *state;
+    struct fl_runner_options o = fake_core_options(c);
+    o.max_workers = 1;
+    fake_core_open(c, &o);
+    static const char *const body[] = {
+        "log('before') http{method='POST', url='http://127.0.0.1:1/'} log('after') return 7",
+        "log('before') sleep('1h') log('after') return 7",
+    };
+    for (unsigned k = 0; k < 2; k++) {
+        char run[8];
+        snprintf(run, sizeof run, "R%u", k);
+        order_start(c, run, body[k], NULL, 0);
+        assert_string_equal(fl_json_str(next_event(c)->json, "fn", ""), "log");
+        order_reply(c, run, 1, FL_CALL_DONE, "null");
+        const struct fake_event *e = next_event(c);
+        assert_int_equal(fl_json_int(e->json, "n", 0), 2);
+        unsigned last = 2;
+        if (k == 0) {
+            order_reply(c, run, 2, FL_CALL_IN_DOUBT, "{\"error\":\"unknown\"}");
+            e = next_event(c);
+            assert_string_equal(fl_json_str(e->json, "fn", ""), "settle");
+            last = 3;
+        }
+        order_start(c, "NEXT", "log('mine')", NULL, 0);
+        serve_run(c, "NEXT");
+        struct fl_runner_stats st;
+        fl_runner_stats(c->runner, &st);
+        assert_int_equal(st.workers, 0);
+        order_reply(c, run, last, FL_CALL_DONE, k == 0 ? "{\"verdict\":\"done\",\"result\":1}" : "null");
+        e = next_event(c); /* not the calls before: they are on record */
+        assert_string_equal(fl_json_str(e->json, "fn", ""), "log");
+        assert_int_equal(fl_json_int(e->json, "n", 0), last + 1);
+        order_reply(c, run, last + 1, FL_CALL_DONE, "null");
+        e = next_event(c);
+        assert_int_equal(e->kind, FL_EV_RUN_ENDED);
+        assert_string_equal(fl_json_str(e->json, "ending", ""), "ok");
+        assert_int_equal(fl_json_int(e->json, "result", 0), 7);
+    }
+}
+
+static void a_parked_run_can_be_stopped(void **state)
+{
+    struct fake_core *c = *state;
+    open_plain(c);
+    order_start(c, "RUN-1", "sleep('1h')", NULL, 0);
+    next_event(c);
+    order_stop(c, "RUN-1");
+    order_reply(c, "RUN-1", 1, FL_CALL_DONE, "null");
+    assert_true(no_event(c, 50 * 1000));
+}
+
 static void the_halt_file_stops_acts_only(void **state)
 {
     struct fake_core *c = *state;
@@ -317,6 +371,8 @@ int main(void)
         T(a_full_journal_is_asked_again_in_order),
         T(more_runs_than_places_wait_their_turn),
         T(doubt_goes_to_a_person),
+        T(waiting_runs_hold_no_place),
+        T(a_parked_run_can_be_stopped),
         T(the_halt_file_stops_acts_only),
         T(free_leaves_no_process),
         T(a_worker_that_cannot_start_is_an_ending),
