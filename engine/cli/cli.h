@@ -124,6 +124,7 @@ int cmd_audit_show(struct args *a);
 int cmd_audit_verify(struct args *a);
 int cmd_audit_head(struct args *a);
 int cmd_audit_export(struct args *a);
+int cmd_audit_bundle(struct args *a);
 int cmd_replay(struct args *a);
 int cmd_journal_export(struct args *a);
 int cmd_why(struct args *a);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/cli/cmd_audit.c -- audit search, show, verify, head, export (layer 6). Verification trusts nothing but
  * the bytes it reads: over HTTP, from the database, or from an exported file without either. */
-#include "cli.h"
+#include "audit_lines.h"
 
-#include <faultline/audit.h>
 #include <faultline/daemon.h>
 
 #include <errno.h>
@@ -55,9 +54,12 @@ struct sink {
     bool (*take)(struct sink *s, const struct fl_audit_entry *e); /* false: stop */
     struct fl_audit_verifier v;
     FILE *out;
-    uint64_t n, watch_seq; /* watch: a head known from elsewhere */
-    struct fl_sha256 watch, watched;
-    bool stopped;
+    uint64_t n;
+    struct heads heads;
+    bool stopped, is_bundle;
+    char incident[64]; /* of a bundle */
+    uint64_t about;    /* its entries about the incident … */
+    int64_t promised;  /* … and how many there should be */
 };
 
 static fl_status from_database(void *ctx, const struct fl_audit_entry *e)
@@ -99,7 +101,52 @@ static int bad_line(const char *from, uint64_t line)
     return EXIT_FINDING;
 }
 
-static int read_lines(const char *from, FILE *f, struct sink *s)
+/* The first line of a bundle: where the chain begins, and the head that seals it. */
+static int open_bundle(struct args *a, const char *from, const struct fl_json *v, struct sink *s)
+{
+    const char *anchor = fl_json_str(v, "anchor", ""), *pem = fl_json_str(v, "key", NULL);
+    const struct fl_json *sealed = fl_json_get(v, "head");
+    FL_AUTO_FREE char *text = sealed ? fl_json_text(sealed, false) : NULL;
+    struct fl_audit_head h;
+    uint8_t key[32];
+    int64_t first = fl_json_int(v, "first", 0);
+    if (strcmp(fl_json_str(v, "bundle", ""), "faultline audit bundle v1") != 0 || first < 1 || strlen(anchor) != 64 ||
+        !fl_unhex(anchor, 64, s->v.head.b)) {
+        fprintf(stderr, "faultline: %s: no audit bundle this program can read\n", from);
+        return EXIT_FINDING;
+    }
+    s->is_bundle = true;
+    s->v.next_seq = (uint64_t)first;
+    s->promised = fl_json_int(v, "entries", 0);
+    snprintf(s->incident, sizeof s->incident, "%s", fl_json_str(v, "incident", ""));
+    if (!text) {
+        fprintf(stderr, "faultline: %s: no signed head: the chain is checked, but nothing says who vouches for it\n", from);
+        return 0;
+    }
+    if (arg(a, "key")) {
+        char *own = NULL;
+        size_t n = 0;
+        struct fl_err err = {0};
+        if (fl_read_file(arg(a, "key"), 4096, &own, &n, &err) != FL_OK)
+            return fail_with("--key", &err);
+        bool ok = fl_audit_public_parse(own, key);
+        free(own);
+        if (!ok)
+            return usage_error("%s: no public key of audit heads (audit.pub)", arg(a, "key"));
+    } else if (!pem || !fl_audit_public_parse(pem, key)) {
+        fprintf(stderr, "faultline: %s: the bundle holds no key; give the engine's audit.pub with --key\n", from);
+        return EXIT_FINDING;
+    } else {
+        fprintf(stderr, "the key is the bundle's own: compare it with the engine's audit.pub, or give that with --key\n");
+    }
+    if (fl_audit_head_parse(text, strlen(text), &h, NULL) != FL_OK || !fl_audit_head_check(&h, key)) {
+        fprintf(stderr, "faultline: %s: the signature of its head does not hold\n", from);
+        return EXIT_FINDING;
+    }
+    return heads_add(&s->heads, h.seq, &h.hash, h.at) ? 0 : usage_error("out of memory");
+}
+
+static int read_lines(struct args *a, const char *from, FILE *f, struct sink *s)
 {
     char *line = NULL;
     size_t cap = 0;
@@ -111,7 +158,9 @@ static int read_lines(const char *from, FILE *f, struct sink *s)
         struct fl_audit_entry e;
         FL_AUTO_JSON v = fl_json_parse(line, (size_t)n, &err);
         number++;
-        if (!v || !entry_from(v, &e))
+        if (v && number == 1 && fl_json_is_object(v) && fl_json_get(v, "bundle"))
+            code = open_bundle(a, from, v, s);
+        else if (!v || !entry_from(v, &e))
             code = bad_line(from, number);
         else
             s->stopped = !s->take(s, &e);
@@ -120,14 +169,14 @@ static int read_lines(const char *from, FILE *f, struct sink *s)
     return code;
 }
 
-static int read_file(const char *path, struct sink *s)
+static int read_file(struct args *a, const char *path, struct sink *s)
 {
     FILE *f = !strcmp(path, "-") ? stdin : fopen(path, "re");
     if (!f) {
         fprintf(stderr, "faultline: %s: %s\n", path, strerror(errno));
         return EXIT_USAGE;
     }
-    int code = read_lines(path, f, s);
+    int code = read_lines(a, path, f, s);
     if (f != stdin)
         fclose(f);
     return code;
@@ -159,7 +208,7 @@ static int read_server(struct args *a, struct sink *s)
 static int read_all(struct args *a, struct sink *s)
 {
     if (a->n_pos)
-        return read_file(a->pos[0], s);
+        return read_file(a, a->pos[0], s);
     if (arg(a, "data") || arg(a, "database"))
         return read_database(a, s);
     return read_server(a, s);
@@ -169,24 +218,16 @@ static int read_all(struct args *a, struct sink *s)
 
 static bool verify_one(struct sink *s, const struct fl_audit_entry *e)
 {
-    bool ok = fl_audit_verify_row(&s->v, e);
-    if (e->seq == s->watch_seq)
-        s->watched = e->hash;
-    return ok;
-}
-
-static int parse_head(const char *text, struct sink *s)
-{
-    char seq[32];
-    const char *colon = text ? strchr(text, ':') : NULL;
-    int64_t n = 0;
-    if (!text)
-        return 0;
-    snprintf(seq, sizeof seq, "%.*s", colon ? (int)(colon - text) : 0, text);
-    if (!colon || !fl_parse_i64(seq, 1, INT64_MAX, &n) || strlen(colon + 1) != 64 || !fl_unhex(colon + 1, 64, s->watch.b))
-        return usage_error("--head: \"%.80s\": write SEQ:HASH as `faultline audit head` prints it", text);
-    s->watch_seq = (uint64_t)n;
-    return 0;
+    if (!fl_audit_verify_row(&s->v, e))
+        return false;
+    s->about += s->is_bundle && !strcmp(e->incident, s->incident);
+    if (heads_pass(&s->heads, e->seq, &e->hash))
+        return true;
+    s->v.broken = true;
+    s->v.bad_seq = e->seq;
+    s->v.checked--;
+    snprintf(s->v.problem, sizeof s->v.problem, "its hash is not the one that is known: the trail was rewritten");
+    return false;
 }
 
 static void say_broken(const struct args *a, uint64_t seq, const char *problem, uint64_t checked)
@@ -210,39 +251,81 @@ static void say_broken(const struct args *a, uint64_t seq, const char *problem, 
 
 static int say_verified(const struct args *a, const struct sink *s)
 {
-    char hex[65];
+    char hex[65], at[FL_TIME_LEN];
+    const struct known_head *h = s->heads.n ? &s->heads.v[s->heads.n - 1] : NULL;
     fl_sha256_hex(&s->v.head, hex);
-    if (a->json)
-        printf("{\"ok\":true,\"checked\":%llu,\"seq\":%llu,\"hash\":\"%s\"}\n", (unsigned long long)s->v.checked,
-               (unsigned long long)s->v.next_seq - 1, hex);
-    else
-        printf("%llu entries, the chain holds\nhead %llu:%s\n", (unsigned long long)s->v.checked,
-               (unsigned long long)s->v.next_seq - 1, hex);
+    if (a->json) {
+        printf("{\"ok\":true,\"checked\":%llu,\"seq\":%llu,\"hash\":\"%s\",\"heads\":%zu,\"sealed_seq\":%llu}\n",
+               (unsigned long long)s->v.checked, (unsigned long long)s->v.next_seq - 1, hex, s->heads.n,
+               h ? (unsigned long long)h->seq : 0ULL);
+        return EXIT_FINE;
+    }
+    printf("%llu entries, the chain holds\nhead %llu:%s\n", (unsigned long long)s->v.checked,
+           (unsigned long long)s->v.next_seq - 1, hex);
+    if (s->is_bundle)
+        printf("%llu of them are about %s\n", (unsigned long long)s->about, s->incident);
+    if (h && h->at)
+        printf("%zu signed head%s hold; the last one, of %s, seals entries up to %llu\n", s->heads.n, s->heads.n == 1 ? "" : "s",
+               fl_time_format(h->at, at), (unsigned long long)h->seq);
     return EXIT_FINE;
+}
+
+static int verify_all(struct args *a, struct sink *s)
+{
+    fl_audit_verify_init(&s->v);
+    int code = heads_find(a, &s->heads);
+    if (!code)
+        code = read_all(a, s);
+    if (code)
+        return code;
+    const struct known_head *last = s->heads.n ? &s->heads.v[s->heads.n - 1] : NULL;
+    if (s->v.broken) {
+        say_broken(a, s->v.bad_seq, s->v.problem, s->v.checked);
+        return EXIT_FINDING;
+    }
+    if (last && last->seq >= s->v.next_seq) {
+        say_broken(a, s->v.next_seq, "the trail ends before the head that is known: its tail was cut", s->v.checked);
+        return EXIT_FINDING;
+    }
+    if (s->is_bundle && (int64_t)s->about != s->promised) {
+        say_broken(a, s->v.next_seq, "the bundle does not hold the entries its first line speaks of", s->v.checked);
+        return EXIT_FINDING;
+    }
+    return say_verified(a, s);
 }
 
 int cmd_audit_verify(struct args *a)
 {
     struct sink s = {.take = verify_one};
-    fl_audit_verify_init(&s.v);
-    int code = parse_head(arg(a, "head"), &s);
-    if (!code)
-        code = read_all(a, &s);
+    int code = verify_all(a, &s);
+    heads_done(&s.heads);
+    return code;
+}
+
+/* ---- bundle ---- */
+
+int cmd_audit_bundle(struct args *a)
+{
+    const char *incident = arg(a, "incident"), *path = arg(a, "out");
+    AUTO_REPLY r = {0};
+    FL_AUTO_BUF url = fl_buf_init(4096);
+    if (!incident)
+        return usage_error("--incident: needed: the incident to prove");
+    const char *const pairs[] = {"incident", incident, NULL};
+    fl_buf_str(&url, "/api/v1/audit/bundle");
+    url_query(&url, pairs);
+    int code = call_server(a, "GET", url.p, NULL, 0, &r);
     if (code)
         return code;
-    if (s.v.broken) {
-        say_broken(a, s.v.bad_seq, s.v.problem, s.v.checked);
-        return EXIT_FINDING;
-    }
-    if (s.watch_seq >= s.v.next_seq) {
-        say_broken(a, s.v.next_seq, "the trail ends before the head that is known: its tail was cut", s.v.checked);
-        return EXIT_FINDING;
-    }
-    if (s.watch_seq && memcmp(s.watch.b, s.watched.b, sizeof s.watch.b) != 0) {
-        say_broken(a, s.watch_seq, "its hash is not the one that is known: the trail was rewritten", s.v.checked);
-        return EXIT_FINDING;
-    }
-    return say_verified(a, &s);
+    FILE *f = path ? fopen(path, "we") : stdout;
+    bool ok = f && fwrite(r.body.p, 1, r.body.n, f) == r.body.n && fflush(f) == 0;
+    if (path && f && fclose(f) != 0)
+        ok = false;
+    if (!ok)
+        return usage_error("--out: %s: %s", path ? path : "standard output", strerror(errno));
+    if (path)
+        fprintf(stderr, "written to %s; `faultline audit verify %s --key audit.pub` checks it anywhere\n", path, path);
+    return EXIT_FINE;
 }
 
 /* ---- export ---- */
@@ -344,5 +427,9 @@ int cmd_audit_head(struct args *a)
         print_json(&r.body);
     else
         printf("%lld:%s\n", (long long)fl_json_int(r.json, "seq", 0), fl_json_str(r.json, "hash", ""));
+    const struct fl_json *sealed = !a->json && r.json ? fl_json_get(r.json, "signed") : NULL;
+    FL_AUTO_FREE char *text = sealed ? fl_json_text(sealed, false) : NULL;
+    if (text)
+        printf("signed: %s\n", text);
     return EXIT_FINE;
 }

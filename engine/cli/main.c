@@ -108,11 +108,17 @@ const struct command commands[] = {
      cmd_audit_search, NULL, "search the audit trail"},
     {"audit show", "SEQ", 1, 1, CMD_CLIENT, NULL, cmd_audit_show, NULL, "one entry of the audit trail"},
     {"audit verify", "[FILE]", 0, 1, CMD_CLIENT,
-     OPTIONS({"head", "SEQ:HASH", "the head must be this one or follow it"}, DATABASE), cmd_audit_verify, NULL,
-     "verify the hash chain: of an exported file, of --data or --database, else of the server"},
+     OPTIONS({"head", "SEQ:HASH|FILE", "a head, or a file of signed heads, that the trail must agree with (default: of --data)"},
+             {"key", "FILE", "public key the heads were signed with (default: audit.pub beside them)"}, DATABASE),
+     cmd_audit_verify, NULL,
+     "verify the hash chain: of an exported file or a bundle, of --data or --database, else of the server"},
     {"audit head", NULL, 0, 0, CMD_CLIENT, NULL, cmd_audit_head, NULL, "head of the audit chain"},
     {"audit export", NULL, 0, 0, CMD_CLIENT, OPTIONS({"out", "FILE", "write to a file"}, DATABASE), cmd_audit_export, NULL,
      "the whole audit trail, one entry a line, for `audit verify FILE`"},
+
+    {"audit bundle", NULL, 0, 0, CMD_CLIENT,
+     OPTIONS({"incident", "ID", "the incident"}, {"out", "FILE", "write to a file"}), cmd_audit_bundle, NULL,
+     "what proves one incident's part of the trail, for `audit verify FILE`"},
 
     {"model", NULL, 0, 0, 0, NULL, NULL, fl_cmd_model, "train and look at ranking models"},
 

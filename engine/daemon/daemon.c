@@ -234,6 +234,7 @@ static void metrics(void *ctx, struct fl_buf *b)
     struct fl_flow_stats f = e->flow_stats;
     uint64_t saved = e->snapshots_saved;
     bool running = e->state == CORE_RUNNING;
+    uint64_t head = e->head.seq;
     pthread_mutex_unlock(&e->lock);
     fl_runner_stats(e->runner, &r);
     metric(b, "faultline_ready", "gauge", "1 once recovered.", running);
@@ -252,6 +253,7 @@ static void metrics(void *ctx, struct fl_buf *b)
     metric(b, "faultline_incidents_opened_total", "counter", "Incidents opened.", f.incidents_opened);
     metric(b, "faultline_incidents_merged_total", "counter", "Incidents merged into another.", f.merges);
     metric(b, "faultline_runs_total", "counter", "Playbook runs.", f.runs);
+    metric(b, "faultline_audit_head_seq", "gauge", "Entry of the audit trail that was signed last.", head);
     metric(b, "faultline_runner_workers", "gauge", "Playbook workers alive.", r.workers);
     metric(b, "faultline_runner_runs_started_total", "counter", "Workers started.", r.runs_started);
     metric(b, "faultline_runner_calls_total", "counter", "Host calls of playbooks.", r.calls);
@@ -297,6 +299,17 @@ static fl_status start_database(struct engine *e, struct fl_err *err)
     if (st == FL_OK && report.applied)
         fl_log(FL_LOG_INFO, "daemon", "schema: %d migrations applied, now at %d", report.applied, report.current);
     return st;
+}
+
+/* An engine beside a database of its own may have no data directory it can write: it works, and says what it lacks. */
+static void start_heads(struct engine *e)
+{
+    struct fl_err err = {0};
+    fl_status st = make_dir(e->data, &err);
+    if (st == FL_OK)
+        st = heads_open(e, &err);
+    if (st != FL_OK)
+        fl_log_err(FL_LOG_ERROR, "audit", "heads of the audit trail are not signed", &err);
 }
 
 static fl_status start_store(struct engine *e, struct fl_err *err)
@@ -348,7 +361,7 @@ static fl_status start_http(struct engine *e, struct fl_err *err)
 {
     struct fl_http_options o = {.config = e->config, .store = e->store, .leases = e->leases, .conninfo = e->conninfo,
                                 .metrics = metrics, .ready = engine_ready, .reload = reload,
-                                .mapping = engine_mapping, .ctx = e};
+                                .mapping = engine_mapping, .head = heads_text, .ctx = e};
     return fl_http_start(&o, &e->http, err);
 }
 
@@ -398,6 +411,7 @@ static fl_status start_core(struct engine *e, struct fl_err *err)
     st = apply_sources(e, &e->sources, err);
     if (st == FL_OK && post(e, FL_EV_ENGINE_STARTED, body, (size_t)n, started_committed, NULL) != FL_OK)
         st = fl_fail(err, FL_E_UNAVAILABLE, "daemon", "the start could not be committed");
+    e->has_core_run = st == FL_OK;
     return st == FL_OK ? record_start(e, err) : st;
 }
 
@@ -440,6 +454,9 @@ static void stop(struct engine *e)
         pthread_mutex_unlock(&e->lock);
         pthread_join(e->saver, NULL);
     }
+    if (e->heads_fd >= 0 && e->has_core_run && !cut)
+        record_last(e);
+    heads_close(e);
     /* The projector may still hand orders over: the runner goes after the store. */
     e->store = fl_store_close(e->store, cut ? 0 : STOP_PATIENCE / 3);
     e->runner = fl_runner_free(e->runner);
@@ -512,6 +529,8 @@ static fl_status start(struct engine *e, struct fl_err *err)
     if (st == FL_OK)
         st = start_database(e, err);
     if (st == FL_OK)
+        start_heads(e);
+    if (st == FL_OK)
         st = start_runner(e, err);
     if (st == FL_OK)
         st = start_store(e, err);
@@ -541,6 +560,7 @@ fl_status fl_daemon_run(const struct fl_config *c, struct fl_err *err)
     pthread_condattr_destroy(&mono);
     fl_status st = block_signals(&sig_fd, err);
     e->sig_fd = sig_fd;
+    e->heads_fd = -1;
     if (st == FL_OK)
         st = start(e, err);
     if (st == FL_OK) {

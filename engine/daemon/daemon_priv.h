@@ -2,6 +2,7 @@
 /* engine/daemon/daemon_priv.h -- the running engine: its parts, threads and what they share (layer 6). */
 #pragma once
 
+#include <faultline/audit.h>
 #include <faultline/daemon.h>
 #include <faultline/flow.h>
 #include <faultline/http.h>
@@ -64,8 +65,15 @@ struct engine {
     uint64_t snapshot_seq, saved_seq;
     uint64_t snapshots_saved;
 
+    /* signed heads: recorder thread; `head` under the lock */
+    struct fl_audit_key audit_key;
+    struct fl_audit_head head; /* the last one in the file; seq 0 = none */
+    fl_usec head_signed_at;    /* mono */
+    int heads_fd;
+    bool heads_torn, heads_broken;
+
     pthread_t supervisor, saver, recorder;
-    bool has_core, has_supervisor, has_saver, has_recorder;
+    bool has_core, has_supervisor, has_saver, has_recorder, has_core_run;
     int wake_fd; /* eventfd: the main thread should look (core failed, fenced) */
 };
 
@@ -90,7 +98,15 @@ void supervise_stop(struct engine *e);
 
 /* record.c */
 fl_status record_start(struct engine *e, struct fl_err *err);
+void record_last(struct engine *e);
 void record_stop(struct engine *e); /* also sets `stopping` */
+
+/* heads.c */
+fl_status heads_open(struct engine *e, struct fl_err *err);
+void heads_close(struct engine *e);
+/* Sign the head of the trail when a minute or a thousand entries have passed, or `now`. */
+fl_status heads_turn(struct engine *e, struct fl_reader *db, bool now, struct fl_err *err);
+void heads_text(void *ctx, struct fl_buf *out); /* {"signed":{…}|null,"key":PEM|null}; any thread */
 
 /* daemon.c */
 /* Post an event of the engine itself; the body is copied. Any thread. */

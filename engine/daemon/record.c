@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/daemon/record.c -- what the audit trail still lacks, once a second (layer 6): tokens that were made or
- * revoked straight in the database. Its own thread, because it waits for the database. */
+ * revoked straight in the database; and, once a minute, its signed head. Its own thread, because it waits for the database. */
 #include "daemon_priv.h"
 
 #include <faultline/json.h>
@@ -43,18 +43,20 @@ static bool trail_is_current(struct engine *e)
            projected >= atomic_load(&e->token_seq);
 }
 
-static void look_at_tokens(struct engine *e, struct fl_reader **db, bool *told)
+static void turn(struct engine *e, struct fl_reader **db, bool *told)
 {
     struct fl_err err = {0};
     fl_status st = *db ? FL_OK : fl_reader_open(e->conninfo, db, &err);
     if (st == FL_OK)
         st = fl_token_unaudited(*db, e->config->realm, post_act, e, &err);
+    if (st == FL_OK)
+        st = heads_turn(e, *db, false, &err);
     if (st == FL_OK) {
         *told = false;
         return;
     }
     if (!*told)
-        fl_log_err(FL_LOG_WARN, "daemon", "could not look for new tokens; trying again each second", &err);
+        fl_log_err(FL_LOG_WARN, "daemon", "the audit trail is not looked after; trying again", &err);
     *told = true;
     *db = fl_reader_close(*db);
 }
@@ -77,10 +79,23 @@ static void *record_thread(void *ctx)
     bool told = false;
     do {
         if (trail_is_current(e))
-            look_at_tokens(e, &db, &told);
+            turn(e, &db, &told);
     } while (nap(e, FL_USEC_PER_SEC / 2));
     fl_reader_close(db);
     return NULL;
+}
+
+/* After the last entry of this life: what an idle engine leaves behind is sealed. */
+void record_last(struct engine *e)
+{
+    struct fl_err err = {0};
+    struct fl_reader *db = NULL;
+    fl_status st = fl_reader_open(e->conninfo, &db, &err);
+    if (st == FL_OK)
+        st = heads_turn(e, db, true, &err);
+    if (st != FL_OK)
+        fl_log_err(FL_LOG_WARN, "daemon", "the last head was not signed", &err);
+    fl_reader_close(db);
 }
 
 fl_status record_start(struct engine *e, struct fl_err *err)

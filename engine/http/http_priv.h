@@ -251,6 +251,13 @@ void run_v2_silences(struct request *r);
 void read_document(struct request *r, struct fl_reader *db); /* arg: fl_read; word: name of the list, or NULL */
 void read_ranking(struct request *r, struct fl_reader *db);
 void read_audit(struct request *r, struct fl_reader *db);
+void read_audit_head(struct request *r, struct fl_reader *db);
+void read_audit_bundle(struct request *r, struct fl_reader *db);
+/* reads.c: for the files beside it */
+struct fl_audit_entry;
+void read_failed(struct request *r, const struct fl_err *err);
+void copy_members(struct fl_jw *w, const struct fl_json *from, const char *skip);
+void audit_entry_json(struct fl_jw *w, const struct fl_audit_entry *e);
 void read_v2_alerts(struct request *r, struct fl_reader *db);
 void read_tokens(struct request *r, struct fl_reader *db);
 void read_token_create(struct request *r, struct fl_reader *db);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void read_failed(struct request *r, const struct fl_err *err)
+void read_failed(struct request *r, const struct fl_err *err)
 {
     if (err->status == FL_E_NOTFOUND && r->params[0]) {
         reply_error(r, 404, "notfound", NULL, NULL, "there is no \"%.64s\" under /api/v1/%s", r->params[0], r->segments[2]);
@@ -58,7 +58,7 @@ void read_document(struct request *r, struct fl_reader *db)
     reply_buf(r, 200, TYPE_JSON, &b);
 }
 
-static void copy_members(struct fl_jw *w, const struct fl_json *from, const char *skip)
+void copy_members(struct fl_jw *w, const struct fl_json *from, const char *skip)
 {
     for (void *it = fl_json_first(from); it; it = fl_json_next(from, it)) {
         FL_AUTO_FREE char *text = fl_json_text(fl_json_value(it), false);
@@ -93,6 +93,26 @@ void read_ranking(struct request *r, struct fl_reader *db)
 
 /* ---- audit ---- */
 
+void audit_entry_json(struct fl_jw *w, const struct fl_audit_entry *e)
+{
+    char hex[65];
+    fl_jw_obj(w, NULL);
+    fl_jw_str(w, "realm", e->realm);
+    fl_jw_int(w, "seq", (int64_t)e->seq);
+    fl_jw_time(w, "at", e->at);
+    fl_jw_int(w, "event_seq", (int64_t)e->event_seq);
+    fl_jw_str(w, "actor", e->actor);
+    fl_jw_str(w, "action", e->action);
+    fl_jw_str(w, "subject", e->subject);
+    fl_jw_str(w, "incident", e->incident);
+    fl_jw_str(w, "reason", e->reason);
+    /* As text, not as an object: the chain is over these very bytes. */
+    fl_jw_str(w, "detail", e->detail);
+    fl_jw_str(w, "prev", fl_sha256_hex(&e->prev, hex));
+    fl_jw_str(w, "hash", fl_sha256_hex(&e->hash, hex));
+    fl_jw_obj_end(w);
+}
+
 struct audit_out {
     struct fl_buf *b;
     struct fl_jw w;
@@ -104,24 +124,9 @@ struct audit_out {
 static fl_status add_entry(void *ctx, const struct fl_audit_entry *e)
 {
     struct audit_out *o = ctx;
-    char hex[65];
     if (o->lines)
         o->w = fl_jw_init(o->b);
-    fl_jw_obj(&o->w, NULL);
-    fl_jw_str(&o->w, "realm", e->realm);
-    fl_jw_int(&o->w, "seq", (int64_t)e->seq);
-    fl_jw_time(&o->w, "at", e->at);
-    fl_jw_int(&o->w, "event_seq", (int64_t)e->event_seq);
-    fl_jw_str(&o->w, "actor", e->actor);
-    fl_jw_str(&o->w, "action", e->action);
-    fl_jw_str(&o->w, "subject", e->subject);
-    fl_jw_str(&o->w, "incident", e->incident);
-    fl_jw_str(&o->w, "reason", e->reason);
-    /* As text, not as an object: the chain is over these very bytes. */
-    fl_jw_str(&o->w, "detail", e->detail);
-    fl_jw_str(&o->w, "prev", fl_sha256_hex(&e->prev, hex));
-    fl_jw_str(&o->w, "hash", fl_sha256_hex(&e->hash, hex));
-    fl_jw_obj_end(&o->w);
+    audit_entry_json(&o->w, e);
     if (o->lines)
         fl_buf_chr(o->b, '\n');
     o->last = e->seq;

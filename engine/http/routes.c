@@ -131,7 +131,10 @@ const struct route routes[] = {
     /* the record */
     {"GET", "/api/v1/audit", ROLE_READ, 0, NULL, read_audit, 0, NULL,
      "incident,actor,action,since,until,after,limit,format", "Audit trail; format=jsonl for one entry a line"},
-    READ("/api/v1/audit/head", FL_READ_AUDIT_HEAD, NULL, NULL, "Head of the audit chain"),
+    {"GET", "/api/v1/audit/head", ROLE_READ, 0, NULL, read_audit_head, 0, NULL, NULL,
+     "Head of the audit chain: the last entry, and the last signed head"},
+    {"GET", "/api/v1/audit/bundle", ROLE_READ, 0, NULL, read_audit_bundle, 0, NULL, "incident",
+     "What proves one incident's part of the trail: its entries, those between, the signed head"},
     READ("/api/v1/deadletters", FL_READ_DEADLETTERS, "deadletters", "limit,offset", "What was sent and could not be read"),
     {"GET", "/api/v1/tokens", ROLE_ADMIN_ONLY, 0, NULL, read_tokens, 0, NULL, NULL, "Tokens, never their secrets"},
     {"POST", "/api/v1/tokens", ROLE_ADMIN_ONLY, ROUTE_BODY, NULL, read_token_create, 0, NULL, NULL,

@@ -20,6 +20,8 @@ struct fl_http_options {
     fl_status (*reload)(void *ctx, struct fl_err *err);
     /** The mapping of a source as JSON, malloc()ed; NULL: no such source. Any thread. May be NULL. */
     char *(*mapping)(void *ctx, const char *source);
+    /** {"signed": the last signed head of the audit trail or null, "key": its public key or null}. NULL: neither. */
+    void (*head)(void *ctx, struct fl_buf *out);
     void *ctx;
 };
 FL_MUST_CHECK fl_status fl_http_start(const struct fl_http_options *o, struct fl_http **ret, struct fl_err *err);

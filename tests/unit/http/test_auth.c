@@ -55,6 +55,7 @@ static const struct {
     {"POST", "/api/v1/changes", "ioaA"},
     {"GET", "/api/v1/audit", "voaA"},
     {"GET", "/api/v1/audit/head", "voaA"},
+    {"GET", "/api/v1/audit/bundle", "voaA"},
     {"GET", "/api/v1/deadletters", "voaA"},
     {"GET", "/api/v1/tokens", "A"},
     {"POST", "/api/v1/tokens", "A"},
