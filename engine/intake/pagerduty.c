@@ -57,6 +57,7 @@ static void read_payload(struct fl_form *f, const struct fl_json *p)
         return;
     }
     static const char *const members[] = {"summary", "source", "severity", "component", "group", "class"};
+    fl_form_note(f, "host", p ? fl_form_member(f, p, "source") : NULL); /* "preferably a hostname", says PagerDuty */
     fl_form_details(f, "custom_details", p ? fl_json_get(p, "custom_details") : NULL);
     for (size_t i = 0; p && i < FL_ARRAY_LEN(members); i++)
         fl_form_note(f, members[i], fl_form_member(f, p, members[i]));

@@ -21,8 +21,9 @@ fl_severity fl_rules_severity(const struct fl_rules *r, const struct fl_alert *a
             return r->severities[i].severity;
     /* Somebody wrote this alert on purpose: without a word about it, it is a warning. */
     static const char *const names[] = {"severity", "priority", "level"};
-    for (size_t i = 0; i < FL_ARRAY_LEN(names); i++) {
-        const char *value = fl_label_get(&a->labels, names[i]);
+    const struct fl_labels *const places[] = {&a->labels, &a->annotations};
+    for (size_t i = 0; i < FL_ARRAY_LEN(places) * FL_ARRAY_LEN(names); i++) {
+        const char *value = fl_label_get(places[i / FL_ARRAY_LEN(names)], names[i % FL_ARRAY_LEN(names)]);
         if (*value)
             return fl_severity_parse(value, FL_SEV_WARNING);
     }
@@ -46,8 +47,18 @@ static bool append(char *out, size_t *used, struct template_part part)
     return true;
 }
 
-static struct template_part lookup(const struct fl_labels *l, const struct fl_capture *captures,
-                                   const char *name, size_t n)
+/* Where placeholders look: the labels, and in the second round behind them the annotations. */
+struct words {
+    const struct fl_labels *labels, *notes; /* notes: NULL in the first round */
+};
+
+static const char *word(const struct words *w, const char *name)
+{
+    const char *value = fl_label_get(w->labels, name);
+    return *value || !w->notes ? value : fl_label_get(w->notes, name);
+}
+
+static struct template_part lookup(const struct words *w, const struct fl_capture *captures, const char *name, size_t n)
 {
     char key[FL_LABEL_NAME_MAX + 1];
     if (n == 1 && name[0] >= '1' && name[0] <= '9') {
@@ -58,12 +69,12 @@ static struct template_part lookup(const struct fl_labels *l, const struct fl_ca
         return (struct template_part){"", 0};
     memcpy(key, name, n);
     key[n] = 0;
-    const char *value = fl_label_get(l, key);
+    const char *value = word(w, key);
     return (struct template_part){value, strlen(value)};
 }
 
 /* One alternative of a template, up to `end`. False when a placeholder is empty: half an id is no id. */
-static bool expand(const char *p, const char *end, const struct fl_labels *l,
+static bool expand(const char *p, const char *end, const struct words *w,
                    const struct fl_capture *captures, char *out)
 {
     size_t used = 0;
@@ -74,7 +85,7 @@ static bool expand(const char *p, const char *end, const struct fl_labels *l,
             const char *close = memchr(p, '}', (size_t)(end - p));
             if (!close)
                 return false;
-            part = lookup(l, captures, p + 1, (size_t)(close - p - 1));
+            part = lookup(w, captures, p + 1, (size_t)(close - p - 1));
             if (!part.n)
                 return false;
             p = close;
@@ -87,22 +98,20 @@ static bool expand(const char *p, const char *end, const struct fl_labels *l,
 }
 
 /* "{caller}|{client}": the first alternative whose placeholders are all there. */
-static bool expand_first(const char *tmpl, const struct fl_labels *l, const struct fl_capture *captures,
-                         char *out)
+static bool expand_first(const char *tmpl, const struct words *w, const struct fl_capture *captures, char *out)
 {
     for (const char *p = tmpl; p;) {
         const char *bar = strchr(p, '|');
-        if (expand(p, bar ? bar : p + strlen(p), l, captures, out))
+        if (expand(p, bar ? bar : p + strlen(p), w, captures, out))
             return true;
         p = bar ? bar + 1 : NULL;
     }
     return false;
 }
 
-bool fl_rules_map(const struct fl_rules *r, const struct fl_alert *a,
-                  bool (*emit)(void *ctx, const struct fl_mapping_rule *rule, const char *node,
-                               const char *peer),
-                  void *ctx)
+typedef bool emit_fn(void *ctx, const struct fl_mapping_rule *rule, const char *node, const char *peer);
+
+static bool map_round(const struct fl_rules *r, const struct fl_alert *a, const struct words *w, emit_fn *emit, void *ctx)
 {
     char node[FL_NODE_ID_MAX + 1], peer[FL_NODE_ID_MAX + 1];
     for (size_t i = 0; i < r->n_mapping; i++) {
@@ -110,14 +119,24 @@ bool fl_rules_map(const struct fl_rules *r, const struct fl_alert *a,
         struct fl_capture captures[9] = {{NULL, 0}};
         if (!fl_match_all(rule->match, rule->n_match, &a->labels))
             continue;
-        if (rule->regex && fl_regex_captures(rule->compiled, fl_label_get(&a->labels, rule->from), captures,
-                                             FL_ARRAY_LEN(captures)) != FL_REGEX_MATCH)
+        if (rule->regex && fl_regex_captures(rule->compiled, word(w, rule->from), captures, FL_ARRAY_LEN(captures)) !=
+                               FL_REGEX_MATCH)
             continue;
-        if (!expand_first(rule->node, &a->labels, captures, node))
+        if (!expand_first(rule->node, w, captures, node))
             continue;
-        bool has_peer = rule->peer && expand_first(rule->peer, &a->labels, captures, peer);
+        bool has_peer = rule->peer && expand_first(rule->peer, w, captures, peer);
         if (emit(ctx, rule, node, has_peer ? peer : NULL))
             return true;
     }
     return false;
+}
+
+/*
+ * Formats whose recovery says less than their problem (PagerDuty, Nagios, …) keep in the annotations what is no
+ * identity. So annotations count too, but only for an alert whose labels name no component.
+ */
+bool fl_rules_map(const struct fl_rules *r, const struct fl_alert *a, emit_fn *emit, void *ctx)
+{
+    struct words labels = {&a->labels, NULL}, both = {&a->labels, &a->annotations};
+    return map_round(r, a, &labels, emit, ctx) || (a->annotations.n && map_round(r, a, &both, emit, ctx));
 }
