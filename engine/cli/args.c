@@ -262,7 +262,7 @@ static fl_status apply_file(struct fl_config *c, const char *path, struct fl_err
     size_t n = 0;
     fl_status st = fl_read_file(path, 1 << 20, &text, &n, err);
     if (st == FL_OK)
-        st = fl_script_eval(FL_SCRIPT_CONFIG, path, text, n, 2 * FL_USEC_PER_SEC, &json, err);
+        st = fl_script_eval(FL_SCRIPT_CONFIG, path, text, n, 20 * FL_USEC_PER_SEC, &json, err);
     if (st == FL_OK)
         st = fl_config_apply_json(c, json, strlen(json), path, text, err);
     free(json);

@@ -58,7 +58,7 @@ static void look_at_worker(struct doctor *d)
         return;
     }
     fl_usec began = fl_mono();
-    fl_status st = fl_script_eval(FL_SCRIPT_CONFIG, "probe", probe, strlen(probe), 2 * FL_USEC_PER_SEC, &json, &err);
+    fl_status st = fl_script_eval(FL_SCRIPT_CONFIG, "probe", probe, strlen(probe), 20 * FL_USEC_PER_SEC, &json, &err);
     free(json);
     if (st != FL_OK)
         say_err(d, "worker", &err);

@@ -14,7 +14,7 @@ static char *eval(fl_script_kind kind, const char *text, struct fl_err *err)
 {
     char *json = NULL;
     *err = (struct fl_err){.status = FL_OK};
-    fl_status st = fl_script_eval(kind, "dir/f.lua", text, strlen(text), 10 * FL_USEC_PER_SEC, &json, err);
+    fl_status st = fl_script_eval(kind, "dir/f.lua", text, strlen(text), 60 * FL_USEC_PER_SEC, &json, err);
     return st ? NULL : json;
 }
 
