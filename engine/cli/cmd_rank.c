@@ -65,8 +65,8 @@ static void print_table(const struct fl_ranking *r, bool explain)
 }
 
 static fl_status rank_one(struct fl_off *off, struct fl_off *past, bool has_past, struct fl_off_case *c,
-                          const struct fl_model *model, bool explain, bool json, int *exit_code,
-                          struct fl_err *err)
+                          const struct fl_model *model, bool explain, bool json, bool alerts_only,
+                          int *exit_code, struct fl_err *err)
 {
     struct fl_off_set set = {.name = "rank", .cases = c, .n = 1};
     struct fl_off_topo topo;
@@ -86,6 +86,8 @@ static fl_status rank_one(struct fl_off *off, struct fl_off *past, bool has_past
     if (!st) {
         struct fl_rank_input in = fl_off_input(&set, c);
         in.explain = explain;
+        if (alerts_only)
+            in.data = NULL; /* as in the engine: without history the first day's weights rank */
         in.max_candidates = 20;
         st = fl_rank(off->arena, model, &in, &r, err);
     }
@@ -160,8 +162,8 @@ int fl_cmd_rank(int argc, char **argv)
     if (!st)
         st = read_parts(&off, part, &c, &err);
     if (!st)
-        st = rank_one(&off, &past, has_past, &c, model ? model : fl_model_default(), explain, json, &code,
-                      &err);
+        st = rank_one(&off, &past, has_past, &c, model ? model : fl_model_default(), explain, json,
+                      !part[P_CASE] && !part[P_METRICS] && !part[P_TRACES], &code, &err);
     fl_model_free(model);
     if (off.arena)
         fl_off_done(&off);

@@ -81,7 +81,7 @@ static const struct term {
      "what needs %s alerts too: it explains them",
      "little that needs it alerts"},
     {"explained_below",
-     {"explained_below", "symptom_below"},
+     {"explained_below", "symptom_below", "resource_below"},
      0,
      "nothing below %s shows the same symptom",
      "something it needs shows the same symptom"},

@@ -23,6 +23,7 @@ static const char *const single_names[F_SINGLE_N] = {"rarity_share",
                                                      "explains_upstream_3",
                                                      "explained_below_1",
                                                      "symptom_below",
+                                                     "resource_below",
                                                      "page_class",
                                                      "page_class_leaf",
                                                      "early",
@@ -162,6 +163,12 @@ static double mass_around(const struct fl_evidence *ev, size_t start, unsigned h
     return mass;
 }
 
+/* Rarity of what is intrinsic: no dependency makes a pool run out or a disk fill up. */
+static double resource_mass(const struct fl_group *g)
+{
+    return g->kind_mass[FL_K_CPU] + g->kind_mass[FL_K_MEM] + g->kind_mass[FL_K_IO] + g->kind_mass[FL_K_POOL];
+}
+
 static void graph_features(const struct fl_evidence *ev, size_t at, double symptoms, uint32_t *seen,
                            uint32_t *mark, uint32_t *queue, double *x)
 {
@@ -172,6 +179,12 @@ static void graph_features(const struct fl_evidence *ev, size_t at, double sympt
     below = mass_around(ev, at, 1, false, seen, ++*mark, queue);
     x[F_DOWN1] = fl_share(below, symptoms);
     x[F_SYMPTOM_BELOW] = own > 0 ? below / (below + own) : 0;
+    below = 0;
+    for (uint32_t i = 0; i < g->n_needs; i++) {
+        double m = resource_mass(&ev->groups[g->needs[i]]);
+        below = m > below ? m : below;
+    }
+    x[F_RESOURCE_BELOW] = own > 0 && below > 0 ? below / (below + resource_mass(g)) : 0;
 }
 
 /* Hash of what an alert says without its component: the same name and metric elsewhere. */

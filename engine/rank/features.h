@@ -18,6 +18,7 @@ enum {
     F_UP3,
     F_DOWN1,
     F_SYMPTOM_BELOW,
+    F_RESOURCE_BELOW,
     F_PAGE_CLASS,
     F_PAGE_LEAF,
     F_EARLY,

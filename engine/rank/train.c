@@ -36,7 +36,7 @@ static void spreads(struct problem *p)
         weight += p->cases[c].weight;
     }
     for (size_t j = 0; j < p->f; j++)
-        p->scale[j] = sum[j] > 1e-12 ? 1 / sqrt(sum[j] / weight) : 0;
+        p->scale[j] = sum[j] > 1e-12 && !fl_feature_fixed(j) ? 1 / sqrt(sum[j] / weight) : 0;
 }
 
 static double case_loss(const struct problem *p, const struct fl_train_case *c, const double *w, double *grad,
