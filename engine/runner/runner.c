@@ -99,6 +99,12 @@ static void flush_posts(struct fl_runner *r, fl_usec now)
             r->post_at = now + r->post_backoff;
             return;
         }
+        if (p->kind == FL_EV_RUN_CALL)
+            fl_crash_point("posted.call");
+        else if (p->kind == FL_EV_RUN_OUTCOME)
+            fl_crash_point("posted.outcome");
+        else
+            fl_crash_point("posted.ended");
         if (st)
             fl_log(FL_LOG_ERROR, "runner", "the journal refused an event of kind %s: %s",
                    fl_event_kind_name(p->kind), fl_status_name(st));
@@ -185,6 +191,7 @@ static bool is_halted(const struct fl_runner *r)
 
 void act_finish(struct fl_runner *r, struct act *a, const struct act_result *res)
 {
+    fl_crash_point("act.finished");
     struct fl_buf b = fl_buf_init(0);
     struct fl_jw w = fl_jw_init(&b);
     fl_jw_obj(&w, NULL);
@@ -262,10 +269,12 @@ void act_start(struct fl_runner *r, const struct fl_order_act *o)
         return;
     }
     runner_count(r, &r->stats.acts);
+    fl_crash_point("act.start");
     if (strcmp(a->fn, "http") == 0)
         http_act(r, a);
     else
         command_act(r, a);
+    fl_crash_point("act.sent");
 }
 
 void acts_of_run_cancel(struct fl_runner *r, const char *run)

@@ -75,7 +75,9 @@ static fl_pq_fault insert(struct fl_store *s, const struct batch *b, struct fl_e
     COLUMN(FL_PQ_TEXT, fl_pq_add_text, run_of(x, a));
     COLUMN(FL_PQ_BYTES, fl_pq_add_bytes, x->body_hash.b FL_COMMA sizeof x->body_hash.b);
     COLUMN(FL_PQ_BYTES, fl_pq_add_bytes, x->body FL_COMMA x->body_len);
+    fl_crash_point("journal.commit");
     fl_pq_fault f = fl_pq_exec(s->journal_c, insert_sql, &p, &w, NULL, err);
+    fl_crash_point("journal.committed");
     s->stalled = false;
     return f;
 }
@@ -141,6 +143,7 @@ static void accept(struct fl_store *s, const struct batch *b)
         s->o.deliver(s->o.ctx, &sub->event, sub);
     }
     s->journal_bytes += bytes;
+    fl_crash_point("journal.delivered");
 }
 
 static void tell(struct fl_submission *sub, fl_status st)

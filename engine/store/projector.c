@@ -103,8 +103,10 @@ static void answer(const struct fl_effects *fx, struct fl_submission *sub)
 
 static void finish(struct fl_store *s, struct fl_step *step, fl_status st)
 {
-    if (!st && has_orders(step->fx) && s->o.order)
+    if (!st && has_orders(step->fx) && s->o.order) {
         s->o.order(s->o.ctx, step->fx);
+        fl_crash_point("order.released");
+    }
     if (!st)
         answer(step->fx, step->sub);
     fl_effects_free(step->fx);
@@ -119,7 +121,9 @@ static void project(struct fl_store *s, struct fl_step **v, size_t n)
     while (!(rows = fl_rows_new(v, n)))
         if (!fl_store_nap(s, FL_USEC_PER_SEC))
             break;
+    fl_crash_point("project.commit");
     bool ok = rows && !s->fenced && write_batch(s, rows, from, to);
+    fl_crash_point("project.committed");
     if (ok) {
         s->projected_seq = to;
         s->projected_steps += n;

@@ -275,6 +275,7 @@ fl_status fl_store_submit(struct fl_store *s, struct fl_submission *sub)
 
 void fl_store_project(struct fl_store *s, struct fl_effects *fx, struct fl_submission *sub)
 {
+    fl_crash_point("core.stepped");
     struct fl_step *step = malloc(sizeof *step);
     size_t bytes = fl_arena_used(fx->arena) + 256 + (sub ? sub->body_len : 0);
     /* Without these few bytes the step would be lost and the realm would stop: nothing sensible is left to do. */

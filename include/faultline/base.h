@@ -188,5 +188,22 @@ char *fl_uuid7(char *out);
 /** n bytes from the kernel. */
 void fl_random(void *p, size_t n);
 
+/* ---- crash points (test builds only) ------------------------------------------------------- */
+
+/**
+ * A named place between two steps of the durable path. A build with FL_CRASH_POINTS ends the process there by
+ * SIGKILL when FAULTLINE_CRASH_AT=name:count says so, at the count-th pass; any other build has nothing here.
+ * Names: journal.commit, journal.committed, journal.delivered, core.stepped, project.commit, project.committed,
+ * order.released, act.start, act.sent, act.finished, posted.call, posted.outcome, posted.ended. Any thread.
+ */
+#ifdef FL_CRASH_POINTS
+void fl_crash_point(const char *name);
+#else
+static inline void fl_crash_point(const char *name)
+{
+    (void)name;
+}
+#endif
+
 /** Once, before threads: libsodium, jansson's hash seed. */
 FL_MUST_CHECK fl_status fl_base_init(void);
