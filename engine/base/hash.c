@@ -94,8 +94,10 @@ char *fl_sha256_hex(const struct fl_sha256 *h, char *out)
 
 char *fl_fingerprint_hex(uint64_t fp, char *out)
 {
-    snprintf(out, 17, "%016llx", (unsigned long long)fp);
-    return out;
+    unsigned char b[8];
+    for (size_t i = 0; i < 8; i++)
+        b[i] = (unsigned char)(fp >> (56 - 8 * i));
+    return fl_hex(b, sizeof b, out);
 }
 
 bool fl_fingerprint_parse(const char *s, uint64_t *ret)

@@ -103,7 +103,14 @@ void fl_jw_str(struct fl_jw *w, const char *key, const char *value)
 void fl_jw_int(struct fl_jw *w, const char *key, int64_t value)
 {
     lead(w, key);
-    fl_buf_printf(w->out, "%lld", (long long)value);
+    char text[24], *p = text + sizeof text;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do
+        *--p = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        *--p = '-';
+    fl_buf_add(w->out, p, (size_t)(text + sizeof text - p));
 }
 
 void fl_jw_bool(struct fl_jw *w, const char *key, bool value)

@@ -49,10 +49,20 @@ struct fl_labels fl_fx_labels(struct fl_effects *fx, const struct fl_labels *l)
 {
     if (!l->n)
         return (struct fl_labels){0};
-    struct fl_label *v = fl_arena_calloc(fx->arena, l->n, sizeof *v);
-    FL_REQUIRE(v != NULL);
+    /* One block for all of them: this runs once per alert of a storm. */
+    size_t bytes = l->n * sizeof(struct fl_label);
     for (size_t i = 0; i < l->n; i++)
-        v[i] = (struct fl_label){fl_fx_str(fx, l->v[i].name), fl_fx_str(fx, l->v[i].value)};
+        bytes += strlen(l->v[i].name) + strlen(l->v[i].value) + 2;
+    struct fl_label *v = fl_arena_alloc(fx->arena, bytes);
+    FL_REQUIRE(v != NULL);
+    char *to = (char *)(v + l->n);
+    for (size_t i = 0; i < l->n; i++) {
+        size_t n = strlen(l->v[i].name) + 1, m = strlen(l->v[i].value) + 1;
+        memcpy(to, l->v[i].name, n);
+        memcpy(to + n, l->v[i].value, m);
+        v[i] = (struct fl_label){to, to + n};
+        to += n + m;
+    }
     return (struct fl_labels){v, l->n};
 }
 
