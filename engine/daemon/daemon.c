@@ -389,8 +389,10 @@ static void say_ready(struct engine *e)
         tokens = 0;
         if (fl_token_list(r, e->config->realm, count_token, &tokens, NULL) == FL_OK && !tokens)
             fprintf(stderr, "  tokens    none yet; make the first one with\n"
-                            "            faultline token create --data '%s' --role admin --name %s\n",
-                    e->data, getenv("USER") ? getenv("USER") : "admin");
+                            "            faultline token create %s'%s' --role admin --name %s\n",
+                    /* a connection string may hold a password: it is not printed */
+                    e->cluster ? "--data " : "--database ", e->cluster ? e->data : "URL",
+                    getenv("USER") ? getenv("USER") : "admin");
     }
     fl_reader_close(r);
     fprintf(stderr, "\n");
