@@ -113,6 +113,8 @@ int cmd_topology_import(struct args *a);
 int cmd_topology_export(struct args *a);
 int cmd_topology_show(struct args *a);
 int cmd_topology_impact(struct args *a);
+int cmd_topology_path(struct args *a);
+int cmd_topology_history(struct args *a);
 int cmd_playbook_list(struct args *a);
 int cmd_playbook_run(struct args *a);
 int cmd_playbook_runs(struct args *a);

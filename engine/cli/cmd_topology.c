@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine/cli/cmd_topology.c -- topology import, export, show, impact (layer 6). Graph questions are answered in
- * this process, from the exported graph: the engine's core thread has better things to do. */
+/* engine/cli/cmd_topology.c -- topology import, export, show, impact, path, history (layer 6). What the engine
+ * does not serve is answered in this process, from the exported graph: its core thread has better things to do. */
 #include "cli.h"
 
 #include <faultline/daemon.h>
@@ -171,46 +171,102 @@ int cmd_topology_show(struct args *a)
     return code;
 }
 
-static void impact_json(const struct graph *g, const char *id, const struct fl_impact *i)
+/* Answered by the engine, from its projection. */
+int cmd_topology_impact(struct args *a)
 {
-    FL_AUTO_BUF b = fl_buf_init(256 << 20);
+    AUTO_REPLY r = {0};
+    FL_AUTO_BUF path = fl_buf_init(1 << 16);
+    const char *const pairs[] = {"node", a->pos[0], "at", arg(a, "at"), NULL};
+    fl_buf_str(&path, "/api/v1/topology/impact");
+    url_query(&path, pairs);
+    int code = call_server(a, "GET", path.p, NULL, 0, &r);
+    if (code)
+        return code;
+    if (a->json || !r.json) {
+        print_json(&r.body);
+        return EXIT_FINE;
+    }
+    const struct fl_json *list = fl_json_get(r.json, "dependants");
+    printf("%zu components need ", fl_json_len(list));
+    put_text(stdout, a->pos[0], 0);
+    printf(", directly or not%s\n", fl_json_bool(r.json, "articulation", false) ? "; without it the graph falls apart" : "");
+    for (size_t k = 0; k < fl_json_len(list); k++) {
+        const struct fl_json *d = fl_json_at(list, k);
+        struct fl_node n = {.id = fl_json_str(d, "node", ""), .type = fl_json_str(d, "type", "unknown"),
+                            .owner = fl_json_str(d, "owner", NULL)};
+        printf("  %2lld  ", (long long)fl_json_int(d, "hops", 0));
+        print_node(&n);
+    }
+    return EXIT_FINE;
+}
+
+/* ---- path, history ---- */
+
+static void path_json(const struct graph *g, const struct args *a, const fl_vertex *v, size_t n)
+{
+    FL_AUTO_BUF b = fl_buf_init(64 << 20);
     struct fl_jw w = fl_jw_init(&b);
     fl_jw_obj(&w, NULL);
-    fl_jw_str(&w, "node", id);
-    fl_jw_bool(&w, "articulation", i->articulation);
-    fl_jw_arr(&w, "dependants");
-    for (size_t k = 0; k < i->n; k++) {
-        fl_jw_obj(&w, NULL);
-        fl_jw_str(&w, "node", fl_topo_node(g->topo, i->dependants[k])->id);
-        fl_jw_int(&w, "hops", i->hops[k]);
-        fl_jw_obj_end(&w);
-    }
+    fl_jw_str(&w, "from", a->pos[0]);
+    fl_jw_str(&w, "to", a->pos[1]);
+    fl_jw_arr(&w, "path");
+    for (size_t i = 0; i < n; i++)
+        fl_jw_str(&w, NULL, fl_topo_node(g->topo, v[i])->id);
     fl_jw_arr_end(&w);
     fl_jw_obj_end(&w);
     print_json(&b);
 }
 
-int cmd_topology_impact(struct args *a)
+static int print_path(const struct graph *g, const struct args *a, const fl_vertex *v, size_t n)
+{
+    if (a->json)
+        path_json(g, a, v, n);
+    else if (!n)
+        fprintf(stderr, "\"%s\" does not need \"%s\", directly or not\n", a->pos[0], a->pos[1]);
+    for (size_t i = 0; !a->json && i < n; i++) {
+        fputs(i ? "  needs " : "        ", stdout);
+        print_node(fl_topo_node(g->topo, v[i]));
+    }
+    return n ? EXIT_FINE : EXIT_FINDING;
+}
+
+int cmd_topology_path(struct args *a)
 {
     struct graph g = {0};
     struct fl_err err = {0};
-    struct fl_impact i = {0};
-    fl_vertex v = -1;
+    fl_vertex from = -1, to = -1, *path = NULL;
+    size_t n = 0;
     int code = graph_load(a, &g);
     if (!code)
-        code = find(&g, a->pos[0], &v);
-    if (!code && fl_topo_impact(g.topo, g.arena, v, &i, &err) != FL_OK)
-        code = fail_with("topology impact", &err);
-    if (!code && a->json) {
-        impact_json(&g, a->pos[0], &i);
-    } else if (!code) {
-        printf("%zu components need %s, directly or not%s\n", i.n, a->pos[0],
-               i.articulation ? "; without it the graph falls apart" : "");
-        for (size_t k = 0; k < i.n; k++) {
-            printf("  %2u  ", i.hops[k]);
-            print_node(fl_topo_node(g.topo, i.dependants[k]));
-        }
-    }
+        code = find(&g, a->pos[0], &from);
+    if (!code)
+        code = find(&g, a->pos[1], &to);
+    if (!code && fl_topo_path(g.topo, g.arena, from, to, FL_DIR_NEEDS, &path, &n, &err) != FL_OK)
+        code = fail_with("topology path", &err);
+    if (!code)
+        code = print_path(&g, a, path, n);
     graph_done(&g);
     return code;
+}
+
+int cmd_topology_history(struct args *a)
+{
+    static const struct column columns[] = {
+        {"TIME", "at", 0, 't'},           {"COMPONENTS", "nodes", 0, 'n'},  {"NEW", "nodes_new", 0, 'n'},
+        {"GONE", "nodes_gone", 0, 'n'},   {"DEPENDENCIES", "edges", 0, 'n'}, {"NEW", "edges_new", 0, 'n'},
+        {"GONE", "edges_gone", 0, 'n'},   {"EVENT", "event_seq", 0, 'n'},   {"SHA-256", "hash", 0, 's'},
+    };
+    AUTO_REPLY r = {0};
+    FL_AUTO_BUF path = fl_buf_init(4096);
+    const char *const pairs[] = {"limit", arg(a, "limit"), NULL};
+    fl_buf_str(&path, "/api/v1/topology/history");
+    url_query(&path, pairs);
+    int code = call_server(a, "GET", path.p, NULL, 0, &r);
+    if (code)
+        return code;
+    if (a->json)
+        print_json(&r.body);
+    else
+        print_table(list_of(r.json, "versions"), columns, FL_ARRAY_LEN(columns));
+    return EXIT_FINE;
 }

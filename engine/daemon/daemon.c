@@ -238,7 +238,10 @@ static void metrics(void *ctx, struct fl_buf *b)
     pthread_mutex_unlock(&e->lock);
     fl_runner_stats(e->runner, &r);
     metric(b, "faultline_ready", "gauge", "1 once recovered.", running);
-    metric(b, "faultline_recovery_microseconds", "gauge", "Time the last recovery took.", (unsigned long long)e->recovery_took);
+    fl_buf_printf(b,
+                  "# HELP faultline_recovery_seconds Time the last recovery took.\n# TYPE faultline_recovery_seconds gauge\n"
+                  "faultline_recovery_seconds %.6f\n",
+                  (double)e->recovery_took / 1e6);
     metric(b, "faultline_recovery_events", "gauge", "Journal events read by the last recovery.", e->replayed);
     metric(b, "faultline_snapshots_total", "counter", "Snapshots of the state saved.", saved);
     metric(b, "faultline_core_seq", "gauge", "Sequence of the last event the core took.", atomic_load(&e->core_seq));

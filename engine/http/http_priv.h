@@ -251,6 +251,7 @@ void run_v2_silences(struct request *r);
 void read_document(struct request *r, struct fl_reader *db); /* arg: fl_read; word: name of the list, or NULL */
 void read_ranking(struct request *r, struct fl_reader *db);
 void read_audit(struct request *r, struct fl_reader *db);
+void read_impact(struct request *r, struct fl_reader *db);
 void read_audit_head(struct request *r, struct fl_reader *db);
 void read_audit_bundle(struct request *r, struct fl_reader *db);
 /* reads.c: for the files beside it */

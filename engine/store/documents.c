@@ -122,6 +122,15 @@ static const char *const documents[] = {
         " row_number() OVER (ORDER BY c.at DESC, c.event_seq DESC, c.n) AS o FROM change c, q WHERE c.realm = q.realm"
         " AND (q.text IS NULL OR c.component = q.text) AND (q.since IS NULL OR c.at >= q.since)"
         " AND (q.until IS NULL OR c.at < q.until) ORDER BY c.at DESC, c.event_seq DESC, c.n" PAGE),
+    [FL_READ_TOPOLOGY_HISTORY] = LIST(
+        "SELECT json_build_object('event_seq', t.event_seq, 'at', rfc3339(t.at), 'hash', " HEX(
+            "t.hash") ", 'nodes', t.nodes, 'edges', t.edges,"
+                      " 'nodes_new', (SELECT count(*) FROM node n WHERE n.realm = t.realm AND n.known_from = t.at AND n.true_from = t.at),"
+                      " 'nodes_gone', (SELECT count(*) FROM node n WHERE n.realm = t.realm AND n.known_from = t.at AND n.true_until = t.at),"
+                      " 'edges_new', (SELECT count(*) FROM edge e WHERE e.realm = t.realm AND e.known_from = t.at AND e.true_from = t.at),"
+                      " 'edges_gone', (SELECT count(*) FROM edge e WHERE e.realm = t.realm AND e.known_from = t.at AND e.true_until = t.at))"
+                      " AS doc, row_number() OVER (ORDER BY t.event_seq DESC) AS o"
+                      " FROM topology t, q WHERE t.realm = q.realm ORDER BY t.event_seq DESC" PAGE),
 };
 
 #define LIMIT_DEFAULT 100

@@ -148,6 +148,7 @@ typedef enum fl_read {
     FL_READ_DEADLETTERS, /* newest first; text = source */
     FL_READ_AUDIT_HEAD,  /* {"seq","hash","at"}; seq 0 when empty */
     FL_READ_CHANGES,     /* newest first; text = component, since/until */
+    FL_READ_TOPOLOGY_HISTORY, /* newest first: {"event_seq","at","hash","nodes","edges"} + nodes and edges added, removed */
     FL_READ_SILENCES,    /* those that end after `since`, last to end first */
     FL_READ_SILENCE,     /* id */
 } fl_read;

@@ -51,6 +51,8 @@ static const struct {
     {"POST", "/api/v1/automation/resume", "aA"},
     {"GET", "/api/v1/topology", "voaA"},
     {"PUT", "/api/v1/topology", "oaA"},
+    {"GET", "/api/v1/topology/impact", "voaA"},
+    {"GET", "/api/v1/topology/history", "voaA"},
     {"GET", "/api/v1/changes", "voaA"},
     {"POST", "/api/v1/changes", "ioaA"},
     {"GET", "/api/v1/audit", "voaA"},
