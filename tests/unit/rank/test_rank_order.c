@@ -254,7 +254,7 @@ static void large_graph(void **state)
     enum { N = 100000, ALERTS = 60 };
     struct fl_node *nodes = calloc(N, sizeof *nodes);
     struct fl_edge *edges = calloc(N, sizeof *edges);
-    char(*ids)[12] = calloc(N, sizeof *ids);
+    char(*ids)[16] = calloc(N, sizeof *ids);
     for (int i = 0; i < N; i++) {
         snprintf(ids[i], sizeof ids[i], "n%06d", i);
         nodes[i] = (struct fl_node){.id = ids[i], .type = "service"};
