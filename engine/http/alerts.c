@@ -217,8 +217,14 @@ static struct fl_submission *changes_new(struct request *r, const char *json, si
         fl_arena_free(arena);
         return NULL;
     }
-    *sub = (struct fl_submission){.kind = FL_EV_CHANGE, .actor = actor, .source = "", .body = body, .body_len = n,
-                                  .arena = arena, .ctx = r, .committed = on_changes_committed};
+    *sub = (struct fl_submission){.kind = FL_EV_CHANGE,
+                                  .actor = actor,
+                                  .source = "",
+                                  .body = body,
+                                  .body_len = n,
+                                  .arena = arena,
+                                  .ctx = r,
+                                  .committed = on_changes_committed};
     fl_sha256(body, n, &sub->body_hash);
     return sub;
 }
@@ -250,7 +256,8 @@ static fl_status write_changes(struct request *r, struct fl_buf *b)
 {
     struct fl_err err = {0};
     FL_AUTO_ARENA scratch = fl_arena_new(0);
-    return scratch ? fl_intake_cloudevents_changes(scratch, r->body, r->body_n, r->received_at, b, &err) : FL_E_NOMEM;
+    return scratch ? fl_intake_cloudevents_changes(scratch, r->body, r->body_n, r->received_at, b, &err)
+                   : FL_E_NOMEM;
 }
 
 /* Two rows, one answer. The suspension comes first: the changes may be in before the alerts are handed over. */
@@ -269,7 +276,8 @@ static void journal_both(struct request *r, const struct fl_buf *changes)
 void intake_body(struct request *r)
 {
     struct fl_err err = {0};
-    if (fl_intake_parse(r->body_arena, r->format, r->body, r->body_n, r->received_at, &r->intake, &err) != FL_OK) {
+    if (fl_intake_parse(r->body_arena, r->format, r->body, r->body_n, r->received_at, &r->intake, &err) !=
+        FL_OK) {
         if (r->format != FL_FORMAT_ALERTMANAGER_V2 && err.status != FL_E_NOMEM)
             intake_letter(r, &err, true);
         answer_unreadable(r, &err);
@@ -281,8 +289,8 @@ void intake_body(struct request *r)
         reply_error(r, 503, "nomem", NULL, NULL, "out of memory");
         return;
     }
-    bool known = r->intake.n_alerts && fl_leases_renew_all(r->http->o.leases, r->intake.alerts, r->intake.n_alerts,
-                                                            r->received_at);
+    bool known = r->intake.n_alerts &&
+                 fl_leases_renew_all(r->http->o.leases, r->intake.alerts, r->intake.n_alerts, r->received_at);
     if (known)
         atomic_fetch_add(&r->http->alerts_repeated, r->intake.n_alerts);
     bool write_alerts = r->intake.n_alerts && !known;

@@ -47,13 +47,14 @@ void run_grafana(struct request *r)
     struct fl_err err = {0};
     r->format = FL_FORMAT_GRAFANA;
     if (*secret) {
-        const char *signature =
-            MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "X-Grafana-Alerting-Signature");
-        const char *timestamp =
-            MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "X-Grafana-Alerting-Timestamp");
-        if (fl_intake_signature(secret, signature, timestamp, r->body, r->body_n, r->received_at, &err) != FL_OK) {
-            reply_error(r, 401, "bad_signature", NULL, "use the secret of grafana_secret in the contact point", "%s",
-                        err.text);
+        const char *signature = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND,
+                                                            "X-Grafana-Alerting-Signature");
+        const char *timestamp = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND,
+                                                            "X-Grafana-Alerting-Timestamp");
+        if (fl_intake_signature(secret, signature, timestamp, r->body, r->body_n, r->received_at, &err) !=
+            FL_OK) {
+            reply_error(r, 401, "bad_signature", NULL,
+                        "use the secret of grafana_secret in the contact point", "%s", err.text);
             return;
         }
     }
@@ -69,7 +70,8 @@ void run_pagerduty(struct request *r)
     struct fl_err err = {0};
     r->format = FL_FORMAT_PAGERDUTY;
     r->style = STYLE_PAGERDUTY;
-    if (fl_intake_canonical_pagerduty(r->body_arena, r->body, r->body_n, &b, &r->dedup_key, &routing_key, &err) != FL_OK)
+    if (fl_intake_canonical_pagerduty(r->body_arena, r->body, r->body_n, &b, &r->dedup_key, &routing_key,
+                                      &err) != FL_OK)
         unreadable(r, &err);
     else if (auth_secret(r, routing_key) && take_body(r, &b))
         intake_body(r);
@@ -139,11 +141,13 @@ void run_cloudevents(struct request *r)
         reply_error(r, h.failed ? 503 : 400, h.failed ? "nomem" : "shape", NULL, NULL,
                     h.failed ? "out of memory" : "more than 64 ce- headers");
     } else if (mode == FL_CE_UNKNOWN) {
-        reply_error(r, 415, "unsupported_type", NULL, "send application/cloudevents+json, or JSON with ce- headers",
+        reply_error(r, 415, "unsupported_type", NULL,
+                    "send application/cloudevents+json, or JSON with ce- headers",
                     "unsupported media type \"%.128s\"", type ? type : "");
     } else if (mode == FL_CE_BINARY) {
         FL_AUTO_BUF b = fl_buf_init(fold_max(r));
-        if (fl_intake_canonical_cloudevent(r->body_arena, h.v, h.n, type, r->body, r->body_n, &b, &err) != FL_OK)
+        if (fl_intake_canonical_cloudevent(r->body_arena, h.v, h.n, type, r->body, r->body_n, &b, &err) !=
+            FL_OK)
             unreadable(r, &err);
         else if (take_body(r, &b))
             intake_body(r);

@@ -14,9 +14,9 @@ static const char *const formats[FL_FORMAT_N] = {"alertmanager", "alertmanager-v
 
 /* NULL: the two of this file. */
 static fl_status (*const readers[FL_FORMAT_N])(struct fl_form *f) = {
-    [FL_FORMAT_GRAFANA] = fl_read_grafana, [FL_FORMAT_PAGERDUTY] = fl_read_pagerduty,
+    [FL_FORMAT_GRAFANA] = fl_read_grafana,         [FL_FORMAT_PAGERDUTY] = fl_read_pagerduty,
     [FL_FORMAT_CLOUDEVENTS] = fl_read_cloudevents, [FL_FORMAT_NAGIOS] = fl_read_nagios,
-    [FL_FORMAT_ZABBIX] = fl_read_zabbix, [FL_FORMAT_KUBERNETES] = fl_read_kubernetes,
+    [FL_FORMAT_ZABBIX] = fl_read_zabbix,           [FL_FORMAT_KUBERNETES] = fl_read_kubernetes,
     [FL_FORMAT_MAPPED] = fl_read_mapped,
 };
 
@@ -353,8 +353,8 @@ static fl_status parse_webhook(struct body *b, struct fl_intake *ret, struct fl_
     return FL_OK;
 }
 
-static fl_status parse_form(struct fl_arena *arena, fl_format format, const char *body, size_t len, fl_usec now,
-                            struct fl_intake *ret, struct fl_err *err)
+static fl_status parse_form(struct fl_arena *arena, fl_format format, const char *body, size_t len,
+                            fl_usec now, struct fl_intake *ret, struct fl_err *err)
 {
     struct fl_form *f = fl_arena_alloc(arena, sizeof *f);
     if (!f)

@@ -30,9 +30,10 @@ static event_kind kind_of(const struct fl_json *e)
     const char *type = fl_json_str(e, "type", "");
     const struct fl_json *d = data_of(e);
     if (begins(type, "dev.cdevents."))
-        return begins(type, "dev.cdevents.service.") || begins(type, "dev.cdevents.environment.") ? KIND_CHANGE
-               : begins(type, "dev.cdevents.incident.")                                          ? KIND_ALERT
-                                                                                                  : KIND_OTHER;
+        return begins(type, "dev.cdevents.service.") || begins(type, "dev.cdevents.environment.")
+                   ? KIND_CHANGE
+               : begins(type, "dev.cdevents.incident.") ? KIND_ALERT
+                                                        : KIND_OTHER;
     return fl_json_string(fl_json_get(d, "component")) && fl_json_string(fl_json_get(d, "kind")) &&
                    !fl_json_get(d, "labels")
                ? KIND_CHANGE
@@ -42,8 +43,8 @@ static event_kind kind_of(const struct fl_json *e)
 /* ---- alerts ---- */
 
 static const char *const over_words[] = {"resolved", "ok", "closed", "recovered", "normal", "cleared"};
-static const char *const on_words[] = {"firing", "triggered", "fired", "opened", "alerting", "raised", "detected",
-                                       "reported"};
+static const char *const on_words[] = {"firing",   "triggered", "fired",    "opened",
+                                       "alerting", "raised",    "detected", "reported"};
 
 static bool is_word(const char *s, const char *const *words, size_t n)
 {
@@ -168,9 +169,11 @@ fl_status fl_read_cloudevents(struct fl_form *f)
 
 /* ---- changes ---- */
 
-static void write_cdevent(struct fl_jw *w, struct fl_arena *arena, const struct fl_json *e, struct fl_change_form *c)
+static void write_cdevent(struct fl_jw *w, struct fl_arena *arena, const struct fl_json *e,
+                          struct fl_change_form *c)
 {
-    const struct fl_json *subject = fl_json_get(data_of(e), "subject"), *content = fl_json_get(subject, "content");
+    const struct fl_json *subject = fl_json_get(data_of(e), "subject"),
+                         *content = fl_json_get(subject, "content");
     char *kind = fl_arena_strdup(arena, fl_json_str(e, "type", "") + strlen("dev.cdevents."));
     for (char *dot; kind && (dot = strrchr(kind, '.')) && dot[1] >= '0' && dot[1] <= '9';)
         *dot = 0;
@@ -185,7 +188,8 @@ static void write_cdevent(struct fl_jw *w, struct fl_arena *arena, const struct 
 static void write_change(struct fl_jw *w, struct fl_arena *arena, const struct fl_json *e, fl_usec now)
 {
     const struct fl_json *d = data_of(e);
-    struct fl_change_form c = {.time = fl_json_str(e, "time", NULL), .id = fl_json_str(e, "id", NULL), .now = now};
+    struct fl_change_form c = {
+        .time = fl_json_str(e, "time", NULL), .id = fl_json_str(e, "id", NULL), .now = now};
     if (begins(fl_json_str(e, "type", ""), "dev.cdevents.")) {
         write_cdevent(w, arena, e, &c);
         return;
@@ -277,9 +281,20 @@ static bool is_attribute(const char *name)
     return *name && strcmp(name, "data") != 0 && strcmp(name, "datacontenttype") != 0;
 }
 
+/* Data that is no JSON: as text, and a NUL has no place in any. */
+static bool write_text(struct fl_jw *w, struct fl_arena *arena, const char *body, size_t len)
+{
+    char *copy = fl_arena_strndup(arena, body, len);
+    for (size_t i = 0; copy && i < len; i++)
+        copy[i] = copy[i] ? copy[i] : '?';
+    if (copy)
+        fl_jw_strn(w, "data", copy, len);
+    return copy != NULL;
+}
+
 fl_status fl_intake_canonical_cloudevent(struct fl_arena *arena, const struct fl_label *headers, size_t n,
-                                         const char *content_type, const char *body, size_t len, struct fl_buf *out,
-                                         struct fl_err *err)
+                                         const char *content_type, const char *body, size_t len,
+                                         struct fl_buf *out, struct fl_err *err)
 {
     struct fl_err ignored = {.status = FL_OK};
     struct fl_label *v = fl_arena_calloc(arena, n ? n : 1, sizeof *v);
@@ -288,7 +303,8 @@ fl_status fl_intake_canonical_cloudevent(struct fl_arena *arena, const struct fl
     size_t k = 0;
     for (size_t i = 0; i < n; i++) {
         if (!is_attribute(headers[i].name))
-            return fl_fail(err, FL_E_SHAPE, NULL, "\"ce-%.60s\" is no name of a CloudEvents attribute", headers[i].name);
+            return fl_fail(err, FL_E_SHAPE, NULL, "\"ce-%.60s\" is no name of a CloudEvents attribute",
+                           headers[i].name);
         if (strlen(headers[i].value) > ATTRIBUTE_MAX)
             return fl_fail(err, FL_E_LIMIT, headers[i].name, "longer than %d bytes", ATTRIBUTE_MAX);
         v[k].name = headers[i].name;
@@ -296,7 +312,8 @@ fl_status fl_intake_canonical_cloudevent(struct fl_arena *arena, const struct fl
         if (!v[k++].value)
             return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     }
-    k = fl_labels_normalise(v, k); /* the order of headers is the proxy's: sorted, the same event is the same bytes */
+    k = fl_labels_normalise(
+        v, k); /* the order of headers is the proxy's: sorted, the same event is the same bytes */
     struct fl_jw w = fl_jw_init(out);
     fl_jw_obj(&w, NULL);
     for (size_t i = 0; i < k; i++)
@@ -307,8 +324,8 @@ fl_status fl_intake_canonical_cloudevent(struct fl_arena *arena, const struct fl
     FL_AUTO_FREE char *text = data ? fl_json_text(data, false) : NULL;
     if (text)
         fl_jw_raw(&w, "data", text);
-    else if (len)
-        fl_jw_strn(&w, "data", body, len);
+    else if (len && !write_text(&w, arena, body, len))
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     fl_jw_obj_end(&w);
     return out->failed ? fl_fail(err, FL_E_NOMEM, NULL, "out of memory") : FL_OK;
 }
@@ -316,5 +333,6 @@ fl_status fl_intake_canonical_cloudevent(struct fl_arena *arena, const struct fl
 bool fl_cloudevents_origin(const char *origin)
 {
     size_t n = origin ? strlen(origin) : 0;
-    return n && n <= 253 && strspn(origin, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:*") == n;
+    return n && n <= 253 &&
+           strspn(origin, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:*") == n;
 }

@@ -110,8 +110,8 @@ struct fl_json *fl_form_tree(struct fl_arena *arena, const char *body, size_t le
 
 /* ---- the body ---- */
 
-fl_status fl_form_open(struct fl_form *f, struct fl_arena *arena, fl_format format, const char *body, size_t len,
-                       fl_usec now, struct fl_err *err)
+fl_status fl_form_open(struct fl_form *f, struct fl_arena *arena, fl_format format, const char *body,
+                       size_t len, fl_usec now, struct fl_err *err)
 {
     memset(f, 0, sizeof *f);
     f->judge = (struct fl_judge){.arena = arena, .format = format, .now = now};
@@ -210,7 +210,8 @@ static const char *raw_text(struct fl_form *f)
 {
     FL_AUTO_FREE char *text = f->element ? fl_json_text(f->element, false) : strdup("null");
     size_t n = text ? strlen(text) : 0;
-    char *raw = text ? fl_arena_strndup(f->judge.arena, text, n < FL_FORM_RAW_MAX ? n : FL_FORM_RAW_MAX) : NULL;
+    char *raw = text ? fl_arena_strndup(f->judge.arena, text, n < FL_FORM_RAW_MAX ? n : FL_FORM_RAW_MAX)
+                     : NULL;
     if (!raw)
         f->st = FL_E_NOMEM;
     else if (n > FL_FORM_RAW_MAX)
@@ -221,15 +222,16 @@ static const char *raw_text(struct fl_form *f)
 static void add_reject(struct fl_form *f, fl_status st, const char *where, const char *reason)
 {
     bool dot = *f->place && where && *where;
-    const char *full = fl_arena_printf(f->judge.arena, "%s%s%s", f->place, dot ? "." : "", where ? where : "");
+    const char *full = fl_arena_printf(f->judge.arena, "%s%s%s", f->place, dot ? "." : "",
+                                       where ? where : "");
     const char *raw = raw_text(f);
     f->out.rejects = grow(f, f->out.rejects, f->out.n_rejects, &f->cap_rejects, sizeof *f->out.rejects);
     if (!full || !reason)
         f->st = FL_E_NOMEM;
     f->refused = true;
     if (!f->st)
-        f->out.rejects[f->out.n_rejects++] =
-            (struct fl_reject){.index = f->index, .status = st, .where = full, .reason = reason, .raw = raw};
+        f->out.rejects[f->out.n_rejects++] = (struct fl_reject){
+            .index = f->index, .status = st, .where = full, .reason = reason, .raw = raw};
 }
 
 void fl_form_refuse(struct fl_form *f, fl_status st, const char *where, const char *fmt, ...)
@@ -275,7 +277,8 @@ void fl_form_end(struct fl_form *f)
 
 /* ---- members ---- */
 
-static void add(struct fl_form *f, struct fl_raw_map *m, const char *name, const char *value, unsigned value_max)
+static void add(struct fl_form *f, struct fl_raw_map *m, const char *name, const char *value,
+                unsigned value_max)
 {
     if (f->st || f->refused || !value || !*value)
         return;

@@ -17,12 +17,12 @@ struct fl_form {
     size_t cap_alerts, cap_rejects;
     struct fl_json *root;
     struct fl_err *err;
-    fl_status st;              /* FL_E_NOMEM, or the failure of the whole body */
+    fl_status st; /* FL_E_NOMEM, or the failure of the whole body */
     /* the element being read */
     size_t index;
-    const char *place;         /* "alerts[3]", "" for the body itself */
+    const char *place; /* "alerts[3]", "" for the body itself */
     const struct fl_json *element;
-    fl_usec lease;             /* 0 = the configured default */
+    fl_usec lease; /* 0 = the configured default */
     bool refused;
 };
 
@@ -32,8 +32,8 @@ struct fl_form {
  * get ".0", numbers beyond a double become null.
  * @return FL_OK, else the failure is in f->err; fl_form_close must be called in either case.
  */
-FL_MUST_CHECK fl_status fl_form_open(struct fl_form *f, struct fl_arena *arena, fl_format format, const char *body,
-                                     size_t len, fl_usec now, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_form_open(struct fl_form *f, struct fl_arena *arena, fl_format format,
+                                     const char *body, size_t len, fl_usec now, struct fl_err *err);
 /** @return the first failure; else FL_OK and the alerts in *ret. */
 FL_MUST_CHECK fl_status fl_form_close(struct fl_form *f, struct fl_intake *ret);
 /** The tree alone, mended as above; for canonical forms. NULL with *err. */

@@ -21,9 +21,14 @@ static void read_alert(struct fl_form *f, const struct fl_json *a)
     static const struct {
         const char *member, *note;
     } extra[] = {
-        {"dashboardURL", "dashboard_url"}, {"panelURL", "panel_url"},     {"silenceURL", "silence_url"},
-        {"imageURL", "image_url"},         {"valueString", "value_string"}, {"ruleUID", "rule_uid"},
-        {"values", "values"},              {"orgId", "grafana_org"},
+        {"dashboardURL", "dashboard_url"},
+        {"panelURL", "panel_url"},
+        {"silenceURL", "silence_url"},
+        {"imageURL", "image_url"},
+        {"valueString", "value_string"},
+        {"ruleUID", "rule_uid"},
+        {"values", "values"},
+        {"orgId", "grafana_org"},
     };
     for (size_t i = 0; i < FL_ARRAY_LEN(extra); i++)
         fl_form_note(f, extra[i].note, fl_form_member(f, a, extra[i].member));
@@ -38,8 +43,8 @@ fl_status fl_read_grafana(struct fl_form *f)
     /* A custom template may leave the version out, but then it must still list its alerts. */
     const char *version = fl_form_member(f, root, "version");
     if (version && strcmp(version, "1") != 0) {
-        fl_form_fail(f, FL_E_SHAPE, "version", "expected a Grafana webhook message of version \"1\", got \"%.16s\"",
-                     version);
+        fl_form_fail(f, FL_E_SHAPE, "version",
+                     "expected a Grafana webhook message of version \"1\", got \"%.16s\"", version);
         if (strcmp(version, "4") == 0)
             fl_hint(f->err, "this looks like Alertmanager's webhook: send it to /api/v1/intake/alertmanager");
         return f->st;

@@ -11,7 +11,8 @@ static fl_status check_time(const char *timestamp, fl_usec now, struct fl_err *e
 {
     int64_t at;
     if (!fl_parse_i64(timestamp, 0, INT64_MAX / FL_USEC_PER_SEC, &at))
-        return fl_fail(err, FL_E_DENIED, NULL, "the signature's timestamp is no number of seconds: \"%.40s\"", timestamp);
+        return fl_fail(err, FL_E_DENIED, NULL, "the signature's timestamp is no number of seconds: \"%.40s\"",
+                       timestamp);
     int64_t age = now / FL_USEC_PER_SEC - at;
     if (age > MAX_AGE || age < -MAX_AGE)
         return fl_fail(err, FL_E_DENIED, NULL, "the signature's timestamp is more than %lld seconds off",
@@ -19,8 +20,8 @@ static fl_status check_time(const char *timestamp, fl_usec now, struct fl_err *e
     return FL_OK;
 }
 
-fl_status fl_intake_signature(const char *secret, const char *signature, const char *timestamp, const void *body,
-                              size_t n, fl_usec now, struct fl_err *err)
+fl_status fl_intake_signature(const char *secret, const char *signature, const char *timestamp,
+                              const void *body, size_t n, fl_usec now, struct fl_err *err)
 {
     if (!signature || !*signature)
         return fl_fail(err, FL_E_DENIED, NULL, "the body is not signed");

@@ -111,9 +111,12 @@ static fl_usec time_of(const struct fl_json *obj, const char *key)
 
 static fl_usec last_seen(const struct fl_json *e)
 {
-    const fl_usec times[] = {time_of(fl_json_get(e, "series"), "lastObservedTime"), time_of(e, "lastTimestamp"),
-                             time_of(e, "deprecatedLastTimestamp"), time_of(e, "eventTime"),
-                             time_of(e, "firstTimestamp"), time_of(fl_json_get(e, "metadata"), "creationTimestamp")};
+    const fl_usec times[] = {time_of(fl_json_get(e, "series"), "lastObservedTime"),
+                             time_of(e, "lastTimestamp"),
+                             time_of(e, "deprecatedLastTimestamp"),
+                             time_of(e, "eventTime"),
+                             time_of(e, "firstTimestamp"),
+                             time_of(fl_json_get(e, "metadata"), "creationTimestamp")};
     fl_usec last = 0;
     for (size_t i = 0; i < FL_ARRAY_LEN(times); i++)
         last = times[i] > last ? times[i] : last;
@@ -144,7 +147,8 @@ static void read_event(struct fl_form *f, const struct fl_json *e)
 {
     /* One line of a watch. */
     if (fl_json_get(e, "object") && fl_json_is_string(fl_json_get(e, "type"))) {
-        if (strcmp(fl_json_str(e, "type", ""), "DELETED") == 0 || strcmp(fl_json_str(e, "type", ""), "BOOKMARK") == 0) {
+        if (strcmp(fl_json_str(e, "type", ""), "DELETED") == 0 ||
+            strcmp(fl_json_str(e, "type", ""), "BOOKMARK") == 0) {
             fl_form_ignore(f);
             return;
         }

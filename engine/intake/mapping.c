@@ -25,11 +25,13 @@ static const struct fl_json *step(const struct fl_json *v, const char *token, si
     if (fl_json_is_object(v))
         return fl_json_get(v, key);
     int64_t index;
-    return fl_json_is_array(v) && fl_parse_i64(key, 0, FL_ALERTS_MAX, &index) ? fl_json_at(v, (size_t)index) : NULL;
+    return fl_json_is_array(v) && fl_parse_i64(key, 0, FL_ALERTS_MAX, &index) ? fl_json_at(v, (size_t)index)
+                                                                              : NULL;
 }
 
 /* "/a/b" from the element, "#/a/b" from the whole body. */
-static const struct fl_json *follow(const struct fl_json *root, const struct fl_json *element, const char *pointer)
+static const struct fl_json *follow(const struct fl_json *root, const struct fl_json *element,
+                                    const char *pointer)
 {
     const struct fl_json *v = *pointer == '#' ? root : element;
     const char *p = *pointer == '#' ? pointer + 1 : pointer;
@@ -42,7 +44,8 @@ static const struct fl_json *follow(const struct fl_json *root, const struct fl_
 }
 
 /* One pointer, or several of which the first with a value counts. */
-static const struct fl_json *pick(const struct fl_json *root, const struct fl_json *element, const struct fl_json *from)
+static const struct fl_json *pick(const struct fl_json *root, const struct fl_json *element,
+                                  const struct fl_json *from)
 {
     bool is_list = fl_json_is_array(from);
     for (size_t i = 0; from && i < (is_list ? fl_json_len(from) : 1); i++) {
@@ -76,7 +79,8 @@ static void check_pointer(struct check *c, const char *where, const struct fl_js
     else if (strlen(s) > POINTER_MAX)
         bad(c, FL_E_LIMIT, where, "a JSON pointer longer than 512 bytes");
     else if (*s && *s != '/' && strcmp(s, "#") != 0 && strncmp(s, "#/", 2) != 0)
-        bad(c, FL_E_SHAPE, where, "a JSON pointer begins with \"/\" (from the element) or \"#/\" (from the body)");
+        bad(c, FL_E_SHAPE, where,
+            "a JSON pointer begins with \"/\" (from the element) or \"#/\" (from the body)");
 }
 
 static void check_from(struct check *c, const char *where, const struct fl_json *v)
@@ -110,7 +114,8 @@ static void check_map(struct check *c, const char *where, const struct fl_json *
     size_t n = 0;
     if (obj && !fl_json_is_object(obj))
         bad(c, FL_E_SHAPE, where, "expected an object");
-    for (void *it = fl_json_is_object(obj) ? fl_json_first(obj) : NULL; it && !c->st; it = fl_json_next(obj, it)) {
+    for (void *it = fl_json_is_object(obj) ? fl_json_first(obj) : NULL; it && !c->st;
+         it = fl_json_next(obj, it)) {
         if (++n > ENTRIES_MAX)
             bad(c, FL_E_LIMIT, where, "more than 64 entries");
         if (!*fl_json_key(it))
@@ -123,9 +128,11 @@ static void check_map(struct check *c, const char *where, const struct fl_json *
     }
 }
 
-static void only(struct check *c, const char *where, const struct fl_json *obj, const char *const *keys, size_t n)
+static void only(struct check *c, const char *where, const struct fl_json *obj, const char *const *keys,
+                 size_t n)
 {
-    for (void *it = fl_json_is_object(obj) ? fl_json_first(obj) : NULL; it && !c->st; it = fl_json_next(obj, it)) {
+    for (void *it = fl_json_is_object(obj) ? fl_json_first(obj) : NULL; it && !c->st;
+         it = fl_json_next(obj, it)) {
         bool known = false;
         for (size_t i = 0; i < n; i++)
             known |= strcmp(fl_json_key(it), keys[i]) == 0;
@@ -138,8 +145,9 @@ static void only(struct check *c, const char *where, const struct fl_json *obj, 
     }
 }
 
-#define ONLY(c, where, obj, ...)                                                                              \
-    only(c, where, obj, (const char *const[]){__VA_ARGS__}, FL_ARRAY_LEN(((const char *const[]){__VA_ARGS__})))
+#define ONLY(c, where, obj, ...)                            \
+    only(c, where, obj, (const char *const[]){__VA_ARGS__}, \
+         FL_ARRAY_LEN(((const char *const[]){__VA_ARGS__})))
 
 static void check_status(struct check *c, const struct fl_json *s)
 {
@@ -176,10 +184,11 @@ fl_status fl_mapping_check(const struct fl_json *m, struct fl_err *err)
     fl_usec lease;
     if (!fl_json_is_object(m))
         return fl_fail(err, FL_E_SHAPE, NULL, "expected a mapping, an object");
-    ONLY(&c, NULL, m, "name", "list", "labels", "annotations", "fixed", "status", "starts", "ends", "severity", "url",
-         "lease");
+    ONLY(&c, NULL, m, "name", "list", "labels", "annotations", "fixed", "status", "starts", "ends",
+         "severity", "url", "lease");
     const char *name = fl_json_str(m, "name", "");
-    if (!*name || strlen(name) > NAME_MAX_BYTES || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(name))
+    if (!*name || strlen(name) > NAME_MAX_BYTES ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(name))
         bad(&c, FL_E_SHAPE, "name", "expected 1 to 64 of a-z, 0-9, - and _");
     if (fl_json_get(m, "list"))
         check_pointer(&c, "list", fl_json_get(m, "list"));
@@ -218,7 +227,8 @@ static bool listed(struct fl_form *f, const struct fl_json *words, const char *s
 static const char *status_word(struct fl_form *f, const struct fl_json *st, const char *s)
 {
     static const char *const names[] = {"resolved", "ignore", "firing"};
-    static const char *const usual[] = {"resolved", "ok", "closed", "recovered", "recovery", "up", "normal", "0", "false"};
+    static const char *const usual[] = {"resolved", "ok",     "closed", "recovered", "recovery",
+                                        "up",       "normal", "0",      "false"};
     bool has_list = false;
     for (size_t i = 0; i < FL_ARRAY_LEN(names); i++) {
         const struct fl_json *words = fl_json_get(st, names[i]);
@@ -232,7 +242,8 @@ static const char *status_word(struct fl_form *f, const struct fl_json *st, cons
     return fl_json_str(st, "default", "firing");
 }
 
-static void map_status(struct fl_form *f, const struct fl_json *m, const struct fl_json *root, const struct fl_json *e)
+static void map_status(struct fl_form *f, const struct fl_json *m, const struct fl_json *root,
+                       const struct fl_json *e)
 {
     const struct fl_json *st = fl_json_get(m, "status");
     const char *s = st ? fl_form_text(f, pick(root, e, fl_json_get(st, "from"))) : NULL;
@@ -240,11 +251,13 @@ static void map_status(struct fl_form *f, const struct fl_json *m, const struct 
     if (strcmp(word, "ignore") == 0)
         fl_form_ignore(f);
     else if (strcmp(word, "refuse") == 0)
-        fl_form_refuse(f, FL_E_SHAPE, "status", "status \"%.60s\" is neither firing nor resolved", s ? s : "");
+        fl_form_refuse(f, FL_E_SHAPE, "status", "status \"%.60s\" is neither firing nor resolved",
+                       s ? s : "");
     fl_form_status(f, strcmp(word, "resolved") != 0);
 }
 
-static void map_severity(struct fl_form *f, const struct fl_json *m, const struct fl_json *root, const struct fl_json *e)
+static void map_severity(struct fl_form *f, const struct fl_json *m, const struct fl_json *root,
+                         const struct fl_json *e)
 {
     const struct fl_json *sv = fl_json_get(m, "severity");
     const char *s = sv ? fl_form_text(f, pick(root, e, fl_json_get(sv, "from"))) : NULL;
@@ -252,14 +265,16 @@ static void map_severity(struct fl_form *f, const struct fl_json *m, const struc
     fl_form_note(f, "severity", word);
 }
 
-static void map_all(struct fl_form *f, const struct fl_json *map, const struct fl_json *root, const struct fl_json *e,
+static void map_all(struct fl_form *f, const struct fl_json *map, const struct fl_json *root,
+                    const struct fl_json *e,
                     void (*put)(struct fl_form *f, const char *name, const char *value))
 {
     for (void *it = map ? fl_json_first(map) : NULL; it; it = fl_json_next(map, it))
         put(f, fl_json_key(it), fl_form_text(f, pick(root, e, fl_json_value(it))));
 }
 
-static void read_element(struct fl_form *f, const struct fl_json *m, const struct fl_json *root, const struct fl_json *e)
+static void read_element(struct fl_form *f, const struct fl_json *m, const struct fl_json *root,
+                         const struct fl_json *e)
 {
     map_status(f, m, root, e);
     map_severity(f, m, root, e);
@@ -308,8 +323,8 @@ fl_status fl_read_mapped(struct fl_form *f)
     return f->st;
 }
 
-fl_status fl_intake_canonical_mapped(struct fl_arena *arena, const char *mapping, const char *body, size_t len,
-                                     struct fl_buf *out, struct fl_err *err)
+fl_status fl_intake_canonical_mapped(struct fl_arena *arena, const char *mapping, const char *body,
+                                     size_t len, struct fl_buf *out, struct fl_err *err)
 {
     struct fl_err local = {.status = FL_OK};
     err = err ? err : &local;

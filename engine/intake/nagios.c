@@ -30,8 +30,9 @@ static void read_check(struct fl_form *f, const char *host, const char *service,
     if (f->refused)
         return;
     if (n < 0) {
-        fl_form_refuse(f, FL_E_SHAPE, "state", is_host ? "expected UP, DOWN, UNREACHABLE or 0 to 2, got \"%.40s\""
-                                                       : "expected OK, WARNING, CRITICAL, UNKNOWN or 0 to 3, got \"%.40s\"",
+        fl_form_refuse(f, FL_E_SHAPE, "state",
+                       is_host ? "expected UP, DOWN, UNREACHABLE or 0 to 2, got \"%.40s\""
+                               : "expected OK, WARNING, CRITICAL, UNKNOWN or 0 to 3, got \"%.40s\"",
                        state ? state : "");
         return;
     }
@@ -71,11 +72,12 @@ static const char *macro(struct fl_form *f, const struct fl_json *n, const char 
 
 static void read_notification(struct fl_form *f, const struct fl_json *n)
 {
-    static const char *const notes[] = {"address", "state_type", "author", "comment", "hostgroups", "servicegroups",
-                                        "long_output"};
+    static const char *const notes[] = {"address",    "state_type",    "author",     "comment",
+                                        "hostgroups", "servicegroups", "long_output"};
     /* These say something about a problem that is reported anyway, or announce silence. */
-    static const char *const others[] = {"ACKNOWLEDGEMENT", "FLAPPINGSTART", "FLAPPINGSTOP", "FLAPPINGDISABLED",
-                                         "DOWNTIMESTART", "DOWNTIMEEND", "DOWNTIMECANCELLED", "CUSTOM"};
+    static const char *const others[] = {"ACKNOWLEDGEMENT",   "FLAPPINGSTART", "FLAPPINGSTOP",
+                                         "FLAPPINGDISABLED",  "DOWNTIMESTART", "DOWNTIMEEND",
+                                         "DOWNTIMECANCELLED", "CUSTOM"};
     const char *type = fl_form_need(f, n, "type", "type");
     if (f->refused)
         return;
@@ -86,8 +88,8 @@ static void read_notification(struct fl_form *f, const struct fl_json *n)
         }
     bool recovery = strcasecmp(type, "RECOVERY") == 0;
     if (!recovery && strcasecmp(type, "PROBLEM") != 0)
-        fl_form_refuse(f, FL_E_SHAPE, "type", "expected PROBLEM, RECOVERY or another of Nagios's kinds, got \"%.40s\"",
-                       type);
+        fl_form_refuse(f, FL_E_SHAPE, "type",
+                       "expected PROBLEM, RECOVERY or another of Nagios's kinds, got \"%.40s\"", type);
     const char *host = fl_form_need(f, n, "host", "host"), *state = macro(f, n, "state");
     if (!f->refused && state && strcasecmp(fl_json_str(n, "state_type", "HARD"), "SOFT") == 0 && !recovery) {
         fl_form_ignore(f); /* Nagios itself is not sure yet */
@@ -146,8 +148,8 @@ static char *form_decode(struct fl_arena *arena, const char *s, size_t n)
     return out;
 }
 
-static fl_status form_fields(struct fl_arena *arena, const char *body, size_t len, struct fl_label *v, size_t *n,
-                             struct fl_err *err)
+static fl_status form_fields(struct fl_arena *arena, const char *body, size_t len, struct fl_label *v,
+                             size_t *n, struct fl_err *err)
 {
     const char *p = body, *end = body + len;
     *n = 0;
@@ -176,7 +178,8 @@ static const char *field(const struct fl_label *v, size_t n, const char *name)
     return value;
 }
 
-static fl_status nrdp(struct fl_arena *arena, const struct fl_label *v, size_t n, struct fl_buf *out, struct fl_err *err)
+static fl_status nrdp(struct fl_arena *arena, const struct fl_label *v, size_t n, struct fl_buf *out,
+                      struct fl_err *err)
 {
     const char *cmd = field(v, n, "cmd"), *json = field(v, n, "JSONDATA");
     if (strcmp(cmd, "submitcheck") != 0)

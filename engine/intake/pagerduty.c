@@ -57,7 +57,8 @@ static void read_payload(struct fl_form *f, const struct fl_json *p)
         return;
     }
     static const char *const members[] = {"summary", "source", "severity", "component", "group", "class"};
-    fl_form_note(f, "host", p ? fl_form_member(f, p, "source") : NULL); /* "preferably a hostname", says PagerDuty */
+    fl_form_note(f, "host",
+                 p ? fl_form_member(f, p, "source") : NULL); /* "preferably a hostname", says PagerDuty */
     fl_form_details(f, "custom_details", p ? fl_json_get(p, "custom_details") : NULL);
     for (size_t i = 0; p && i < FL_ARRAY_LEN(members); i++)
         fl_form_note(f, members[i], fl_form_member(f, p, members[i]));
@@ -72,8 +73,8 @@ static void check_trigger(struct fl_form *f, const struct fl_json *p)
     (void)fl_form_need(f, p, "source", "payload.source");
     const char *severity = fl_form_need(f, p, "severity", "payload.severity");
     if (severity && !is_one_of(severity, severities, FL_ARRAY_LEN(severities)))
-        fl_form_refuse(f, FL_E_SHAPE, "payload.severity", "expected critical, error, warning or info, got \"%.40s\"",
-                       severity);
+        fl_form_refuse(f, FL_E_SHAPE, "payload.severity",
+                       "expected critical, error, warning or info, got \"%.40s\"", severity);
 }
 
 /* The first link's address leads back to the sender; all of them are kept. */
@@ -105,7 +106,8 @@ fl_status fl_read_pagerduty(struct fl_form *f)
     if (strlen(routing) > ROUTING_KEY_MAX)
         fl_form_refuse(f, FL_E_LIMIT, "routing_key", "longer than %d bytes", ROUTING_KEY_MAX);
     if (action && !is_one_of(action, actions, FL_ARRAY_LEN(actions)))
-        fl_form_refuse(f, FL_E_SHAPE, "event_action", "expected trigger, acknowledge or resolve, got \"%.40s\"", action);
+        fl_form_refuse(f, FL_E_SHAPE, "event_action",
+                       "expected trigger, acknowledge or resolve, got \"%.40s\"", action);
     if (!f->refused && strcmp(action, "trigger") == 0)
         check_trigger(f, payload);
     else if (!f->refused)
@@ -131,8 +133,9 @@ fl_status fl_read_pagerduty(struct fl_form *f)
 
 /* ---- canonical form ---- */
 
-fl_status fl_intake_canonical_pagerduty(struct fl_arena *arena, const char *body, size_t len, struct fl_buf *out,
-                                        const char **ret_key, const char **ret_routing_key, struct fl_err *err)
+fl_status fl_intake_canonical_pagerduty(struct fl_arena *arena, const char *body, size_t len,
+                                        struct fl_buf *out, const char **ret_key,
+                                        const char **ret_routing_key, struct fl_err *err)
 {
     struct fl_err local = {.status = FL_OK};
     err = err ? err : &local;
@@ -190,7 +193,9 @@ fl_status fl_intake_pagerduty_change(struct fl_arena *arena, const char *body, s
     const char *summary = fl_json_str(p, "summary", "");
     if (!*summary)
         return fl_fail(err, FL_E_SHAPE, "payload.summary", "is required");
-    struct fl_change_form c = {.title = summary, .kind = "change", .time = fl_json_str(p, "timestamp", NULL),
+    struct fl_change_form c = {.title = summary,
+                               .kind = "change",
+                               .time = fl_json_str(p, "timestamp", NULL),
                                .component = fl_json_str(p, "source", NULL)};
     static const char *const about[] = {"service", "component", "app"};
     for (size_t i = FL_ARRAY_LEN(about); fl_json_is_object(details) && i > 0; i--)

@@ -18,7 +18,8 @@ static const char *macro(struct fl_form *f, const struct fl_json *e, const char 
 
 static const char *severity_of(const char *s)
 {
-    static const char *const words[] = {"not classified", "information", "warning", "average", "high", "disaster"};
+    static const char *const words[] = {"not classified", "information", "warning",
+                                        "average",        "high",        "disaster"};
     return s && s[0] >= '0' && s[0] <= '5' && !s[1] ? words[s[0] - '0'] : s;
 }
 

@@ -58,7 +58,8 @@ static const char *word(const struct words *w, const char *name)
     return *value || !w->notes ? value : fl_label_get(w->notes, name);
 }
 
-static struct template_part lookup(const struct words *w, const struct fl_capture *captures, const char *name, size_t n)
+static struct template_part lookup(const struct words *w, const struct fl_capture *captures, const char *name,
+                                   size_t n)
 {
     char key[FL_LABEL_NAME_MAX + 1];
     if (n == 1 && name[0] >= '1' && name[0] <= '9') {
@@ -74,8 +75,8 @@ static struct template_part lookup(const struct words *w, const struct fl_captur
 }
 
 /* One alternative of a template, up to `end`. False when a placeholder is empty: half an id is no id. */
-static bool expand(const char *p, const char *end, const struct words *w,
-                   const struct fl_capture *captures, char *out)
+static bool expand(const char *p, const char *end, const struct words *w, const struct fl_capture *captures,
+                   char *out)
 {
     size_t used = 0;
     out[0] = 0;
@@ -98,7 +99,8 @@ static bool expand(const char *p, const char *end, const struct words *w,
 }
 
 /* "{caller}|{client}": the first alternative whose placeholders are all there. */
-static bool expand_first(const char *tmpl, const struct words *w, const struct fl_capture *captures, char *out)
+static bool expand_first(const char *tmpl, const struct words *w, const struct fl_capture *captures,
+                         char *out)
 {
     for (const char *p = tmpl; p;) {
         const char *bar = strchr(p, '|');
@@ -111,7 +113,8 @@ static bool expand_first(const char *tmpl, const struct words *w, const struct f
 
 typedef bool emit_fn(void *ctx, const struct fl_mapping_rule *rule, const char *node, const char *peer);
 
-static bool map_round(const struct fl_rules *r, const struct fl_alert *a, const struct words *w, emit_fn *emit, void *ctx)
+static bool map_round(const struct fl_rules *r, const struct fl_alert *a, const struct words *w,
+                      emit_fn *emit, void *ctx)
 {
     char node[FL_NODE_ID_MAX + 1], peer[FL_NODE_ID_MAX + 1];
     for (size_t i = 0; i < r->n_mapping; i++) {
@@ -119,8 +122,8 @@ static bool map_round(const struct fl_rules *r, const struct fl_alert *a, const 
         struct fl_capture captures[9] = {{NULL, 0}};
         if (!fl_match_all(rule->match, rule->n_match, &a->labels))
             continue;
-        if (rule->regex && fl_regex_captures(rule->compiled, word(w, rule->from), captures, FL_ARRAY_LEN(captures)) !=
-                               FL_REGEX_MATCH)
+        if (rule->regex && fl_regex_captures(rule->compiled, word(w, rule->from), captures,
+                                             FL_ARRAY_LEN(captures)) != FL_REGEX_MATCH)
             continue;
         if (!expand_first(rule->node, w, captures, node))
             continue;

@@ -12,10 +12,12 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#define ONE(name) \
-    "\"alerts\":[{\"status\":\"firing\",\"labels\":{\"alertname\":\"" name "\"},\"startsAt\":\"2026-11-01T00:00:00Z\"}]}"
+#define ONE(name)                                                          \
+    "\"alerts\":[{\"status\":\"firing\",\"labels\":{\"alertname\":\"" name \
+    "\"},\"startsAt\":\"2026-11-01T00:00:00Z\"}]}"
 #define GRAFANA "{\"version\":\"1\"," ONE("G")
-#define TRIGGER "\"event_action\":\"trigger\",\"payload\":{\"summary\":\"s\",\"source\":\"h\",\"severity\":\"error\"}}"
+#define TRIGGER \
+    "\"event_action\":\"trigger\",\"payload\":{\"summary\":\"s\",\"source\":\"h\",\"severity\":\"error\"}}"
 #define HOOK "{\"version\":\"4\"," ONE("A")
 
 static struct fl_http *h;
@@ -25,7 +27,8 @@ static const char *token;
 static char *mapping(void *ctx, const char *source)
 {
     (void)ctx;
-    return strcmp(source, "shop") == 0 ? strdup("{\"name\":\"shop\",\"labels\":{\"alertname\":\"/n\"}}") : NULL;
+    return strcmp(source, "shop") == 0 ? strdup("{\"name\":\"shop\",\"labels\":{\"alertname\":\"/n\"}}")
+                                       : NULL;
 }
 
 static int start(void)
@@ -72,7 +75,8 @@ static int send_with(const char *method, const char *path, const char *headers, 
 {
     char text[16384], json[512];
     snprintf(json, sizeof json, "Authorization: Bearer %s\r\nContent-Type: application/json\r\n", token);
-    int n = snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%sContent-Length: %zu\r\n\r\n%s", method, path,
+    int n = snprintf(text, sizeof text,
+                     "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%sContent-Length: %zu\r\n\r\n%s", method, path,
                      headers ? headers : json, strlen(body), body);
     assert_true(n > 0 && (size_t)n < sizeof text);
     return raw_ask(port, text);
@@ -107,16 +111,19 @@ static void grafana_signed(void **state)
     fl_sha256_hex(&mac, hex);
     assert_int_equal(post("/api/v1/intake/grafana", GRAFANA), 401);
     assert_non_null(strstr(raw_body(), "the body is not signed"));
-    snprintf(headers, sizeof headers,
-             "Authorization: Bearer %s\r\nContent-Type: application/json\r\nX-Grafana-Alerting-Signature: %s\r\n", token, hex);
+    snprintf(
+        headers, sizeof headers,
+        "Authorization: Bearer %s\r\nContent-Type: application/json\r\nX-Grafana-Alerting-Signature: %s\r\n",
+        token, hex);
     assert_int_equal(send_with("POST", "/api/v1/intake/grafana", headers, GRAFANA), 200);
     assert_int_equal(send_with("POST", "/api/v1/intake/grafana", headers, GRAFANA " "), 401);
     snprintf(stamp, sizeof stamp, "%lld:", (long long)(fl_now() / FL_USEC_PER_SEC));
     fl_hmac_sha256("sesame", 6, stamp, strlen(stamp), GRAFANA, strlen(GRAFANA), &mac);
-    snprintf(headers, sizeof headers,
-             "Authorization: Bearer %s\r\nContent-Type: application/json\r\nX-Grafana-Alerting-Signature: %s\r\n"
-             "X-Grafana-Alerting-Timestamp: %.*s\r\n",
-             token, fl_sha256_hex(&mac, hex), (int)strlen(stamp) - 1, stamp);
+    snprintf(
+        headers, sizeof headers,
+        "Authorization: Bearer %s\r\nContent-Type: application/json\r\nX-Grafana-Alerting-Signature: %s\r\n"
+        "X-Grafana-Alerting-Timestamp: %.*s\r\n",
+        token, fl_sha256_hex(&mac, hex), (int)strlen(stamp) - 1, stamp);
     assert_int_equal(send_with("POST", "/api/v1/intake/grafana", headers, GRAFANA), 200);
 }
 
@@ -127,21 +134,27 @@ static void pagerduty(void **state)
     static const char json[] = "Content-Type: application/json\r\n";
     snprintf(body, sizeof body, "{\"routing_key\":\"%s\",\"dedup_key\":\"k\"," TRIGGER, token);
     assert_int_equal(send_with("POST", "/v2/enqueue", json, body), 202);
-    assert_string_equal(raw_body(), "{\"status\":\"success\",\"message\":\"Event processed\",\"dedup_key\":\"k\"}");
+    assert_string_equal(raw_body(),
+                        "{\"status\":\"success\",\"message\":\"Event processed\",\"dedup_key\":\"k\"}");
     assert_string_equal(fake_source(), "pagerduty");
     assert_string_equal(fake_actor(), "sender");
     assert_null(strstr(fake_body(), token)); /* the credential is not kept */
     assert_int_equal(send_with("POST", "/v2/enqueue", json, "{\"routing_key\":\"nobody\"," TRIGGER), 401);
     assert_int_equal(send_with("POST", "/v2/enqueue", json, "{"), 401);
     assert_int_equal(fake_letters(), 0); /* strangers fill no list */
-    assert_int_equal(post("/api/v1/intake/pagerduty", "{\"routing_key\":\"x\"," TRIGGER), 202); /* token in the header */
+    assert_int_equal(post("/api/v1/intake/pagerduty", "{\"routing_key\":\"x\"," TRIGGER),
+                     202); /* token in the header */
     assert_non_null(strstr(raw_body(), "\"dedup_key\":\""));
-    assert_int_equal(post("/api/v1/intake/pagerduty", "{\"routing_key\":\"x\",\"event_action\":\"resolve\"}"), 400);
-    assert_string_equal(raw_body(), "{\"status\":\"invalid event\",\"message\":\"Event object is invalid\",\"errors\":"
-                                    "[\"dedup_key is required\"]}");
+    assert_int_equal(post("/api/v1/intake/pagerduty", "{\"routing_key\":\"x\",\"event_action\":\"resolve\"}"),
+                     400);
+    assert_string_equal(raw_body(),
+                        "{\"status\":\"invalid event\",\"message\":\"Event object is invalid\",\"errors\":"
+                        "[\"dedup_key is required\"]}");
     assert_int_equal(fake_letters(), 1);
     size_t before = fake_submissions();
-    assert_int_equal(post("/v2/enqueue", "{\"routing_key\":\"x\",\"event_action\":\"acknowledge\",\"dedup_key\":\"k\"}"), 202);
+    assert_int_equal(
+        post("/v2/enqueue", "{\"routing_key\":\"x\",\"event_action\":\"acknowledge\",\"dedup_key\":\"k\"}"),
+        202);
     assert_int_equal(fake_submissions(), before);
     fake.commit = FL_E_UNAVAILABLE;
     assert_int_equal(post("/v2/enqueue", "{\"routing_key\":\"x\",\"dedup_key\":\"z\"," TRIGGER), 503);
@@ -150,7 +163,9 @@ static void pagerduty(void **state)
 static void pagerduty_change(void **state)
 {
     (void)state;
-    assert_int_equal(post("/v2/change/enqueue", "{\"routing_key\":\"x\",\"payload\":{\"summary\":\"deploy\",\"source\":\"cart\"}}"), 202);
+    assert_int_equal(post("/v2/change/enqueue",
+                          "{\"routing_key\":\"x\",\"payload\":{\"summary\":\"deploy\",\"source\":\"cart\"}}"),
+                     202);
     assert_string_equal(raw_body(), "{\"status\":\"success\",\"message\":\"Change event processed\"}");
     assert_int_equal(fake_kind(), FL_EV_CHANGE);
     assert_non_null(strstr(fake_body(), "\"component\":\"cart\""));
@@ -158,7 +173,8 @@ static void pagerduty_change(void **state)
     assert_non_null(strstr(raw_body(), "payload.summary is required"));
 }
 
-#define CE(id, type, more) "{\"specversion\":\"1.0\",\"id\":\"" id "\",\"source\":\"/s\",\"type\":\"" type "\"" more "}"
+#define CE(id, type, more) \
+    "{\"specversion\":\"1.0\",\"id\":\"" id "\",\"source\":\"/s\",\"type\":\"" type "\"" more "}"
 
 static int cloudevent(const char *more_headers, const char *body)
 {
@@ -170,44 +186,59 @@ static int cloudevent(const char *more_headers, const char *body)
 static void cloudevents(void **state)
 {
     (void)state;
-    assert_int_equal(cloudevent("Content-Type: application/cloudevents+json\r\n", CE("1", "disk.full", "")), 200);
+    assert_int_equal(cloudevent("Content-Type: application/cloudevents+json\r\n", CE("1", "disk.full", "")),
+                     200);
     assert_string_equal(fake_source(), "cloudevents");
-    assert_int_equal(cloudevent("Content-Type: application/json\r\nce-specversion: 1.0\r\nCE-Id: 2\r\nce-source: /a%20b\r\n"
-                                "ce-type: t\r\n", "{\"severity\":\"high\"}"), 200);
-    assert_string_equal(fake_body(), "{\"id\":\"2\",\"source\":\"/a b\",\"specversion\":\"1.0\",\"type\":\"t\",\"datacontenttype\":"
-                                     "\"application/json\",\"data\":{\"severity\":\"high\"}}");
+    assert_int_equal(
+        cloudevent(
+            "Content-Type: application/json\r\nce-specversion: 1.0\r\nCE-Id: 2\r\nce-source: /a%20b\r\n"
+            "ce-type: t\r\n",
+            "{\"severity\":\"high\"}"),
+        200);
+    assert_string_equal(
+        fake_body(),
+        "{\"id\":\"2\",\"source\":\"/a b\",\"specversion\":\"1.0\",\"type\":\"t\",\"datacontenttype\":"
+        "\"application/json\",\"data\":{\"severity\":\"high\"}}");
     assert_int_equal(cloudevent("Content-Type: application/json\r\n", "{}"), 415);
     assert_int_equal(cloudevent("Content-Type: application/cloudevents+avro\r\n", "x"), 415);
     size_t before = fake_submissions();
-    assert_int_equal(cloudevent("Content-Type: application/cloudevents-batch+json\r\n",
-                                "[" CE("3", "deploy", ",\"data\":{\"component\":\"cart\",\"kind\":\"deploy\"}") "]"), 200);
+    assert_int_equal(
+        cloudevent("Content-Type: application/cloudevents-batch+json\r\n",
+                   "[" CE("3", "deploy", ",\"data\":{\"component\":\"cart\",\"kind\":\"deploy\"}") "]"),
+        200);
     assert_non_null(strstr(raw_body(), "\"changes\":1"));
     assert_int_equal(fake_kind(), FL_EV_CHANGE);
     assert_int_equal(fake_submissions(), before + 1);
     /* Both kinds in one batch: two rows, one answer after both. */
-    assert_int_equal(cloudevent("Content-Type: application/cloudevents-batch+json\r\n",
-                                "[" CE("4", "deploy", ",\"data\":{\"component\":\"cart\",\"kind\":\"deploy\"}") ","
-                                CE("5", "other", "") ",7]"), 200);
+    assert_int_equal(
+        cloudevent("Content-Type: application/cloudevents-batch+json\r\n",
+                   "[" CE("4", "deploy", ",\"data\":{\"component\":\"cart\",\"kind\":\"deploy\"}") "," CE(
+                       "5", "other", "") ",7]"),
+        200);
     assert_int_equal(fake_submissions(), before + 3);
     assert_non_null(strstr(raw_body(), "\"accepted\":1"));
     assert_non_null(strstr(raw_body(), "\"changes\":1"));
     assert_non_null(strstr(raw_body(), "[2]"));
     fake.commit = FL_E_UNAVAILABLE;
-    assert_int_equal(cloudevent("Content-Type: application/cloudevents-batch+json\r\n",
-                                "[" CE("6", "deploy", ",\"data\":{\"component\":\"cart\",\"kind\":\"deploy\"}") ","
-                                CE("7", "third", "") "]"), 503);
+    assert_int_equal(
+        cloudevent("Content-Type: application/cloudevents-batch+json\r\n",
+                   "[" CE("6", "deploy", ",\"data\":{\"component\":\"cart\",\"kind\":\"deploy\"}") "," CE(
+                       "7", "third", "") "]"),
+        503);
 }
 
 static void cloudevents_handshake(void **state)
 {
     (void)state;
-    static const char ask[] = "OPTIONS /api/v1/intake/cloudevents HTTP/1.1\r\nHost: 127.0.0.1\r\nWebHook-Request-Origin: "
-                              "eventemitter.example.com\r\nWebHook-Request-Rate: 120\r\n\r\n";
+    static const char ask[] =
+        "OPTIONS /api/v1/intake/cloudevents HTTP/1.1\r\nHost: 127.0.0.1\r\nWebHook-Request-Origin: "
+        "eventemitter.example.com\r\nWebHook-Request-Rate: 120\r\n\r\n";
     assert_int_equal(raw_ask(port, ask), 204);
     assert_string_equal(raw_header("WebHook-Allowed-Origin"), "eventemitter.example.com");
     assert_string_equal(raw_header("WebHook-Allowed-Rate"), "*");
     assert_non_null(strstr(raw_header("Allow"), "POST"));
-    assert_int_equal(raw_ask(port, "OPTIONS /api/v1/intake/cloudevents HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"), 204);
+    assert_int_equal(raw_ask(port, "OPTIONS /api/v1/intake/cloudevents HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
+                     204);
     assert_null(raw_header("WebHook-Allowed-Origin"));
 }
 
@@ -216,21 +247,29 @@ static void nagios(void **state)
     (void)state;
     static const char form[] = "Content-Type: application/x-www-form-urlencoded\r\n";
     char body[1024];
-    snprintf(body, sizeof body, "token=%s&cmd=submitcheck&JSONDATA=%%7B%%22checkresults%%22%%3A%%5B%%7B%%22checkresult%%22%%3A%%7B"
-                                "%%22type%%22%%3A%%22host%%22%%7D%%2C%%22hostname%%22%%3A%%22h%%22%%2C%%22state%%22%%3A%%221%%22"
-                                "%%7D%%5D%%7D",
-             token);
+    snprintf(
+        body, sizeof body,
+        "token=%s&cmd=submitcheck&JSONDATA=%%7B%%22checkresults%%22%%3A%%5B%%7B%%22checkresult%%22%%3A%%7B"
+        "%%22type%%22%%3A%%22host%%22%%7D%%2C%%22hostname%%22%%3A%%22h%%22%%2C%%22state%%22%%3A%%221%%22"
+        "%%7D%%5D%%7D",
+        token);
     assert_int_equal(send_with("POST", "/api/v1/intake/nagios", form, body), 200);
-    assert_string_equal(raw_body(), "{\"result\":{\"status\":0,\"message\":\"OK\",\"meta\":{\"output\":\"1 checks processed.\"}}}");
+    assert_string_equal(
+        raw_body(),
+        "{\"result\":{\"status\":0,\"message\":\"OK\",\"meta\":{\"output\":\"1 checks processed.\"}}}");
     assert_string_equal(fake_source(), "nagios");
     assert_null(strstr(fake_body(), token));
-    assert_int_equal(send_with("POST", "/api/v1/intake/nagios", form, "token=wrong&type=PROBLEM&host=h&state=DOWN"), 401);
+    assert_int_equal(
+        send_with("POST", "/api/v1/intake/nagios", form, "token=wrong&type=PROBLEM&host=h&state=DOWN"), 401);
     assert_int_equal(send_with("POST", "/api/v1/intake/nagios", form, "type=PROBLEM&host=h&state=DOWN"), 401);
     snprintf(body, sizeof body, "token=%s&type=PROBLEM&host=h&service=HTTP&state=WARNING", token);
     assert_int_equal(send_with("POST", "/api/v1/intake/nagios", form, body), 200);
-    assert_int_equal(post("/api/v1/intake/nagios", "{\"type\":\"RECOVERY\",\"host\":\"h\",\"service\":\"HTTP\","
-                                            "\"state\":\"OK\"}"), 200);
-    assert_int_equal(post("/api/v1/intake/nagios", "{\"type\":\"PROBLEM\",\"host\":\"h\",\"state\":\"WAT\"}"), 400);
+    assert_int_equal(post("/api/v1/intake/nagios",
+                          "{\"type\":\"RECOVERY\",\"host\":\"h\",\"service\":\"HTTP\","
+                          "\"state\":\"OK\"}"),
+                     200);
+    assert_int_equal(post("/api/v1/intake/nagios", "{\"type\":\"PROBLEM\",\"host\":\"h\",\"state\":\"WAT\"}"),
+                     400);
     assert_int_equal(fake_letters(), 1);
     /* A form is no JSON for the others. */
     assert_int_equal(send_with("POST", "/v2/enqueue", form, "a=b"), 415);
@@ -256,7 +295,9 @@ static void mapped(void **state)
     (void)state;
     assert_int_equal(post("/api/v1/intake/shop", "{\"n\":\"A\"}"), 200);
     assert_string_equal(fake_source(), "mapped:shop");
-    assert_string_equal(fake_body(), "{\"mapping\":{\"name\":\"shop\",\"labels\":{\"alertname\":\"/n\"}},\"body\":{\"n\":\"A\"}}");
+    assert_string_equal(
+        fake_body(),
+        "{\"mapping\":{\"name\":\"shop\",\"labels\":{\"alertname\":\"/n\"}},\"body\":{\"n\":\"A\"}}");
     assert_int_equal(post("/api/v1/intake/other", "{}"), 404);
     assert_int_equal(post("/api/v1/intake/shop", "{\"m\":1}"), 400);
     assert_int_equal(fake_letters(), 1);
@@ -279,7 +320,8 @@ static void aliases_switched_on(void **state)
     static const char json[] = "Content-Type: application/json\r\n";
     assert_int_equal(post("/api/alerts", HOOK), 200);
     assert_string_equal(fake_source(), "alertmanager");
-    static const char *const same[] = {"/alerts/event/prometheus", "/api/webhooks/prometheus", "/webhooks/prometheus"};
+    static const char *const same[] = {"/alerts/event/prometheus", "/api/webhooks/prometheus",
+                                       "/webhooks/prometheus"};
     for (size_t i = 0; i < FL_ARRAY_LEN(same); i++)
         assert_int_equal(post(same[i], HOOK), 200);
     assert_int_equal(post("/alerts/event/grafana", GRAFANA), 200);

@@ -91,7 +91,8 @@ static void explain_body(fl_format f, const char *body, size_t n, struct fl_buf 
         fl_buf_chr(out, '\n');
         struct fl_change *c = NULL;
         size_t n_changes = 0;
-        assert_int_equal(fl_intake_changes(p.arena, list.p, list.n, at(NOW_TEXT), &c, &n_changes, &err), FL_OK);
+        assert_int_equal(fl_intake_changes(p.arena, list.p, list.n, at(NOW_TEXT), &c, &n_changes, &err),
+                         FL_OK);
         assert_int_equal(n_changes, p.in.n_changes);
     }
     done(&p);
@@ -249,7 +250,7 @@ static void check_prefixes(fl_format f, const char *dir, const char *file)
     assert_non_null(text);
     if (!strstr(file, ".json") || n > 20000)
         return;
-    for (size_t k = 0; k < n; k += n > 4000 ? 7 : 1) {
+    for (size_t k = 0; k<n; k += n> 4000 ? 7 : 1) {
         struct parsed a = parse_at(f, text, k, at(NOW_TEXT)), b = parse_at(f, text, k, at(NOW_TEXT));
         assert_int_equal(a.st, b.st);
         assert_string_equal(a.err.text, b.err.text);
@@ -284,13 +285,15 @@ static void names_read_back(void **state)
 static void canonical_pagerduty_means_the_same(void **state)
 {
     (void)state;
-    static const char body[] = "{\"routing_key\":\"s3cr3t\",\"event_action\":\"trigger\",\"payload\":{\"summary\":\"disk "
-                               "full\",\"source\":\"db1\",\"severity\":\"critical\"},\"client_url\":\"http://x/\"}";
+    static const char body[] =
+        "{\"routing_key\":\"s3cr3t\",\"event_action\":\"trigger\",\"payload\":{\"summary\":\"disk "
+        "full\",\"source\":\"db1\",\"severity\":\"critical\"},\"client_url\":\"http://x/\"}";
     FL_AUTO_ARENA a = fl_arena_new(0);
     FL_AUTO_BUF once = fl_buf_init(4096), twice = fl_buf_init(4096);
     const char *key = NULL, *routing = NULL, *again = NULL, *none = NULL;
     struct fl_err err = {0};
-    assert_int_equal(fl_intake_canonical_pagerduty(a, body, strlen(body), &once, &key, &routing, &err), FL_OK);
+    assert_int_equal(fl_intake_canonical_pagerduty(a, body, strlen(body), &once, &key, &routing, &err),
+                     FL_OK);
     assert_string_equal(routing, "s3cr3t");
     assert_int_equal(strlen(key), 32);
     assert_null(strstr(once.p, "s3cr3t"));
@@ -328,7 +331,8 @@ static void recovery_is_the_same_alert(void **state)
          "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"disk.full.firing\",\"time\":"
          "\"2026-11-23T09:00:00Z\"}",
          "{\"specversion\":\"1.0\",\"id\":\"2\",\"source\":\"/s\",\"type\":\"disk.full.resolved\"}"},
-        {FL_FORMAT_NAGIOS, "{\"type\":\"PROBLEM\",\"host\":\"h\",\"service\":\"HTTP\",\"state\":\"WARNING\",\"output\":\"a\"}",
+        {FL_FORMAT_NAGIOS,
+         "{\"type\":\"PROBLEM\",\"host\":\"h\",\"service\":\"HTTP\",\"state\":\"WARNING\",\"output\":\"a\"}",
          "{\"type\":\"RECOVERY\",\"host\":\"h\",\"service\":\"HTTP\",\"state\":\"OK\",\"output\":\"b\"}"},
         {FL_FORMAT_ZABBIX,
          "{\"value\":\"1\",\"trigger_name\":\"T\",\"trigger_id\":\"7\",\"host\":\"h\",\"severity\":\"2\",\"tags\":[{\"tag\":"
@@ -404,7 +408,8 @@ static void signed_times_are_checked(void **state)
 static void modes_and_origins(void **state)
 {
     (void)state;
-    assert_int_equal(fl_cloudevents_mode("application/cloudevents+json; charset=utf-8", false), FL_CE_STRUCTURED);
+    assert_int_equal(fl_cloudevents_mode("application/cloudevents+json; charset=utf-8", false),
+                     FL_CE_STRUCTURED);
     assert_int_equal(fl_cloudevents_mode("Application/CloudEvents-Batch+JSON", true), FL_CE_BATCH);
     assert_int_equal(fl_cloudevents_mode("application/cloudevents+avro", true), FL_CE_UNKNOWN);
     assert_int_equal(fl_cloudevents_mode("application/json", true), FL_CE_BINARY);
@@ -449,10 +454,12 @@ static void lists_are_bounded(void **state)
         {FL_FORMAT_CLOUDEVENTS, "[", "{}", "]", ""},
         {FL_FORMAT_NAGIOS, "{\"checkresults\":[", "{}", "]}", "checkresults"},
         {FL_FORMAT_KUBERNETES, "{\"items\":[", "{}", "]}", "items"},
-        {FL_FORMAT_MAPPED, "{\"mapping\":{\"name\":\"m\",\"labels\":{\"a\":\"/a\"}},\"body\":[", "{}", "]}", ""},
+        {FL_FORMAT_MAPPED, "{\"mapping\":{\"name\":\"m\",\"labels\":{\"a\":\"/a\"}},\"body\":[", "{}", "]}",
+         ""},
     };
     for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++) {
-        FL_AUTO_FREE char *body = repeated(cases[i].before, cases[i].unit, FL_ALERTS_MAX + 1u, cases[i].after);
+        FL_AUTO_FREE char *body = repeated(cases[i].before, cases[i].unit, FL_ALERTS_MAX + 1u,
+                                           cases[i].after);
         struct parsed p = parse(cases[i].f, body);
         assert_int_equal(p.st, FL_E_LIMIT);
         assert_string_equal(p.err.where, cases[i].where);
@@ -485,8 +492,8 @@ static char *times(char c, size_t n)
 static void elements_are_bounded(void **state)
 {
     (void)state;
-    FL_AUTO_FREE char *labels =
-        repeated("{\"alerts\":[{\"status\":\"firing\",\"labels\":{", "\"l#\":\"v\"", FL_LABELS_MAX + 1u, "}}]}");
+    FL_AUTO_FREE char *labels = repeated("{\"alerts\":[{\"status\":\"firing\",\"labels\":{", "\"l#\":\"v\"",
+                                         FL_LABELS_MAX + 1u, "}}]}");
     one_reject(FL_FORMAT_GRAFANA, labels, "alerts[0].labels", "labels: more than 128 entries");
     FL_AUTO_FREE char *tags = repeated("{\"value\":\"1\",\"name\":\"n\",\"host\":\"h\",\"tags\":[",
                                        "{\"tag\":\"t#\",\"value\":\"v\"}", 101, "]}");
@@ -523,9 +530,10 @@ static void annotations_are_cut(void **state)
     assert_true(fl_utf8_valid(summary, strlen(summary)));
     assert_string_equal(summary + strlen(summary) - 6, " [cut]");
     done(&p);
-    FL_AUTO_FREE char *details = repeated("{\"routing_key\":\"k\",\"event_action\":\"trigger\",\"payload\":{\"summary\":\"s"
-                                          "\",\"source\":\"h\",\"severity\":\"info\",\"custom_details\":{",
-                                          "\"d#\":#", 300, "}}}");
+    FL_AUTO_FREE char *details = repeated(
+        "{\"routing_key\":\"k\",\"event_action\":\"trigger\",\"payload\":{\"summary\":\"s"
+        "\",\"source\":\"h\",\"severity\":\"info\",\"custom_details\":{",
+        "\"d#\":#", 300, "}}}");
     p = parse(FL_FORMAT_PAGERDUTY, details);
     assert_int_equal(p.st, FL_OK);
     assert_int_equal(p.in.n_alerts, 1);
@@ -585,15 +593,20 @@ static void numbers_as_times(void **state)
     static const struct {
         const char *number, *time;
     } cases[] = {
-        {"1795424400", "2026-11-23T09:00:00Z"},          {"1795424400.5", "2026-11-23T09:00:00.5Z"},
-        {"1795424400500", "2026-11-23T09:00:00.5Z"},     {"1795424400500000", "2026-11-23T09:00:00.5Z"},
-        {"\"1795424400\"", "2026-11-23T09:00:00Z"},    {"1795424400500000000", "2026-11-23T09:00:00.5Z"},
+        {"1795424400", "2026-11-23T09:00:00Z"},
+        {"1795424400.5", "2026-11-23T09:00:00.5Z"},
+        {"1795424400500", "2026-11-23T09:00:00.5Z"},
+        {"1795424400500000", "2026-11-23T09:00:00.5Z"},
+        {"\"1795424400\"", "2026-11-23T09:00:00Z"},
+        {"1795424400500000000", "2026-11-23T09:00:00.5Z"},
         {"\"2026-11-23T10:00:00+0100\"", "2026-11-23T09:00:00Z"},
     };
     for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++) {
         FL_AUTO_BUF b = fl_buf_init(4096);
-        fl_buf_printf(&b, "{\"mapping\":{\"name\":\"m\",\"labels\":{\"a\":\"/a\"},\"starts\":\"/t\"},\"body\":{"
-                          "\"a\":1,\"t\":%s}}", cases[i].number);
+        fl_buf_printf(&b,
+                      "{\"mapping\":{\"name\":\"m\",\"labels\":{\"a\":\"/a\"},\"starts\":\"/t\"},\"body\":{"
+                      "\"a\":1,\"t\":%s}}",
+                      cases[i].number);
         struct parsed p = parse(FL_FORMAT_MAPPED, b.p);
         assert_int_equal(p.in.n_alerts, 1);
         assert_true(p.in.alerts[0].starts_at == at(cases[i].time));
@@ -605,13 +618,15 @@ static void numbers_as_times(void **state)
 static void small_arenas_fail_cleanly(void **state)
 {
     (void)state;
-    static const char body[] = "{\"alerts\":[{\"status\":\"firing\",\"labels\":{\"a\":\"b\"}},{\"status\":7}]}";
+    static const char body[] =
+        "{\"alerts\":[{\"status\":\"firing\",\"labels\":{\"a\":\"b\"}},{\"status\":7}]}";
     size_t failures = 0;
     for (size_t max = 64; max < 65536; max += 512) {
         FL_AUTO_ARENA a = fl_arena_new(max);
         struct fl_intake in = {0};
         struct fl_err err = {0};
-        fl_status st = a ? fl_intake_parse(a, FL_FORMAT_GRAFANA, body, strlen(body), at(NOW_TEXT), &in, &err) : FL_E_NOMEM;
+        fl_status st = a ? fl_intake_parse(a, FL_FORMAT_GRAFANA, body, strlen(body), at(NOW_TEXT), &in, &err)
+                         : FL_E_NOMEM;
         assert_true(st == FL_OK || st == FL_E_NOMEM);
         failures += st == FL_E_NOMEM;
     }

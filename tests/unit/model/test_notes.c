@@ -34,7 +34,8 @@ static bool is_known(void *ctx, const struct fl_mapping_rule *rule, const char *
     return true;
 }
 
-static const char *mapped(const struct fl_label *labels, size_t n, const struct fl_label *notes, size_t n_notes)
+static const char *mapped(const struct fl_label *labels, size_t n, const struct fl_label *notes,
+                          size_t n_notes)
 {
     static char node[64];
     struct fl_alert a = {.labels = {labels, n}, .annotations = {notes, n_notes}};
@@ -48,7 +49,8 @@ static void labels_come_first(void **state)
     (void)state;
     const struct fl_label service[] = {{"service", "cart"}}, unknown[] = {{"service", "nobody"}};
     const struct fl_label component[] = {{"component", "db"}}, pod[] = {{"pod", "db-0"}};
-    assert_string_equal(mapped(service, 1, component, 1), "cart"); /* though the rule for components is earlier */
+    assert_string_equal(mapped(service, 1, component, 1),
+                        "cart"); /* though the rule for components is earlier */
     assert_string_equal(mapped(unknown, 1, component, 1), "db");
     assert_string_equal(mapped(unknown, 1, pod, 1), "db"); /* by what a regex catches, too */
     assert_string_equal(mapped(unknown, 1, NULL, 0), "");
@@ -57,7 +59,8 @@ static void labels_come_first(void **state)
 static void severity_of_an_annotation(void **state)
 {
     (void)state;
-    const struct fl_label critical[] = {{"severity", "critical"}}, info[] = {{"severity", "info"}}, p1[] = {{"priority", "P1"}};
+    const struct fl_label critical[] = {{"severity", "critical"}}, info[] = {{"severity", "info"}},
+                          p1[] = {{"priority", "P1"}};
     struct fl_alert a = {.annotations = {critical, 1}};
     assert_int_equal(fl_rules_severity(rules, &a), FL_SEV_CRITICAL);
     a.labels = (struct fl_labels){info, 1};
