@@ -6,7 +6,7 @@
 
 /** One element of a body that cannot be an alert: kept for the dead-letter list and the answer. */
 struct fl_reject {
-    size_t index;       /* place in the body */
+    size_t index; /* place in the body */
     fl_status status;
     const char *where;  /* "alerts[3].labels" */
     const char *reason; /* lower case, no period */
@@ -18,9 +18,9 @@ struct fl_intake {
     size_t n_alerts;
     struct fl_reject *rejects;
     size_t n_rejects;
-    uint64_t truncated;      /* webhook v4 truncatedAlerts */
-    size_t n_ignored;        /* elements that are no alerts by intent: Normal events, acknowledgements, … */
-    size_t n_changes;        /* cloudevents: changes among the events (fl_intake_cloudevents_changes) */
+    uint64_t truncated; /* webhook v4 truncatedAlerts */
+    size_t n_ignored;   /* elements that are no alerts by intent: Normal events, acknowledgements, … */
+    size_t n_changes;   /* cloudevents: changes among the events (fl_intake_cloudevents_changes) */
     const char *group_key, *receiver; /* display only; "" when absent */
 };
 
@@ -32,8 +32,8 @@ typedef enum fl_format {
     FL_FORMAT_CLOUDEVENTS,     /* 1.0: one event or a list, structured */
     FL_FORMAT_NAGIOS,          /* {"checkresults":[…]} (NRDP) or one notification */
     FL_FORMAT_ZABBIX,          /* packaging/zabbix */
-    FL_FORMAT_KUBERNETES,      /* events of core/v1 and events.k8s.io/v1: one, a list, or lines of a watch in a list */
-    FL_FORMAT_MAPPED,          /* {"mapping":{…},"body":…} */
+    FL_FORMAT_KUBERNETES, /* events of core/v1 and events.k8s.io/v1: one, a list, or lines of a watch in a list */
+    FL_FORMAT_MAPPED,     /* {"mapping":{…},"body":…} */
     FL_FORMAT_N
 } fl_format;
 const char *fl_format_name(fl_format f); /* "alertmanager", "alertmanager-v2", "grafana", …, "mapped" */
@@ -52,8 +52,8 @@ bool fl_format_parse(const char *s, fl_format *ret);
  * A repeated key counts once, the last one, as in Go. startsAt before 1970 or more than a year ahead is
  * refused (a clamped start would be another episode); a lease is cut at one year.
  */
-FL_MUST_CHECK fl_status fl_intake_parse(struct fl_arena *arena, fl_format format, const char *body, size_t len,
-                                        fl_usec now, struct fl_intake *ret, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_intake_parse(struct fl_arena *arena, fl_format format, const char *body,
+                                        size_t len, fl_usec now, struct fl_intake *ret, struct fl_err *err);
 
 /**
  * What Alertmanager itself answers to a POST /api/v2/alerts: HTTP status, and the body for a status other than
@@ -83,30 +83,32 @@ FL_MUST_CHECK fl_status fl_intake_canonical_pagerduty(struct fl_arena *arena, co
                                                       const char **ret_routing_key, struct fl_err *err);
 /** Nagios forms: NRDP's (cmd=submitcheck, JSONDATA) or the fields of our notification; `token` is taken out. */
 FL_MUST_CHECK fl_status fl_intake_canonical_nagios(struct fl_arena *arena, const char *body, size_t len,
-                                                   struct fl_buf *out, const char **ret_token, struct fl_err *err);
+                                                   struct fl_buf *out, const char **ret_token,
+                                                   struct fl_err *err);
 typedef enum fl_ce_mode { FL_CE_STRUCTURED, FL_CE_BATCH, FL_CE_BINARY, FL_CE_UNKNOWN } fl_ce_mode;
 /** @param has_ce_headers  a ce-… header is there.   FL_CE_UNKNOWN: 415. */
 fl_ce_mode fl_cloudevents_mode(const char *content_type, bool has_ce_headers);
 /** Binary mode → one structured event. @param headers  the ce-… headers without "ce-", names lower case. */
-FL_MUST_CHECK fl_status fl_intake_canonical_cloudevent(struct fl_arena *arena, const struct fl_label *headers, size_t n,
-                                                       const char *content_type, const char *body, size_t len,
-                                                       struct fl_buf *out, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_intake_canonical_cloudevent(struct fl_arena *arena, const struct fl_label *headers,
+                                                       size_t n, const char *content_type, const char *body,
+                                                       size_t len, struct fl_buf *out, struct fl_err *err);
 /** WebHook-Request-Origin may be echoed: a DNS name (no header injection). */
 bool fl_cloudevents_origin(const char *origin);
 /** A mapped source: the mapping (checked) and the body as one document. */
-FL_MUST_CHECK fl_status fl_intake_canonical_mapped(struct fl_arena *arena, const char *mapping, const char *body,
-                                                   size_t len, struct fl_buf *out, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_intake_canonical_mapped(struct fl_arena *arena, const char *mapping,
+                                                   const char *body, size_t len, struct fl_buf *out,
+                                                   struct fl_err *err);
 /** One `source` of the rules: {name, list?, labels, annotations?, fixed?, status?, severity?, starts?, ends?, url?,
  *  lease?}; docs/reference/sources.md. */
 struct fl_json;
 FL_MUST_CHECK fl_status fl_mapping_check(const struct fl_json *mapping, struct fl_err *err);
 
 /** Change events in other forms, written as the JSON that fl_intake_changes reads and the journal keeps. */
-FL_MUST_CHECK fl_status fl_intake_pagerduty_change(struct fl_arena *arena, const char *body, size_t len, fl_usec now,
-                                                   struct fl_buf *out, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_intake_pagerduty_change(struct fl_arena *arena, const char *body, size_t len,
+                                                   fl_usec now, struct fl_buf *out, struct fl_err *err);
 /** The changes among CloudEvents, as a list; those that are none were reported by fl_intake_parse. */
-FL_MUST_CHECK fl_status fl_intake_cloudevents_changes(struct fl_arena *arena, const char *body, size_t len, fl_usec now,
-                                                      struct fl_buf *out, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_intake_cloudevents_changes(struct fl_arena *arena, const char *body, size_t len,
+                                                      fl_usec now, struct fl_buf *out, struct fl_err *err);
 
 /* ---- other documents ------------------------------------------------------------------------------- */
 
@@ -132,7 +134,8 @@ bool fl_leases_renew_all(struct fl_leases *l, const struct fl_alert *alerts, siz
 /** After the commit of alerts (grace 0), or while rebuilding after a restart: an alert with a lease of its own
  *  is then vouched for until now + grace at least, one on the default lease for a full default lease from now,
  *  because renewals write nothing and its sender may repeat only hours later. */
-void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now, fl_usec grace);
+void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now,
+                      fl_usec grace);
 struct fl_lapsed {
     uint64_t fingerprint;
     fl_usec starts_at;
