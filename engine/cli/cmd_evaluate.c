@@ -12,10 +12,11 @@
 
 static const char usage[] =
     "usage: faultline evaluate DIR... [--history DIR]... [--model F] [--answers F] [-o json|table]\n"
-    "                          [--cv K | --leave-one-system-out] [--l2 X]\n"
+    "                          [--cv K | --leave-one-system-out] [--l2 X] [--cases]\n"
     "  DIR        a folder of cases (with expected.jsonl when they are labelled), or one case\n"
     "  --history  folders of past incidents; without it: the other cases of the set\n"
-    "  --cv K     train on K-1 parts of the cases, rank the rest (K parts, by incident)\n";
+    "  --cv K     train on K-1 parts of the cases, rank the rest (K parts, by incident)\n"
+    "  --cases    one line per case: the truth, its rank, what came first\n";
 
 struct options {
     const char *model, *answers;

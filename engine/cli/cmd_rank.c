@@ -89,7 +89,9 @@ static fl_status rank_one(struct fl_off *off, struct fl_off *past, bool has_past
         if (alerts_only)
             in.data = NULL; /* as in the engine: without history the first day's weights rank */
         in.max_candidates = 20;
-        st = fl_rank(off->arena, model, &in, &r, err);
+        st = fl_off_leave_out(&set, c, true); /* --history may hold this very case */
+        if (!st)
+            st = fl_rank(off->arena, model, &in, &r, err);
     }
     if (!st && json) {
         FL_AUTO_BUF out = fl_buf_init(0);

@@ -141,6 +141,7 @@ static fl_status list_cases(struct fl_off *off, const char *dir, const char ***r
     if (n)
         return FL_OK;
     free(v);
+    *ret = NULL;
     fl_status st = fl_fail(err, FL_E_NOTFOUND, dir, "holds no case (no case.json in it or its folders)");
     fl_hint(err, "name a set's folder of cases, such as ../shared/rca/petshop/open");
     return st;

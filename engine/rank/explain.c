@@ -106,8 +106,10 @@ static const struct term {
 #undef K
 };
 
-static size_t term_of(const char *feature)
+static size_t term_of(const char *feature, bool untimed)
 {
+    if (untimed && starts(feature, "early"))
+        feature = "rarity_share"; /* without times "early" is a share of rarity like any other */
     for (size_t t = 0; t < FL_ARRAY_LEN(terms); t++)
         for (size_t p = 0; p < FL_ARRAY_LEN(terms[t].prefixes) && terms[t].prefixes[p]; p++)
             if (starts(feature, terms[t].prefixes[p]))
@@ -234,12 +236,13 @@ fl_status fl_explain_terms(const struct fl_evidence *ev, const struct fl_model *
                            const double *mean, size_t group, struct fl_candidate *c, struct fl_err *err)
 {
     double value[FL_ARRAY_LEN(terms)] = {0};
+    bool untimed = ev->in->data && ev->in->data->untimed;
     size_t f = fl_feature_count(), n = 0;
     struct fl_contribution *v = fl_arena_calloc(ev->arena, FL_ARRAY_LEN(terms), sizeof *v);
     if (!v)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     for (size_t j = 0; j < f; j++)
-        value[term_of(fl_feature_name(j))] += model->weight[j] * (x[group * f + j] - mean[j]);
+        value[term_of(fl_feature_name(j), untimed)] += model->weight[j] * (x[group * f + j] - mean[j]);
     for (size_t t = 0; t < FL_ARRAY_LEN(terms); t++) {
         if (fabs(value[t]) < 0.05)
             continue;

@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# cli.sh FAULTLINE SOURCE_DIR -- rank, evaluate and model from files: answers, exit codes, what is said on errors.
+set -euo pipefail
+faultline=$1 here=$2/tests/golden/rank
+work=$(mktemp -d)
+trap 'rm -rf -- "$work"' EXIT
+count=0
+expect() { # CODE TEXT COMMAND...
+    local code=$1 text=$2 got=0
+    shift 2
+    "$faultline" "$@" >"$work/out" 2>&1 || got=$?
+    if [ "$got" -ne "$code" ] || ! grep -q -- "$text" "$work/out"; then
+        printf 'faultline %s: exit %s, wanted %s and "%s":\n' "$*" "$got" "$code" "$text"
+        cat "$work/out"
+        exit 1
+    fi
+    count=$((count + 1))
+}
+expect 0 "not scored" evaluate "$here" --answers "$work/answers"
+[ "$(wc -l <"$work/answers")" -eq 4 ]
+jq -e '.case and (.ranking | length > 1) and ((.nodes | length) == (.ranking | length)) and .ms >= 0' \
+    "$work/answers" >/dev/null
+expect 0 "recommendationservice" rank --case "$here/rcb-001" --explain
+expect 0 "change: deploy 47f38c22" rank --case "$here/rcb-001"
+expect 0 '"candidates":\[{"rank":1' rank --case "$here/rcb-001" -o json
+expect 0 "recommendationservice" rank --topology "$(echo "$here"/rcb-001/topology-*.json)" \
+    --alerts "$here/rcb-001/alerts.jsonl" --entry recommendationservice
+expect 1 "is no node of the topology" rank --case "$here/rcb-001" --entry nobody
+expect 2 "needs --topology and --alerts" rank
+expect 1 "No such file" rank --case "$work"
+expect 1 "holds no case" evaluate "$work"
+expect 2 "no directory of cases" evaluate
+expect 2 "usage:" evaluate --cv 1 "$here"
+expect 2 "needs folders of labelled cases" model train "$here"
+expect 2 "no labelled case" model train "$here" -o "$work/model.json"
+expect 0 '"weights"' model show
+printf '{"weights":{"rarity_shore":1}}' >"$work/bad.json"
+expect 1 'did you mean "rarity_share"' evaluate --model "$work/bad.json" "$here"
+
+# Labelled like the others: a set with its truth.
+mkdir "$work/open"
+cp -r "$here/rcb-001" "$work/open/"
+printf '{"case":"rcb-001","service":"recommendationservice","fault_type":"x","change":"none"}\n' >"$work/open/expected.jsonl"
+expect 0 "1.000" evaluate "$work/open"
+expect 0 '"no_change_but_named":1' evaluate -o json "$work/open"
+printf '{"case":"rcb-001"}\n' >"$work/open/expected.jsonl"
+expect 1 "expected.jsonl:1: needs case and service" evaluate "$work/open"
+echo "$count commands as expected"
