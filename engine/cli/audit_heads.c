@@ -90,30 +90,32 @@ static int read_heads(const char *path, const char *realm, const uint8_t *key, s
     return 0;
 }
 
-static int read_signed(struct args *a, const char *path, const char *realm, struct heads *h)
+static int read_signed(const char *path, const char *realm, const char *named, struct heads *h)
 {
     char beside[1024];
     uint8_t key[32];
-    const char *slash = strrchr(path, '/'), *named = arg(a, "key");
+    const char *slash = strrchr(path, '/');
     snprintf(beside, sizeof beside, "%.*saudit.pub", slash ? (int)(slash - path) + 1 : 0, path);
     int code = read_key(named ? named : beside, key);
     return code ? code : read_heads(path, realm, key, h);
+}
+
+int heads_of_dir(const char *dir, const char *realm, const char *key, struct heads *h)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/heads.jsonl", dir);
+    return access(path, F_OK) == 0 ? read_signed(path, realm, key, h) : 0;
 }
 
 /* Heads in the data directory of an engine here, if it has one. */
 static int read_own(struct args *a, struct heads *h)
 {
     struct fl_config *c = NULL;
-    char data[512], path[600];
+    char data[512];
     int code = load_config(a, &c);
     if (code >= 0)
         return code;
-    code = 0;
-    if (fl_data_dir(c, data, sizeof data, NULL) == FL_OK) {
-        snprintf(path, sizeof path, "%s/heads.jsonl", data);
-        if (access(path, F_OK) == 0)
-            code = read_signed(a, path, c->realm, h);
-    }
+    code = fl_data_dir(c, data, sizeof data, NULL) == FL_OK ? heads_of_dir(data, c->realm, arg(a, "key"), h) : 0;
     fl_config_free(c);
     return code;
 }
@@ -127,7 +129,7 @@ int heads_find(struct args *a, struct heads *h)
     if (!text)
         return arg(a, "data") ? read_own(a, h) : 0;
     if (access(text, F_OK) == 0) {
-        int code = read_signed(a, text, arg(a, "realm"), h);
+        int code = read_signed(text, arg(a, "realm"), arg(a, "key"), h);
         return code || h->n ? code : usage_error("--head: %s: no signed head in it", text);
     }
     snprintf(seq, sizeof seq, "%.*s", colon ? (int)(colon - text) : 0, text);

@@ -22,5 +22,7 @@ void heads_done(struct heads *h);
  * without it the heads in the data directory, if there are any. A head whose signature does not hold is printed.
  * @return 0 or the exit code. */
 int heads_find(struct args *a, struct heads *h);
+/* The heads of one realm in a data directory; none there is fine. @param key NULL: audit.pub in it. */
+int heads_of_dir(const char *dir, const char *realm, const char *key, struct heads *h);
 /* Pass an entry by, in order. @return false: a head says otherwise; bad_seq is this entry. */
 bool heads_pass(struct heads *h, uint64_t seq, const struct fl_sha256 *hash);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/cli/cmd_doctor.c -- doctor: everything the engine needs, one line each (layer 6). */
-#include "cli.h"
+#include "audit_lines.h"
 
-#include <faultline/audit.h>
 #include <faultline/daemon.h>
 #include <faultline/script.h>
 
@@ -108,34 +107,69 @@ static void look_at_database(struct doctor *d)
         r.current == r.latest ? "" : ": run `faultline migrate`");
 }
 
+struct trail {
+    struct fl_audit_verifier v;
+    struct heads heads;
+    fl_usec last_at;
+    uint64_t contradicted; /* entry that a signed head speaks against */
+};
+
 static fl_status feed(void *ctx, const struct fl_audit_entry *e)
 {
-    fl_audit_verify_row(ctx, e);
+    struct trail *t = ctx;
+    if (fl_audit_verify_row(&t->v, e) && !t->contradicted && !heads_pass(&t->heads, e->seq, &e->hash))
+        t->contradicted = e->seq;
+    t->last_at = e->at;
     return FL_OK;
+}
+
+static void say_heads(struct doctor *d, const struct trail *t)
+{
+    const struct known_head *last = t->heads.n ? &t->heads.v[t->heads.n - 1] : NULL;
+    uint64_t end = t->v.next_seq - 1;
+    char at[FL_TIME_LEN];
+    if (t->contradicted)
+        say(d, false, "heads", "entry %llu is not the one that was signed: the trail was rewritten", (unsigned long long)t->contradicted);
+    else if (last && last->seq > end && !t->v.broken)
+        say(d, false, "heads", "entry %llu was signed, but the trail ends with %llu: its tail was cut",
+            (unsigned long long)last->seq, (unsigned long long)end);
+    else if (last)
+        say(d, true, "heads", "%zu signed, the last one on %s seals entries up to %llu", t->heads.n,
+            fl_time_format(last->at, at), (unsigned long long)last->seq);
+    else
+        say(d, true, "heads", "none signed yet in %s", d->data);
 }
 
 static void look_at_audit(struct doctor *d)
 {
     struct fl_err err = {0};
     struct fl_reader *r = NULL;
-    struct fl_audit_verifier v;
+    struct trail t = {.last_at = 0};
     fl_status st = fl_reader_open(d->conninfo, &r, &err);
-    fl_audit_verify_init(&v);
+    fl_audit_verify_init(&t.v);
+    if (heads_of_dir(d->data, d->c->realm, NULL, &t.heads) != 0)
+        say(d, false, "heads", "those in %s cannot be used; see above", d->data);
     fl_usec began = fl_mono();
     uint64_t before = 1;
-    while (st == FL_OK && !v.broken && before != v.checked) {
-        struct fl_audit_query q = {.after_seq = v.checked, .limit = 10000};
-        before = v.checked;
-        st = fl_read_audit(r, d->c->realm, &q, feed, &v, &err);
+    while (st == FL_OK && !t.v.broken && before != t.v.checked) {
+        struct fl_audit_query q = {.after_seq = t.v.checked, .limit = 10000};
+        before = t.v.checked;
+        st = fl_read_audit(r, d->c->realm, &q, feed, &t, &err);
     }
     fl_reader_close(r);
-    if (st != FL_OK)
+    if (st != FL_OK) {
         say_err(d, "audit", &err);
-    else if (v.broken)
-        say(d, false, "audit", "entry %llu: %s", (unsigned long long)v.bad_seq, v.problem);
-    else
-        say(d, true, "audit", "%llu entries, the chain holds (%.2f s)", (unsigned long long)v.checked,
-            (double)(fl_mono() - began) / 1e6);
+    } else {
+        if (t.v.broken)
+            say(d, false, "audit", "entry %llu: %s", (unsigned long long)t.v.bad_seq, t.v.problem);
+        else
+            say(d, true, "audit", "%llu entries, the chain holds (%.2f s)", (unsigned long long)t.v.checked,
+                (double)(fl_mono() - began) / 1e6);
+        say_heads(d, &t);
+        if (t.last_at > fl_now() + 60 * FL_USEC_PER_SEC)
+            say(d, false, "clock", "the last entry of the audit trail lies in the future: the clock was set back");
+    }
+    heads_done(&t.heads);
 }
 
 static void look_at_clock(struct doctor *d)

@@ -308,6 +308,8 @@ static fl_status launch(struct fl_cluster *c, struct fl_err *err)
                           "-c",
                           "wal_compression=on",
                           "-c",
+                          "jit=off", /* short queries only, and the unit forbids memory both writable and executable */
+                          "-c",
                           "max_wal_size=2GB",
                           NULL};
     fl_status st = fl_spawn_as(&c->account, argv, c->log, &c->pid, err);
