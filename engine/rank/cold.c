@@ -20,6 +20,7 @@ static const struct {
     {F_UP3, 3.0},            /* its dependants' symptoms are explained by it … */
     {F_STORE, 0.3},          /* state is where exhaustion shows and what others wait for */
     {F_SYMPTOM_BELOW, -3.0}, /* it shows what something it needs shows too: it is a victim */
+    {F_RESOURCE_BELOW, -2.0}, /* something it needs has run out of something: its own trouble follows from that */
     {F_EARLY_RES, 2.0},      /* exhausted resources are intrinsic, those at the beginning above all */
     {F_EARLY_SHARE, 0.3},    /* what was there when it began */
     {F_EARLY, 0.7},          /* order in time breaks ties */
@@ -44,6 +45,15 @@ const struct fl_model *fl_model_cold(void)
     cold = (struct fl_model){
         .id = id, .weight = weight, .scale = 1, .threshold = 0.35, .json = json, .builtin = true};
     return &cold;
+}
+
+void fl_cold_doubt(const struct fl_model *m, struct fl_scores *s)
+{
+    if (m != fl_model_cold())
+        return;
+    double n = s->ev.n_own;
+    for (size_t i = 0; i < s->n; i++)
+        s->order[i].probability *= n / (n + 1);
 }
 
 const struct fl_model *fl_model_for(const struct fl_model *m, const struct fl_rank_input *in)

@@ -160,6 +160,7 @@ fl_status fl_rank(struct fl_arena *arena, const struct fl_model *model, const st
     fl_status st = fl_score(arena, model, in, SIZE_MAX, NULL, &s, err);
     if (st)
         return st;
+    fl_cold_doubt(model, &s);
     struct fl_ranking *r = fl_arena_calloc(arena, 1, sizeof *r);
     if (!r)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
