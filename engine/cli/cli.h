@@ -109,6 +109,7 @@ int cmd_alert_send(struct args *a);
 int cmd_incident_list(struct args *a);
 int cmd_incident_show(struct args *a);
 int cmd_incident_do(struct args *a); /* ack, assign, … */
+int cmd_incident_report(struct args *a);
 int cmd_topology_import(struct args *a);
 int cmd_topology_export(struct args *a);
 int cmd_topology_show(struct args *a);

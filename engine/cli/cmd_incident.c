@@ -76,3 +76,21 @@ int cmd_incident_do(struct args *a)
         fprintf(stderr, "%s: %s done%s%s\n", a->pos[0], verb, made ? "; new incident " : "", made ? made : "");
     return EXIT_FINE;
 }
+
+int cmd_incident_report(struct args *a)
+{
+    AUTO_REPLY r = {0};
+    FL_AUTO_BUF path = fl_buf_init(4096);
+    const char *out = arg(a, "out");
+    fl_buf_str(&path, "/api/v1/incidents/");
+    url_add(&path, a->pos[0]);
+    fl_buf_str(&path, arg_set(a, "html") ? "/report.html" : "/report.md");
+    int code = call_server(a, "GET", path.p, NULL, 0, &r);
+    if (code)
+        return code;
+    FILE *f = out ? fopen(out, "we") : stdout;
+    bool ok = f && fwrite(r.body.p, 1, r.body.n, f) == r.body.n && fflush(f) == 0;
+    if (out && f && fclose(f) != 0)
+        ok = false;
+    return ok ? EXIT_FINE : usage_error("--out: %s: could not be written", out ? out : "standard output");
+}

@@ -67,6 +67,9 @@ const struct command commands[] = {
     {"incident split", "ID FINGERPRINT…", 2, POSITIONALS_MAX, CMD_CLIENT, NULL, cmd_incident_do, NULL,
      "move alerts into an incident of their own"},
     {"incident resolve", "ID", 1, 1, CMD_CLIENT, OPTIONS(REASON), cmd_incident_do, NULL, "close by hand"},
+    {"incident report", "ID", 1, 1, CMD_CLIENT,
+     OPTIONS({"html", NULL, "a page to print instead of Markdown"}, {"out", "FILE", "write to a file"}), cmd_incident_report, NULL,
+     "a postmortem draft: impact, cause with its evidence, timeline, actions, proof"},
 
     {"topology import", "FILE", 1, 1, CMD_CLIENT, NULL, cmd_topology_import, NULL,
      "replace the service-dependency graph by a JSON file (- for standard input)"},

@@ -224,7 +224,7 @@ void reply_status(struct request *r, const struct fl_err *err); /* maps the stat
 unsigned status_code(fl_status st);
 /* Hand the answer to libmicrohttpd. http thread. */
 enum MHD_Result reply_queue(struct request *r);
-extern const char TYPE_JSON[], TYPE_TEXT[], TYPE_NDJSON[], TYPE_METRICS[];
+extern const char TYPE_HTML[], TYPE_JSON[], TYPE_TEXT[], TYPE_NDJSON[], TYPE_METRICS[];
 
 /* handlers */
 void run_healthy(struct request *r);
@@ -254,6 +254,17 @@ void read_audit(struct request *r, struct fl_reader *db);
 void read_impact(struct request *r, struct fl_reader *db);
 void read_audit_head(struct request *r, struct fl_reader *db);
 void read_audit_bundle(struct request *r, struct fl_reader *db);
+void read_report(struct request *r, struct fl_reader *db); /* arg: 1 = HTML */
+/* proof.c: entries about one incident */
+struct audit_span {
+    uint64_t first, last;
+    struct fl_sha256 anchor; /* what the first one follows */
+    uint64_t at, until;      /* of a bundle: last entry visited, last one wanted */
+    size_t n;
+    struct fl_buf *out;
+};
+fl_status audit_measure(struct request *r, struct fl_reader *db, const char *incident, struct audit_span *ret, struct fl_err *err);
+struct fl_json *audit_signed(struct request *r, struct fl_err *err); /* {"signed","key"} */
 /* reads.c: for the files beside it */
 struct fl_audit_entry;
 void read_failed(struct request *r, const struct fl_err *err);

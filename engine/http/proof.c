@@ -9,7 +9,7 @@
 enum { BUNDLE_PAGE = 5000 };
 
 /* {"signed","key"} as the daemon knows them. */
-static struct fl_json *signed_head(struct request *r, struct fl_err *err)
+struct fl_json *audit_signed(struct request *r, struct fl_err *err)
 {
     FL_AUTO_BUF b = fl_buf_init(1 << 16);
     if (r->http->o.head)
@@ -23,7 +23,7 @@ void read_audit_head(struct request *r, struct fl_reader *db)
     struct fl_read_args a = {.realm = r->http->o.config->realm};
     FL_AUTO_BUF row = fl_buf_init(1 << 16);
     FL_AUTO_JSON doc = fl_read_json(db, FL_READ_AUDIT_HEAD, &a, &row, &err) == FL_OK ? fl_json_parse(row.p, row.n, &err) : NULL;
-    FL_AUTO_JSON head = doc ? signed_head(r, &err) : NULL;
+    FL_AUTO_JSON head = doc ? audit_signed(r, &err) : NULL;
     if (!doc || !head) {
         read_failed(r, &err);
         return;
@@ -39,18 +39,9 @@ void read_audit_head(struct request *r, struct fl_reader *db)
 
 /* ---- bundle ---- */
 
-struct span {
-    uint64_t first, last; /* entries about the incident */
-    struct fl_sha256 anchor; /* what the first one follows */
-    uint64_t at;          /* last entry visited */
-    size_t n;
-    struct fl_buf *out;   /* second pass */
-    uint64_t until;
-};
-
 static fl_status measure(void *ctx, const struct fl_audit_entry *e)
 {
-    struct span *s = ctx;
+    struct audit_span *s = ctx;
     if (!s->first) {
         s->first = e->seq;
         s->anchor = e->prev;
@@ -62,7 +53,7 @@ static fl_status measure(void *ctx, const struct fl_audit_entry *e)
 
 static fl_status copy(void *ctx, const struct fl_audit_entry *e)
 {
-    struct span *s = ctx;
+    struct audit_span *s = ctx;
     s->at = e->seq;
     if (e->seq > s->until)
         return FL_OK;
@@ -72,7 +63,7 @@ static fl_status copy(void *ctx, const struct fl_audit_entry *e)
     return s->out->failed ? FL_E_LIMIT : FL_OK;
 }
 
-static fl_status each(struct request *r, struct fl_reader *db, const char *incident, struct span *s,
+static fl_status each(struct request *r, struct fl_reader *db, const char *incident, struct audit_span *s,
                       fl_status (*visit)(void *ctx, const struct fl_audit_entry *e), struct fl_err *err)
 {
     uint64_t before = UINT64_MAX;
@@ -85,7 +76,13 @@ static fl_status each(struct request *r, struct fl_reader *db, const char *incid
     return st;
 }
 
-static void header(struct request *r, const struct span *s, const char *incident, const struct fl_json *head, struct fl_buf *out)
+fl_status audit_measure(struct request *r, struct fl_reader *db, const char *incident, struct audit_span *ret, struct fl_err *err)
+{
+    *ret = (struct audit_span){0};
+    return each(r, db, incident, ret, measure, err);
+}
+
+static void header(struct request *r, const struct audit_span *s, const char *incident, const struct fl_json *head, struct fl_buf *out)
 {
     char hex[65];
     struct fl_jw w = fl_jw_init(out);
@@ -109,18 +106,18 @@ static void header(struct request *r, const struct span *s, const char *incident
 void read_audit_bundle(struct request *r, struct fl_reader *db)
 {
     struct fl_err err = {0};
-    struct span s = {0};
+    struct audit_span s = {0};
     const char *incident = request_arg(r, "incident");
     if (!incident || !*incident) {
         reply_error(r, 400, "shape", "incident", NULL, "incident is needed: the incident to prove");
         return;
     }
-    fl_status st = each(r, db, incident, &s, measure, &err);
+    fl_status st = audit_measure(r, db, incident, &s, &err);
     if (st == FL_OK && !s.n) {
         reply_error(r, 404, "notfound", "incident", NULL, "the audit trail has no entry about \"%.64s\"", incident);
         return;
     }
-    FL_AUTO_JSON head = st == FL_OK ? signed_head(r, &err) : NULL;
+    FL_AUTO_JSON head = st == FL_OK ? audit_signed(r, &err) : NULL;
     if (!head) {
         read_failed(r, &err);
         return;

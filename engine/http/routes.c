@@ -97,6 +97,8 @@ const struct route routes[] = {
     READ("/api/v1/incidents/{id}/timeline", FL_READ_TIMELINE, "timeline", NULL, "Everything that happened, in order"),
     {"GET", "/api/v1/incidents/{id}/ranking", ROLE_READ, 0, NULL, read_ranking, FL_READ_RANKING, NULL, "version",
      "Ranked causes with their evidence"},
+    {"GET", "/api/v1/incidents/{id}/report.md", ROLE_READ, 0, NULL, read_report, 0, NULL, NULL, "Postmortem draft, Markdown"},
+    {"GET", "/api/v1/incidents/{id}/report.html", ROLE_READ, 0, NULL, read_report, 1, NULL, NULL, "Postmortem draft to print"},
     INCIDENT_COMMAND("ack", "Acknowledge"),
     INCIDENT_COMMAND("assign", "Assign to a person: {\"to\"}"),
     INCIDENT_COMMAND("comment", "Add a comment: {\"text\"}"),

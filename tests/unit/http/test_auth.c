@@ -32,6 +32,8 @@ static const struct {
     {"GET", "/api/v1/incidents/{id}", "voaA"},
     {"GET", "/api/v1/incidents/{id}/timeline", "voaA"},
     {"GET", "/api/v1/incidents/{id}/ranking", "voaA"},
+    {"GET", "/api/v1/incidents/{id}/report.md", "voaA"},
+    {"GET", "/api/v1/incidents/{id}/report.html", "voaA"},
     {"POST", "/api/v1/incidents/{id}/ack", "oaA"},
     {"POST", "/api/v1/incidents/{id}/assign", "oaA"},
     {"POST", "/api/v1/incidents/{id}/comment", "oaA"},
