@@ -364,7 +364,9 @@ bool fl_pq_alive(PGconn *c)
     if (!c || PQstatus(c) != CONNECTION_OK)
         return false;
     struct pollfd p = {.fd = PQsocket(c), .events = POLLIN};
-    if (poll(&p, 1, 0) > 0 && !PQconsumeInput(c))
-        return false;
+    /* A server's last words come before the end of its connection: read until nothing is left. */
+    for (int i = 0; i < 8 && poll(&p, 1, 0) > 0; i++)
+        if (!PQconsumeInput(c))
+            return false;
     return PQstatus(c) == CONNECTION_OK;
 }

@@ -237,6 +237,19 @@ void fl_store_drain(struct fl_store *s, fl_usec patience)
     }
 }
 
+/* The aux connection, made again when it is gone. Caller holds aux_lock. */
+static fl_status aux(struct fl_store *s, PGconn **ret, struct fl_err *err)
+{
+    if (!fl_pq_alive(s->aux)) {
+        s->aux = fl_pq_close(s->aux);
+        fl_status st = fl_store_session(s, "aux", &s->aux, err);
+        if (st)
+            return st;
+    }
+    *ret = s->aux;
+    return FL_OK;
+}
+
 struct fl_store *fl_store_close(struct fl_store *s, fl_usec patience)
 {
     if (!s)
@@ -249,8 +262,9 @@ struct fl_store *fl_store_close(struct fl_store *s, fl_usec patience)
         pthread_join(s->project_t, NULL);
     if (s->keeper_on)
         pthread_join(s->keeper_t, NULL);
-    if (s->epoch && s->aux && !s->fenced)
-        fl_lease_release(s, s->aux);
+    PGconn *c;
+    if (s->epoch && !s->fenced && !s->journal_down && aux(s, &c, NULL) == FL_OK)
+        fl_lease_release(s, c);
     return free_store(s);
 }
 
@@ -329,19 +343,6 @@ void fl_store_stats(struct fl_store *s, struct fl_store_stats *ret)
 }
 
 /* ---- snapshots and recovery ------------------------------------------------------------------------------------ */
-
-/* The aux connection, made again when it is gone. Caller holds aux_lock. */
-static fl_status aux(struct fl_store *s, PGconn **ret, struct fl_err *err)
-{
-    if (!fl_pq_alive(s->aux)) {
-        s->aux = fl_pq_close(s->aux);
-        fl_status st = fl_store_session(s, "aux", &s->aux, err);
-        if (st)
-            return st;
-    }
-    *ret = s->aux;
-    return FL_OK;
-}
 
 static fl_status load_snapshot(struct fl_store *s, PGconn *c, char **ret, size_t *ret_n, uint64_t *ret_seq,
                                struct fl_err *err)
