@@ -71,6 +71,12 @@ static void on_answered(void *ctx, fl_status st, const char *json)
 
 void command_send(struct request *r, fl_event_kind kind, const char *json, size_t n)
 {
+    command_send_to(r, kind, json, n, on_answered);
+}
+
+void command_send_to(struct request *r, fl_event_kind kind, const char *json, size_t n,
+                     void (*answered)(void *ctx, fl_status st, const char *json))
+{
     if (json) {
         char *copy = fl_arena_strndup(r->body_arena, json, n);
         if (!copy) {
@@ -85,7 +91,7 @@ void command_send(struct request *r, fl_event_kind kind, const char *json, size_
         return;
     sub->reserved = true; /* operators get through while senders are refused */
     sub->committed = on_committed;
-    sub->answered = on_answered;
+    sub->answered = answered;
     submission_send(r, sub);
 }
 

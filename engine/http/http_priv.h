@@ -247,7 +247,12 @@ void run_topology_put(struct request *r);
 void run_changes_post(struct request *r);
 void run_v2_status(struct request *r);
 void run_v2_receivers(struct request *r);
-void run_v2_silences(struct request *r);
+void run_v1_gone(struct request *r);
+void run_v2_silence_post(struct request *r);
+void run_v2_silence_delete(struct request *r);
+void read_v2_silences(struct request *r, struct fl_reader *db);
+void read_v2_silence(struct request *r, struct fl_reader *db);
+void read_v2_groups(struct request *r, struct fl_reader *db);
 void read_document(struct request *r, struct fl_reader *db); /* arg: fl_read; word: name of the list, or NULL */
 void read_ranking(struct request *r, struct fl_reader *db);
 void read_audit(struct request *r, struct fl_reader *db);
@@ -295,3 +300,6 @@ void submission_send(struct request *r, struct fl_submission *sub);
 void submission_push(struct request *r, struct fl_submission *sub);
 /* A command {"op":…}: journal it and answer what the core says. Takes the text. */
 void command_send(struct request *r, fl_event_kind kind, const char *json, size_t n);
+/* The same, answered by `answered` (projector thread; it ends with request_unref). */
+void command_send_to(struct request *r, fl_event_kind kind, const char *json, size_t n,
+                     void (*answered)(void *ctx, fl_status st, const char *json));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/http/metrics.c -- health, readiness and the Prometheus text format 0.0.4 (layer 5). */
-#include "http_priv.h"
+#include "lookalike.h"
 
 #include <string.h>
 
@@ -119,7 +119,7 @@ void run_metrics(struct request *r)
     fl_buf_printf(&b, "faultline_build_info{version=\"%s\"} 1\n", FL_VERSION);
     /* Karma reads this one to learn which API to speak. */
     family(&b, "alertmanager_build_info", "gauge", "The Alertmanager whose API v2 is spoken.");
-    fl_buf_str(&b, "alertmanager_build_info{version=\"0.27.0\",branch=\"faultline\",revision=\"" FL_VERSION "\"} 1\n");
+    fl_buf_str(&b, "alertmanager_build_info{version=\"" V2_VERSION "\",branch=\"faultline\",revision=\"" FL_VERSION "\"} 1\n");
     http_figures(h, &b);
     per_route(h, &b);
     if (h->o.store)

@@ -13,6 +13,33 @@
             run_intake, NULL, FL_FORMAT_ALERTMANAGER_V2, NULL, NULL,                                                   \
             "Alerts, as Prometheus sends them to an Alertmanager; 200 means committed"                                 \
     }
+#define V2_OTHERS(prefix)                                                                                              \
+    {"GET", prefix "/api/v2/alerts/groups", ROLE_READ, ROUTE_LOOKALIKE, NULL, read_v2_groups, 0, NULL,                 \
+     "filter,active,silenced,inhibited,receiver", "Alerts in groups, as Alertmanager lists them"},                     \
+    {"GET", prefix "/api/v2/receivers", ROLE_READ, ROUTE_LOOKALIKE, run_v2_receivers, NULL, 0, NULL, NULL,             \
+     "Receivers, as Alertmanager lists them"},                                                                         \
+    {"GET", prefix "/api/v2/silences", ROLE_READ, ROUTE_LOOKALIKE, NULL, read_v2_silences, 0, NULL, "filter",          \
+     "Silences, as Alertmanager lists them"},                                                                          \
+    {"POST", prefix "/api/v2/silences", ROLE_OPERATE, ROUTE_LOOKALIKE | ROUTE_BODY | ROUTE_JOURNAL,                    \
+     run_v2_silence_post, NULL, 0, NULL, NULL, "Create or change a silence, as Alertmanager does"},                    \
+    {"GET", prefix "/api/v2/silence/{silenceID}", ROLE_READ, ROUTE_LOOKALIKE, NULL, read_v2_silence, 0, NULL, NULL,    \
+     "One silence"},                                                                                                   \
+    {                                                                                                                  \
+        "DELETE", prefix "/api/v2/silence/{silenceID}", ROLE_OPERATE, ROUTE_LOOKALIKE | ROUTE_JOURNAL,                 \
+            run_v2_silence_delete, NULL, 0, NULL, NULL, "Expire a silence"                                             \
+    }
+#define V1_GONE(method_, path_)                                                                                        \
+    {                                                                                                                  \
+        method_, path_, (method_)[0] == 'G' ? ROLE_READ : ROLE_SEND, ROUTE_GONE(method_), run_v1_gone, NULL, 0, NULL,  \
+            NULL, "Alertmanager's API v1: gone, 410"                                                                   \
+    }
+/* Old senders get their 410 whatever they send. */
+#define ROUTE_GONE(method_) ((method_)[0] == 'P' ? ROUTE_BODY_MAY | ROUTE_ANY_TYPE | ROUTE_BULK : 0)
+#define V1_ALL(prefix)                                                                                                 \
+    V1_GONE("POST", prefix "/api/v1/alerts"), V1_GONE("GET", prefix "/api/v1/alerts/groups"),                          \
+        V1_GONE("GET", prefix "/api/v1/silences"), V1_GONE("POST", prefix "/api/v1/silences"),                         \
+        V1_GONE("GET", prefix "/api/v1/silence/{silenceID}"), V1_GONE("DELETE", prefix "/api/v1/silence/{silenceID}"), \
+        V1_GONE("GET", prefix "/api/v1/status"), V1_GONE("GET", prefix "/api/v1/receivers")
 #define INCIDENT_COMMAND(verb, text)                                                                                   \
     {                                                                                                                  \
         "POST", "/api/v1/incidents/{id}/" verb, ROLE_OPERATE, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_incident_command,    \
@@ -83,10 +110,11 @@ const struct route routes[] = {
     V2_ALERTS("/alertmanager"),
     {"GET", "/api/v2/status", ROLE_READ, ROUTE_LOOKALIKE, run_v2_status, NULL, 0, NULL, NULL,
      "Status, as Alertmanager reports it"},
-    {"GET", "/api/v2/receivers", ROLE_READ, ROUTE_LOOKALIKE, run_v2_receivers, NULL, 0, NULL, NULL,
-     "Receivers, as Alertmanager lists them"},
-    {"GET", "/api/v2/silences", ROLE_READ, ROUTE_LOOKALIKE, run_v2_silences, NULL, 0, NULL, "filter",
-     "Silences, as Alertmanager lists them"},
+    V2_OTHERS(""),
+    V2_OTHERS("/alertmanager"),
+    V1_ALL(""),
+    V1_ALL("/alertmanager"),
+    V1_GONE("GET", "/alertmanager/api/v1/alerts"),
     READ("/api/v1/alerts", FL_READ_ALERTS, "alerts", "state,incident,limit,offset",
          "Alert episodes; state=unmapped lists those that match no component"),
     READ("/api/v1/why/{fingerprint}", FL_READ_ALERT, "episodes", NULL, "What became of one alert, and why"),

@@ -122,7 +122,11 @@ fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_a
         usleep((useconds_t)fake.slow_reads);
     if (a->id && !strcmp(a->id, "INC-2026-404"))
         return fl_fail(err, FL_E_NOTFOUND, "incident", "there is no such incident");
-    if (what == FL_READ_INCIDENT)
+    if (what == FL_READ_SILENCE && !fake.silence_json)
+        return fl_fail(err, FL_E_NOTFOUND, "silence", "no such thing");
+    if (what == FL_READ_SILENCE || (what == FL_READ_SILENCES && fake.silences_json) || (what == FL_READ_ALERTS && fake.alerts_json))
+        fl_buf_str(out, what == FL_READ_SILENCE ? fake.silence_json : what == FL_READ_SILENCES ? fake.silences_json : fake.alerts_json);
+    else if (what == FL_READ_INCIDENT)
         fl_buf_printf(out, "{\"id\":\"%s\"}", a->id);
     else if (what == FL_READ_RANKING)
         fl_buf_str(out, "{\"incident\":\"X\",\"version\":1,\"ranking\":{\"candidates\":[{\"node\":\"db\"}]}}");

@@ -10,6 +10,7 @@ struct fake {
     fl_status commit;      /* what `committed` is told */
     fl_status answer;      /* what `answered` is told */
     const char *answer_json;
+    const char *alerts_json, *silences_json, *silence_json; /* what reads give; NULL: something of its own */
     bool db_down;          /* readers do not open */
     fl_usec slow_reads;    /* how long a read takes */
     bool aliases;          /* of the configuration, for the next server */
