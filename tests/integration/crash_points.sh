@@ -133,6 +133,7 @@ jq -r '.[] | select(.state == "succeeded") | .id + "-1", .id + "-2"' "$work/runs
 missing=$(comm -23 "$work/claimed" <(sort "$work/effects"))
 [ -z "$missing" ] || fail "claimed but never seen by the witness: $missing"
 "$faultline" audit verify --data "$work/data" || fail "the audit trail does not verify"
+chain_replays
 for point in "${points[@]}"; do
     [ "${deaths[$point]:-0}" -eq "$passes" ] || fail "$point: ${deaths[$point]:-0} deaths"
 done

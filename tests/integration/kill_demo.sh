@@ -107,6 +107,7 @@ round() { # KIND: engine | database
     [ "$(wc -l <"$work/acknowledged")" -ge 10 ] || fail "$verdict: only $(wc -l <"$work/acknowledged") probes were acknowledged"
     wait_for 30 "$verdict: every acknowledged probe is there" known_all
     "$faultline" audit verify --data "$work/data" >"$work/verify.log" 2>&1 || fail "$verdict: the audit trail does not verify: $(cat "$work/verify.log")"
+    chain_replays
     engine_stop
     echo "$verdict"
 }

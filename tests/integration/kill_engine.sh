@@ -118,5 +118,6 @@ runs | jq -r '.[] | select(.state == "succeeded") | .id + "-1", .id + "-2"' | so
 missing=$(comm -23 "$work/claimed" <(sort "$work/effects"))
 [ -z "$missing" ] || fail "claimed but never seen by the witness: $missing"
 "$faultline" audit verify --data "$work/data" || fail "the audit trail does not verify"
+chain_replays
 engine_stop
 echo "$kills kills: $acknowledged acknowledged alerts all known, $n_runs runs over ($n_succeeded succeeded), $n_effects effects, none twice"

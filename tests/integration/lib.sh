@@ -6,6 +6,7 @@
 #   engine_stop                SIGTERM and wait
 #   api PATH [CURL ARGUMENT…]  a request with the token
 #   wait_for SECONDS WHAT COMMAND…   until the command succeeds; fails the test with WHAT
+#   chain_replays              the journal, replayed offline, gives every audit entry of the database: the same hashes
 #   started PID                remember a process to end at the end, whatever happens
 set -euo pipefail
 unset CDPATH PGHOST PGHOSTADDR PGPORT PGUSER PGDATABASE PGPASSWORD PGSERVICE PGSERVICEFILE PGOPTIONS PGDATA
@@ -108,4 +109,15 @@ api() { # PATH [CURL ARGUMENT…]
     local path=$1
     shift
     printf 'Authorization: Bearer %s\n' "$(<"$token")" | curl -fsS --max-time 10 -H @- "$@" "$url$path"
+}
+
+chain_replays() {
+    "$faultline" audit export --data "$work/data" --out "$work/audit.jsonl" 2>/dev/null
+    # After the audit, so that it covers at least as much.
+    "$faultline" journal export --data "$work/data" --out "$work/journal.jsonl" 2>/dev/null
+    "$faultline" replay --journal "$work/journal.jsonl" >"$work/decisions.jsonl" 2>"$work/replay.log" || fail "the journal cannot be replayed"
+    jq -r '"\(.seq) \(.hash) \(.action)"' "$work/audit.jsonl" >"$work/lived"
+    jq -r 'select(.row == "audit") | "\(.seq) \(.hash) \(.action)"' "$work/decisions.jsonl" | head -n "$(wc -l <"$work/lived")" >"$work/replayed"
+    [ -s "$work/lived" ] || fail "there is no audit trail to compare"
+    diff "$work/lived" "$work/replayed" >"$work/chain.log" || fail "the replayed audit chain is another one from $(sed -n 2p "$work/chain.log") on"
 }
