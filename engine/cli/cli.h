@@ -106,6 +106,9 @@ int cmd_doctor(struct args *a);
 int cmd_version(struct args *a);
 int cmd_alert_list(struct args *a);
 int cmd_alert_send(struct args *a);
+int cmd_silence_add(struct args *a);
+int cmd_silence_list(struct args *a);
+int cmd_silence_expire(struct args *a);
 int cmd_incident_list(struct args *a);
 int cmd_incident_show(struct args *a);
 int cmd_incident_do(struct args *a); /* ack, assign, … */

@@ -51,6 +51,15 @@ const struct command commands[] = {
              {"starts", "TIME", "when it began (default: now)"}, {"file", "FILE", "send this JSON list instead"}),
      cmd_alert_send, NULL, "send an alert, as Prometheus would"},
 
+    {"silence add", "MATCHER…", 1, POSITIONALS_MAX, CMD_CLIENT,
+     OPTIONS({"comment", "TEXT", "why; required"}, {"duration", "DURATION", "30m, 2h, 1d"},
+             {"end", "TIME", "until then, instead of a duration"}, {"start", "TIME", "from then on (default: now)"},
+             {"author", "WHO", "default: the user you are"}),
+     cmd_silence_add, NULL, "keep alerts out of incidents for a while: label=value, !=, =~ regex, !~; prints the id"},
+    {"silence list", "[MATCHER…]", 0, POSITIONALS_MAX, CMD_CLIENT, OPTIONS({"expired", NULL, "those that are over, too"}),
+     cmd_silence_list, NULL, "list silences"},
+    {"silence expire", "ID…", 1, POSITIONALS_MAX, CMD_CLIENT, NULL, cmd_silence_expire, NULL, "end silences now"},
+
     {"incident list", NULL, 0, 0, CMD_CLIENT,
      OPTIONS({"state", "STATE", "open (default), quiet, recovering, resolved, merged, or all"}, SINCE, UNTIL, LIMIT),
      cmd_incident_list, NULL, "list incidents"},

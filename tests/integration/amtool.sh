@@ -142,6 +142,17 @@ code=$(printf 'Authorization: Bearer %s\n' "$(<"$token")" | curl -sS -o "$work/o
 api /alertmanager/api/v2/alerts/groups | jq -e 'length > 0 and all(.[]; (.alerts | length) > 0 and .receiver.name == "faultline")' >/dev/null ||
     fail "alerts/groups: $(api /alertmanager/api/v2/alerts/groups)"
 api /alertmanager/api/v2/silences | jq -e 'length >= 3' >/dev/null || fail "silences under the other prefix"
+# Our own commands on the same silences.
+own() { "$faultline" "$@" --server "$url" --token-file "$token"; }
+id=$(own silence add --comment 'by our own hand' --author ann --duration 1h 'alertname=~"Gone|Other"' cluster!=us1)
+says "^$id  alertname=~\"Gone\|Other\" cluster!=\"us1\"  .* ann +by our own hand" am silence query
+says "^$id +active .* ann +by our own hand" own silence list
+shows "Gone" --silenced || fail "our own silence hides nothing"
+own silence expire "$id" 2>/dev/null || fail "silence expire"
+says "^$id +expired" own silence list --expired
+rc=0
+own silence expire 00000000-0000-0000-0000-000000000000 2>/dev/null || rc=$?
+[ "$rc" = 1 ] || fail "expiring an unknown silence exits $rc"
 "$faultline" audit verify --data "$work/data" || fail "the audit trail does not verify"
 engine_stop
 echo "every amtool command works: alerts, silences, configuration"
