@@ -103,7 +103,9 @@ void fl_resp_engine_started(struct fl_resp *r, struct fl_step *s, uint64_t proje
     for (struct run *run = r->first; run; run = run->next) {
         if (run->pub.state != FL_RUN_RUNNING && run->pub.state != FL_RUN_IN_DOUBT)
             continue;
-        if (++run->recoveries > FL_RECOVERIES_MAX) {
+        /* Who waits for a person or for a time makes no progress and does no harm: only the others are counted. */
+        bool waits = run->pub.state == FL_RUN_IN_DOUBT || (run->last_call && is_sleeping(run->last_call));
+        if (!waits && ++run->recoveries > FL_RECOVERIES_MAX) {
             run_event(r, s, run, RE_ERROR,
                       fl_fx_printf(s->fx, "restarted %u times without a new call: given up", FL_RECOVERIES_MAX));
             continue;

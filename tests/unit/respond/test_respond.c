@@ -377,6 +377,27 @@ static void test_a_run_that_never_gets_on_is_given_up(void **state)
     assert_int_equal(state_of(w, RUN1), FL_RUN_FAILED);
 }
 
+static void test_waiting_is_not_given_up(void **state)
+{
+    struct world *w = *state;
+    fl_resp_consider(w->r, &w->step, &w->view);
+    approve(w, T0 + SEC);
+    report(w, T0 + SEC, fl_resp_call, "{\"run\":\"" RUN1 "\",\"n\":1,\"fn\":\"sleep\",\"args\":{\"seconds\":50}}");
+    for (unsigned i = 0; i < 2 * FL_RECOVERIES_MAX; i++) {
+        begin(w, T0 + 2 * SEC);
+        fl_resp_engine_started(w->r, &w->step, w->step.seq);
+        assert_int_equal(state_of(w, RUN1), FL_RUN_RUNNING);
+    }
+    begin(w, T0 + 52 * SEC);
+    fl_resp_tick(w->r, &w->step);
+    report(w, T0 + 53 * SEC, fl_resp_call, "{\"run\":\"" RUN1 "\",\"n\":2,\"fn\":\"settle\",\"args\":{\"verdict\":\"ask\",\"call\":1}}");
+    for (unsigned i = 0; i < 2 * FL_RECOVERIES_MAX; i++) {
+        begin(w, T0 + 54 * SEC);
+        fl_resp_engine_started(w->r, &w->step, w->step.seq);
+        assert_int_equal(state_of(w, RUN1), FL_RUN_IN_DOUBT);
+    }
+}
+
 static void test_sleep_survives_and_wakes(void **state)
 {
     struct world *w = *state;
@@ -502,7 +523,8 @@ int main(void)
         T(test_nobody_approves_their_own_request), T(test_restart_puts_a_released_call_in_doubt),
         T(test_restart_orders_what_was_never_released), T(test_idempotent_calls_are_repeated),
         T(test_unknown_outcome_is_in_doubt), T(test_divergence_is_detected), T(test_changed_playbook_is_detected),
-        T(test_a_run_that_never_gets_on_is_given_up), T(test_sleep_survives_and_wakes), T(test_timeout_abort_halt),
+        T(test_a_run_that_never_gets_on_is_given_up),
+        T(test_waiting_is_not_given_up), T(test_sleep_survives_and_wakes), T(test_timeout_abort_halt),
         T(test_brakes), T(test_incident_over_refuses), T(test_snapshot_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
