@@ -15,8 +15,9 @@ src=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 export PATH=$PATH:$src/build/tools/usr/bin
 pids=()
 
+exec {lib_err}>&2 # a condition that fails for good says so although wait_for keeps conditions quiet
 fail() {
-    printf 'FAILED: %s\n' "$*" >&2
+    printf 'FAILED: %s\n' "$*" >&"$lib_err"
     exit 1
 }
 
@@ -40,7 +41,7 @@ lib_end() {
     done
     if [ "$rc" -ne 0 ]; then
         for p in "$work"/*.log; do
-            [ ! -s "$p" ] || { printf -- '---- %s\n' "${p##*/}" && tail -n 40 -- "$p"; } >&2
+            [ ! -s "$p" ] || { printf -- '---- %s\n' "${p##*/}" && tail -n 40 -- "$p"; } >&"$lib_err"
         done
     fi
     cd /
