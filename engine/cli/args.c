@@ -232,6 +232,14 @@ int args_parse(const struct command *c, int argc, char **argv, struct args *ret)
 
 /* ---- configuration ---- */
 
+bool config_given(const char *name)
+{
+    for (size_t i = 0; i < n_overrides; i++)
+        if (!strcmp(overrides[i].name, name))
+            return true;
+    return false;
+}
+
 int fail_with(const char *what, const struct fl_err *err)
 {
     fprintf(stderr, "faultline: %s: ", what);

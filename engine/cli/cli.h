@@ -53,6 +53,8 @@ void print_help(FILE *f, const struct command *c);
 void print_overview(FILE *f);
 /* Configuration: file, then environment, then flags; checked. @return -1 to go on. */
 int load_config(const struct args *a, struct fl_config **ret);
+/* Was this option of the configuration table given on the command line? */
+bool config_given(const char *name);
 /* "what: value: why; next step" on stderr. @return the exit code for the status. */
 int fail_with(const char *what, const struct fl_err *err);
 int usage_error(const char *fmt, ...) FL_PRINTF(1, 2);
