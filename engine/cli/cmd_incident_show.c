@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/cli/cmd_incident_show.c -- one incident for a person at 3 a.m.: what, since when, why, what is being
  * done, what to type next (layer 6). */
-#include "cli.h"
+#include "incident_data.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -251,27 +251,21 @@ static void print_next(const struct page *p)
 
 /* ---- gathering ---- */
 
-static int fetch(struct args *a, const char *id, const char *tail, struct reply *r)
-{
-    FL_AUTO_BUF path = fl_buf_init(4096);
-    fl_buf_str(&path, "/api/v1/incidents/");
-    url_add(&path, id);
-    fl_buf_str(&path, tail);
-    return call_server(a, "GET", path.p, NULL, 0, r);
-}
-
 int cmd_incident_show(struct args *a)
 {
     AUTO_REPLY r = {0};
     AUTO_REPLY t = {0};
-    int code = fetch(a, a->pos[0], "", &r);
+    int code = incident_fetch(a, a->pos[0], "", &r);
     if (code)
         return code;
+    const bool shown = fl_streq(a->command->path, "incident show"); /* `why` comes here too */
+    if (r.json && shown && arg(a, "svg"))
+        return incident_picture(a, a->pos[0], r.json, arg(a, "svg"));
     if (a->json || !r.json) {
         print_json(&r.body);
         return EXIT_FINE;
     }
-    code = fetch(a, a->pos[0], "/timeline", &t);
+    code = incident_fetch(a, a->pos[0], "/timeline", &t);
     if (code)
         return code;
     const struct fl_json *inner = fl_json_get(r.json, "incident");
@@ -280,7 +274,7 @@ int cmd_incident_show(struct args *a)
     struct page p = {.a = a, .incident = inner && fl_json_is_object(inner) ? inner : r.json,
                      .alerts = fl_json_get(r.json, "alerts"), .ranking = deeper ? deeper : ranking,
                      .runs = fl_json_get(r.json, "runs"), .timeline = list_of(t.json, "timeline"),
-                     .all = fl_streq(a->command->path, "incident show") && arg_set(a, "all"), .colour = use_colour()};
+                     .all = shown && arg_set(a, "all"), .colour = use_colour()};
     p.id = *text_of(p.incident, "id") ? text_of(p.incident, "id") : a->pos[0];
     print_head(&p);
     print_cause(&p);

@@ -8,14 +8,17 @@
 #include <faultline/json.h>
 
 #include "offline_cases.h"
+#include "picture.h"
 
 static const char usage[] =
     "usage: faultline rank --topology F --alerts F [--case DIR] [--metrics F] [--baseline F] [--traces F]\n"
-    "                      [--changes F] [--entry ID] [--history DIR]... [--model F] [--explain] [-o json|table]\n"
+    "                      [--changes F] [--entry ID] [--history DIR]... [--model F] [--explain]\n"
+    "                      [--svg F] [-o json|table]\n"
     "  --case DIR   a case directory; the other options replace its parts\n"
+    "  --svg F      write a picture too: cause, candidates, alerts and path in the graph\n"
     "Exit status: 0 a cause is named, 1 no convincing cause.\n";
 
-enum { P_TOPOLOGY, P_ALERTS, P_CASE, P_METRICS, P_BASELINE, P_TRACES, P_CHANGES, P_ENTRY, P_MODEL, P_N };
+enum { P_TOPOLOGY, P_ALERTS, P_CASE, P_METRICS, P_BASELINE, P_TRACES, P_CHANGES, P_ENTRY, P_MODEL, P_SVG, P_N };
 
 static fl_status read_parts(struct fl_off *off, const char *const *part, struct fl_off_case *c,
                             struct fl_err *err)
@@ -64,9 +67,20 @@ static void print_table(const struct fl_ranking *r, bool explain)
         printf("change: %s\n", r->culprit_text);
 }
 
+static fl_status draw(const struct fl_off_case *c, const struct fl_ranking *r, const char *file,
+                      struct fl_err *err)
+{
+    FL_AUTO_FREE fl_vertex *at = calloc(c->c.n_alerts + 1, sizeof *at);
+    if (!at)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    for (size_t i = 0; i < c->c.n_alerts; i++)
+        at[i] = c->alerts[i].node;
+    return picture_write(c->topo, c->c.name ? c->c.name : "Incident", r, at, c->c.n_alerts, file, err);
+}
+
 static fl_status rank_one(struct fl_off *off, struct fl_off *past, bool has_past, struct fl_off_case *c,
                           const struct fl_model *model, bool explain, bool json, bool alerts_only,
-                          int *exit_code, struct fl_err *err)
+                          const char *svg, int *exit_code, struct fl_err *err)
 {
     struct fl_off_set set = {.name = "rank", .cases = c, .n = 1};
     struct fl_off_topo topo;
@@ -85,7 +99,7 @@ static fl_status rank_one(struct fl_off *off, struct fl_off *past, bool has_past
         st = fl_fail(err, FL_E_NOTFOUND, "--entry", "\"%s\" is no node of the topology", c->c.entry);
     if (!st) {
         struct fl_rank_input in = fl_off_input(&set, c);
-        in.explain = explain;
+        in.explain = explain || svg; /* a picture needs the path */
         if (alerts_only)
             in.data = NULL; /* as in the engine: without history the first day's weights rank */
         in.max_candidates = 20;
@@ -93,6 +107,8 @@ static fl_status rank_one(struct fl_off *off, struct fl_off *past, bool has_past
         if (!st)
             st = fl_rank(off->arena, model, &in, &r, err);
     }
+    if (!st && svg)
+        st = draw(c, r, svg, err);
     if (!st && json) {
         FL_AUTO_BUF out = fl_buf_init(0);
         struct fl_jw w = fl_jw_init(&out);
@@ -122,6 +138,7 @@ int fl_cmd_rank(int argc, char **argv)
                                             {"changes", required_argument, NULL, 256 + P_CHANGES},
                                             {"entry", required_argument, NULL, 256 + P_ENTRY},
                                             {"model", required_argument, NULL, 256 + P_MODEL},
+                                            {"svg", required_argument, NULL, 256 + P_SVG},
                                             {"history", required_argument, NULL, HISTORY},
                                             {"explain", no_argument, NULL, EXPLAIN},
                                             {"output", required_argument, NULL, 'o'},
@@ -165,7 +182,8 @@ int fl_cmd_rank(int argc, char **argv)
         st = read_parts(&off, part, &c, &err);
     if (!st)
         st = rank_one(&off, &past, has_past, &c, model ? model : fl_model_default(), explain, json,
-                      !part[P_CASE] && !part[P_METRICS] && !part[P_TRACES], &code, &err);
+                      !part[P_CASE] && !part[P_METRICS] && !part[P_TRACES], part[P_SVG],
+                      &code, &err);
     fl_model_free(model);
     if (off.arena)
         fl_off_done(&off);

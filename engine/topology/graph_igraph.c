@@ -88,3 +88,80 @@ fl_status fl_graph_degree(const struct fl_graph *g, int64_t v, int64_t *ret, str
     igraph_vector_int_destroy(&res);
     return rc ? graph_fail(err, "cannot count edges", rc) : FL_OK;
 }
+
+/* The extended graph has a chain of dummy vertices for each edge that crosses layers: walk it from the edge's
+ * start. The chain may be directed either way (igraph turns edges of a cycle), so ends are matched, not heads. */
+static size_t follow(const igraph_t *ext, const igraph_vector_int_t *of, igraph_integer_t e, igraph_integer_t from,
+                     igraph_integer_t to, size_t *bend)
+{
+    igraph_integer_t m = igraph_ecount(ext), at = from, came = -1;
+    size_t n = 0;
+    for (igraph_integer_t i = 0; i < m && at != to; i++) {
+        if (VECTOR(*of)[i] != e || i == came)
+            continue;
+        igraph_integer_t a = IGRAPH_FROM(ext, i), b = IGRAPH_TO(ext, i);
+        if (a != at && b != at)
+            continue;
+        at = a == at ? b : a;
+        came = i;
+        if (at != to)
+            bend[n++] = (size_t)at;
+        i = -1; /* the next link may stand before this one */
+    }
+    return n;
+}
+
+static fl_status read_layout(struct fl_arena *arena, const struct fl_graph *g, const igraph_matrix_t *at,
+                             const igraph_t *ext, const igraph_vector_int_t *of, struct fl_sugiyama *ret,
+                             struct fl_err *err)
+{
+    size_t rows = (size_t)igraph_matrix_nrow(at), m = (size_t)igraph_ecount(&g->g);
+    ret->spot = fl_arena_calloc(arena, rows + 1, sizeof *ret->spot);
+    ret->bend = fl_arena_calloc(arena, rows + 1, sizeof *ret->bend);
+    ret->bend_off = fl_arena_calloc(arena, m + 1, sizeof *ret->bend_off);
+    if (!ret->spot || !ret->bend || !ret->bend_off)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    for (size_t i = 0; i < rows; i++)
+        ret->spot[i] = (struct fl_spot){MATRIX(*at, (igraph_integer_t)i, 0), MATRIX(*at, (igraph_integer_t)i, 1)};
+    for (size_t e = 0; e < m; e++) {
+        igraph_integer_t k = (igraph_integer_t)e;
+        ret->bend_off[e + 1] = ret->bend_off[e] + follow(ext, of, k, IGRAPH_FROM(&g->g, k), IGRAPH_TO(&g->g, k),
+                                                         ret->bend + ret->bend_off[e]);
+    }
+    return FL_OK;
+}
+
+fl_status fl_graph_sugiyama(struct fl_arena *arena, size_t n, const fl_vertex *ends, size_t m,
+                            struct fl_sugiyama *ret, struct fl_err *err)
+{
+    static const char what[] = "cannot lay out the graph";
+    struct fl_graph *g = NULL;
+    igraph_matrix_t at;
+    igraph_vector_int_t of;
+    igraph_t ext;
+    fl_status st = fl_graph_new(n, ends, m, &g, err);
+    if (st)
+        return st;
+    igraph_error_t rc = igraph_matrix_init(&at, 0, 0);
+    if (rc) {
+        fl_graph_free(g);
+        return graph_fail(err, what, rc);
+    }
+    rc = igraph_vector_int_init(&of, 0);
+    if (rc) {
+        igraph_matrix_destroy(&at);
+        fl_graph_free(g);
+        return graph_fail(err, what, rc);
+    }
+    rc = igraph_layout_sugiyama(&g->g, &at, &ext, &of, NULL, 1, 1, 100, NULL);
+    if (rc) {
+        st = graph_fail(err, what, rc);
+    } else {
+        st = read_layout(arena, g, &at, &ext, &of, ret, err);
+        igraph_destroy(&ext);
+    }
+    igraph_vector_int_destroy(&of);
+    igraph_matrix_destroy(&at);
+    fl_graph_free(g);
+    return st;
+}

@@ -49,3 +49,16 @@ FL_MUST_CHECK fl_status fl_graph_articulation(const struct fl_graph *g, uint8_t 
 /** Degree of one vertex; an id out of range is an error status, never an abort. */
 FL_MUST_CHECK fl_status fl_graph_degree(const struct fl_graph *g, int64_t v, int64_t *ret,
                                         struct fl_err *err);
+
+/** Where a vertex, or the bend of an edge, stands: column across, layer down. */
+struct fl_spot {
+    double x, y;
+};
+struct fl_sugiyama {
+    struct fl_spot *spot;   /* of each vertex, then of each bend */
+    size_t *bend;           /* bends of edge e, from its start: bend[bend_off[e]] … bend[bend_off[e + 1] - 1] */
+    size_t *bend_off;       /* as indices of spot */
+};
+/** Layered drawing of a small graph (m edges: from, to, from, to, …). Deterministic. All of it in `arena`. */
+FL_MUST_CHECK fl_status fl_graph_sugiyama(struct fl_arena *arena, size_t n, const fl_vertex *ends, size_t m,
+                                          struct fl_sugiyama *ret, struct fl_err *err);

@@ -51,3 +51,29 @@ struct fl_impact {
 };
 FL_MUST_CHECK fl_status fl_topo_impact(struct fl_topo *t, struct fl_arena *arena, fl_vertex v,
                                        struct fl_impact *ret, struct fl_err *err);
+
+#define FL_DRAW_NODES_MAX 150u
+#define FL_DRAW_EDGES_MAX 600u
+
+/** What one incident shows of the graph. All borrowed during the call; vertices of -1 are passed over. */
+struct fl_draw {
+    const char *title;           /* NULL: none */
+    const fl_vertex *path;       /* how the first candidate reaches the alerts, cause first */
+    size_t n_path;
+    const fl_vertex *candidates; /* best first */
+    const double *confidence;    /* of each, 0 … 1 */
+    size_t n_candidates;
+    const fl_vertex *alerts;     /* the component of each alert: one that repeats has several */
+    size_t n_alerts;
+    bool convincing;             /* false: the first candidate is not called the cause */
+};
+/**
+ * The picture of an incident's neighbourhood as one self-contained SVG (no script, nothing fetched): what needs
+ * stands above what is needed. Cause, candidates, alerts and path are told by shape and words, not by colour.
+ * Path, candidates and alerting components are drawn, in that order, up to FL_DRAW_NODES_MAX, with the edges
+ * among them up to FL_DRAW_EDGES_MAX, those of the path first; the picture says what was left out. The same
+ * input gives the same bytes.
+ * @return FL_OK, FL_E_NOMEM, FL_E_INTERNAL (igraph), FL_E_LIMIT (`out` is full).
+ */
+FL_MUST_CHECK fl_status fl_topo_svg(const struct fl_topo *t, const struct fl_draw *what, struct fl_buf *out,
+                                    struct fl_err *err);

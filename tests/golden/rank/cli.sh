@@ -23,6 +23,13 @@ jq -e '.case and (.ranking | length > 1) and ((.nodes | length) == (.ranking | l
     "$work/answers" >/dev/null
 expect 0 "recommendationservice" rank --case "$here/rcb-001" --explain
 expect 0 "change: deploy 47f38c22" rank --case "$here/rcb-001"
+expect 0 "recommendationservice" rank --case "$here/rcb-001" --svg "$work/a.svg"
+expect 0 "recommendationservice" rank --case "$here/rcb-001" --svg "$work/b.svg" -o json
+cmp "$work/a.svg" "$work/b.svg"
+grep -q "likely cause, [0-9]* %" "$work/a.svg"
+grep -q "^<title id=\"n\">rcb-001</title>" "$work/a.svg"
+if command -v xmllint >/dev/null; then xmllint --noout "$work/a.svg"; fi
+expect 1 "cannot write the picture" rank --case "$here/rcb-001" --svg "$work/no/such.svg"
 expect 0 '"candidates":\[{"rank":1' rank --case "$here/rcb-001" -o json
 expect 0 "recommendationservice" rank --topology "$(echo "$here"/rcb-001/topology-*.json)" \
     --alerts "$here/rcb-001/alerts.jsonl" --entry recommendationservice

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test_topology_layout.c -- the picture of an incident: marks, escaping, limits, the same bytes each time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <faultline/topology.h>
+
+static struct fl_topo *make(const struct fl_node *nodes, size_t n, const struct fl_edge *edges, size_t m)
+{
+    struct fl_topology_doc doc = {.nodes = nodes, .n_nodes = n, .edges = edges, .n_edges = m};
+    struct fl_err err = {.status = FL_OK};
+    struct fl_topo *t = NULL;
+    if (fl_topo_new(&doc, &t, &err) != FL_OK)
+        fail_msg("fl_topo_new: %s", err.text);
+    return t;
+}
+
+static void draw(const struct fl_topo *t, const struct fl_draw *d, struct fl_buf *out)
+{
+    struct fl_err err = {.status = FL_OK};
+    if (fl_topo_svg(t, d, out, &err) != FL_OK)
+        fail_msg("fl_topo_svg: %s", err.text);
+    assert_non_null(out->p);
+}
+
+static size_t times(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (const char *p = text; (p = strstr(p, what)); p += strlen(what))
+        n++;
+    return n;
+}
+
+static void has(const struct fl_buf *svg, const char *what)
+{
+    if (!strstr(svg->p, what))
+        fail_msg("the picture lacks \"%s\":\n%s", what, svg->p);
+}
+
+/* web → cart → store, web → store across a layer, and a cycle cart ⇄ mail. */
+static const struct fl_node shop_nodes[] = {
+    {.id = "web", .type = "service"},  {.id = "cart", .type = "service"}, {.id = "store", .type = "store"},
+    {.id = "mail", .type = "service"}, {.id = "far", .type = "service"},
+};
+static const struct fl_edge shop_edges[] = {
+    {"web", "cart", "calls", 1}, {"cart", "store", "data", 1}, {"web", "store", "calls", 1},
+    {"web", "store", "data", 1}, {"cart", "mail", "calls", 1}, {"mail", "cart", "calls", 1},
+    {"far", "web", "calls", 1},
+};
+
+static struct fl_topo *shop(struct fl_draw *d, fl_vertex *v)
+{
+    static const double sure[] = {0.62, 0.2};
+    struct fl_topo *t = make(shop_nodes, FL_ARRAY_LEN(shop_nodes), shop_edges, FL_ARRAY_LEN(shop_edges));
+    const char *const ids[] = {"store", "cart", "web", "store", "mail", "web", "web", "nobody", "mail"};
+    for (size_t i = 0; i < FL_ARRAY_LEN(ids); i++)
+        v[i] = fl_topo_find(t, ids[i]);
+    *d = (struct fl_draw){.title = "INC-1 shop",
+                          .path = v,
+                          .n_path = 3,
+                          .candidates = v + 3,
+                          .confidence = sure,
+                          .n_candidates = 2,
+                          .alerts = v + 5,
+                          .n_alerts = 4,
+                          .convincing = true};
+    return t;
+}
+
+static void marks_cause_path_and_alerts_in_words(void **state)
+{
+    (void)state;
+    struct fl_draw d;
+    fl_vertex v[9];
+    struct fl_topo *t = shop(&d, v);
+    FL_AUTO_BUF svg = fl_buf_init(1 << 20);
+    draw(t, &d, &svg);
+    has(&svg, "<title id=\"n\">INC-1 shop</title>");
+    has(&svg, "Likely cause: store, 62 %. Path: store → cart → web. Alerts: web (2), mail (1).");
+    has(&svg, ">likely cause, 62 %</text>");
+    has(&svg, ">candidate 2, 20 % · 1 alert</text>");
+    has(&svg, ">▲ web</text>");
+    has(&svg, ">on the path</text>");
+    has(&svg, "not drawn: 1 alert on no known component");
+    assert_int_equal(times(svg.p, "(on the path)"), 2);
+    assert_int_equal(times(svg.p, "class=\"b c\""), 1); /* one octagon */
+    assert_int_equal(times(svg.p, "<g>"), 4);           /* "far" has nothing to do with it */
+    has(&svg, "web → store: calls and 1 more</title>"); /* one line for two edges, round the box between */
+    fl_topo_free(t);
+}
+
+static void without_a_convincing_cause_none_is_marked(void **state)
+{
+    (void)state;
+    struct fl_draw d;
+    fl_vertex v[9];
+    struct fl_topo *t = shop(&d, v);
+    FL_AUTO_BUF svg = fl_buf_init(1 << 20);
+    d.convincing = false;
+    draw(t, &d, &svg);
+    has(&svg, "No convincing cause; best guess: store, 62 %.");
+    has(&svg, ">candidate 1, 62 %</text>");
+    assert_int_equal(times(svg.p, "likely cause"), 0);
+    fl_topo_free(t);
+}
+
+static void the_same_bytes_each_time(void **state)
+{
+    (void)state;
+    struct fl_draw d;
+    fl_vertex v[9];
+    struct fl_topo *t = shop(&d, v), *again = shop(&d, v);
+    FL_AUTO_BUF a = fl_buf_init(1 << 20), b = fl_buf_init(1 << 20);
+    draw(t, &d, &a);
+    draw(again, &d, &b);
+    assert_int_equal(a.n, b.n);
+    assert_memory_equal(a.p, b.p, a.n);
+    fl_topo_free(t);
+    fl_topo_free(again);
+}
+
+static void text_is_escaped_and_cut(void **state)
+{
+    (void)state;
+    static const struct fl_node nodes[] = {
+        {.id = "a<script>\"&'\x01", .type = "</style>"},
+        {.id = "äöüäöüäöüäöüäöüäöüäöüäöüäöüäöü", .type = "service"},
+        {.id = "bad\xff", .type = "nonchar\xef\xbf\xbe."},
+    };
+    static const struct fl_edge edges[] = {{"bad\xff", "a<script>\"&'\x01", "t<", 1}};
+    static const fl_vertex all[] = {0, 1, 2};
+    struct fl_topo *t = make(nodes, 3, edges, 1);
+    FL_AUTO_BUF svg = fl_buf_init(1 << 20);
+    struct fl_draw d = {.title = "<&>", .alerts = all, .n_alerts = 3};
+    draw(t, &d, &svg);
+    assert_int_equal(times(svg.p, "<script"), 0);
+    assert_int_equal(times(svg.p, "</style>"), 1);
+    has(&svg, "<title>a&lt;script&gt;&quot;&amp;'?</title>");
+    has(&svg, "▲ äöüäöüäöüäöüäöüäöüäöüäöü…</text>");
+    has(&svg, "bad?");
+    has(&svg, "nonchar?.");
+    assert_true(fl_utf8_valid(svg.p, svg.n));
+    fl_topo_free(t);
+}
+
+static void nothing_to_draw_is_a_picture_too(void **state)
+{
+    (void)state;
+    struct fl_topo *t = make(shop_nodes, 5, NULL, 0);
+    FL_AUTO_BUF svg = fl_buf_init(1 << 20), small = fl_buf_init(100);
+    struct fl_draw d = {.title = NULL};
+    struct fl_err err = {.status = FL_OK};
+    draw(t, &d, &svg);
+    has(&svg, "No alert on a known component.");
+    has(&svg, "</svg>\n");
+    assert_int_equal(fl_topo_svg(t, &d, &small, &err), FL_E_LIMIT);
+    fl_topo_free(t);
+}
+
+/* Everything alerts and everything needs everything: the limits hold, the path stays, and it is said. */
+static void a_crowd_is_cut_and_said(void **state)
+{
+    (void)state;
+    enum { N = 200 };
+    static char ids[N][8];
+    static struct fl_node nodes[N];
+    static struct fl_edge edges[N * N];
+    static fl_vertex all[N];
+    size_t m = 0;
+    for (int i = 0; i < N; i++) {
+        snprintf(ids[i], sizeof ids[i], "n%03d", i);
+        nodes[i] = (struct fl_node){.id = ids[i], .type = "service"};
+        all[i] = i;
+        for (int k = 0; k < 20; k++)
+            edges[m++] = (struct fl_edge){ids[i], ids[(i * 7 + k * k + 1) % N], "calls", 1};
+    }
+    for (int i = 197; i < 199; i++)
+        edges[m++] = (struct fl_edge){ids[i], ids[i + 1], "calls", 1};
+    struct fl_topo *t = make(nodes, N, edges, m);
+    static const fl_vertex path[] = {199, 198, 197};
+    struct fl_draw d = {.path = path,
+                        .n_path = 3,
+                        .candidates = path,
+                        .n_candidates = 1,
+                        .alerts = all,
+                        .n_alerts = N,
+                        .convincing = true};
+    FL_AUTO_BUF svg = fl_buf_init(4 << 20);
+    draw(t, &d, &svg);
+    assert_int_equal(times(svg.p, "<g>"), FL_DRAW_NODES_MAX);
+    assert_int_equal(times(svg.p, "class=\"e"), FL_DRAW_EDGES_MAX);
+    has(&svg, "<title>n197 → n198: calls (on the path)</title>");
+    has(&svg, "<title>n198 → n199: calls (on the path)</title>");
+    has(&svg, "not drawn: 50 more alerting components, ");
+    has(&svg, " more dependencies");
+    fl_topo_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(marks_cause_path_and_alerts_in_words),
+        cmocka_unit_test(without_a_convincing_cause_none_is_marked),
+        cmocka_unit_test(the_same_bytes_each_time),
+        cmocka_unit_test(text_is_escaped_and_cut),
+        cmocka_unit_test(nothing_to_draw_is_a_picture_too),
+        cmocka_unit_test(a_crowd_is_cut_and_said),
+    };
+    fl_topo_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
