@@ -13,13 +13,16 @@
 static const char usage[] =
     "usage: faultline evaluate DIR... [--history DIR]... [--model F] [--answers F] [-o json|table]\n"
     "                          [--cv K | --leave-one-system-out] [--l2 X] [--cases]\n"
+    "                          [--compare MODEL2]\n"
     "  DIR        a folder of cases (with expected.jsonl when they are labelled), or one case\n"
     "  --history  folders of past incidents; without it: the other cases of the set\n"
     "  --cv K     train on K-1 parts of the cases, rank the rest (K parts, by incident)\n"
-    "  --cases    one line per case: the truth, its rank, what came first\n";
+    "  --cases    one line per case: the truth, its rank, what came first\n"
+    "  --compare  rank with this model too, and say how sure the difference is (95 % interval)\n";
 
 struct options {
     const char *model, *answers;
+    struct fl_model *second; /* --compare */
     bool json, by_system, cases;
     int64_t folds;
     double l2;
@@ -137,7 +140,7 @@ static void json_row(struct fl_jw *w, const struct score *s)
     fl_jw_fixed(w, "ms_most", s->ms_most, 4);
 }
 
-enum { TYPES_MAX = 256, BINS = 5 };
+enum { TYPES_MAX = 256, BINS = 5, UNITS_MIN = 10 };
 
 /* Is 70 % right in 70 of 100 cases? Over all sets, by confidence of the first candidate. */
 struct reliability {
@@ -188,6 +191,8 @@ struct run {
     struct fl_jw *json;
     struct score mean;
     struct reliability bins;
+    struct fl_pair *pair; /* --compare: two a labelled case, top-1 in the first half, top-3 in the second */
+    size_t n_pairs, cap_pairs;
 };
 
 static fl_status rank_case(struct fl_arena *arena, const struct fl_model *model, const struct fl_off_set *s,
@@ -204,6 +209,82 @@ static fl_status rank_case(struct fl_arena *arena, const struct fl_model *model,
     if (!st)
         st = fl_off_leave_out(s, c, false);
     return st;
+}
+
+/* ---- --compare ---- */
+
+/* The same case under the second model. `top` is what the first one scored. */
+static fl_status pair_case(struct run *run, struct fl_arena *arena, const struct fl_off_set *s, size_t i,
+                           const struct score *top, struct fl_err *err)
+{
+    const struct fl_off_case *c = &s->cases[i];
+    struct score second = {.name = s->name};
+    struct fl_ranking *r = NULL;
+    double ms = 0;
+    size_t unit = i;
+    fl_status st = rank_case(arena, run->opt->second, s, c, &r, &ms, err);
+    if (st)
+        return st;
+    count(&second, r, c->truth->service, ms);
+    for (size_t k = 0; c->truth->group && k < i && unit == i; k++)
+        if (s->cases[k].truth && fl_streq(s->cases[k].truth->group, c->truth->group))
+            unit = k;
+    unsigned set = (unsigned)(s - run->off->sets);
+    run->pair[run->n_pairs] = (struct fl_pair){set, unit, top->top1, second.top1};
+    run->pair[run->cap_pairs + run->n_pairs++] = (struct fl_pair){set, unit, top->top3, second.top3};
+    return FL_OK;
+}
+
+static void json_paired(struct fl_jw *w, const char *key, const struct fl_paired *p)
+{
+    fl_jw_obj(w, key);
+    fl_jw_fixed(w, "first", p->first, 4);
+    fl_jw_fixed(w, "second", p->second, 4);
+    fl_jw_fixed(w, "difference", p->difference, 4);
+    fl_jw_fixed(w, "low", p->low, 4);
+    fl_jw_fixed(w, "high", p->high, 4);
+    fl_jw_int(w, "better", (int64_t)p->better);
+    fl_jw_int(w, "worse", (int64_t)p->worse);
+    fl_jw_obj_end(w);
+}
+
+static void print_paired(const char *name, const struct fl_paired *p)
+{
+    const char *word = p->units < UNITS_MIN ? "too few incidents to tell"
+                       : p->low > 0         ? "the second is better"
+                       : p->high < 0        ? "the second is worse"
+                                            : "no clear difference";
+    printf("%-6s  %.3f   %.3f      %+.3f  %+.3f … %+.3f  %6zu  %5zu  %s\n", name, p->first, p->second,
+           p->difference, p->low, p->high, p->better, p->worse, word);
+}
+
+static fl_status report_pairs(const struct run *run, struct fl_err *err)
+{
+    struct fl_paired top1, top3;
+    fl_status st = fl_rank_compare(run->pair, run->n_pairs, &top1, err);
+    if (!st)
+        st = fl_rank_compare(run->pair + run->cap_pairs, run->n_pairs, &top3, err);
+    if (!st && !run->n_pairs)
+        st = fl_fail(err, FL_E_USAGE, "--compare", "no labelled case is given");
+    if (st)
+        return st;
+    if (run->json) {
+        fl_jw_obj(run->json, "compare");
+        fl_jw_str(run->json, "first", fl_model_id(run->model));
+        fl_jw_str(run->json, "second", fl_model_id(run->opt->second));
+        fl_jw_int(run->json, "cases", (int64_t)top1.cases);
+        fl_jw_int(run->json, "incidents", (int64_t)top1.units);
+        json_paired(run->json, "top1", &top1);
+        json_paired(run->json, "top3", &top3);
+        fl_jw_obj_end(run->json);
+        return FL_OK;
+    }
+    printf("\ncompared: first %s, second %s; %zu cases of %zu incidents, mean over %zu sets\n",
+           fl_model_id(run->model), fl_model_id(run->opt->second), top1.cases, top1.units, top1.sets);
+    printf("        first  second  difference  95 %% interval   better  worse\n");
+    print_paired("top-1", &top1);
+    print_paired("top-3", &top3);
+    return FL_OK;
 }
 
 static fl_status run_set(struct run *run, const struct fl_off_set *s, size_t first, struct fl_err *err)
@@ -227,6 +308,8 @@ static fl_status run_set(struct run *run, const struct fl_off_set *s, size_t fir
         if (!c->truth)
             continue;
         labelled++;
+        struct score one = {.name = s->name};
+        count(&one, r, c->truth->service, ms);
         count(&total, r, c->truth->service, ms);
         count_confidence(&run->bins, r, c->truth->service);
         count_change(&total, r, c->truth->change);
@@ -239,6 +322,8 @@ static fl_status run_set(struct run *run, const struct fl_off_set *s, size_t fir
                    c->truth->service, at + 1, r->n_candidates ? r->candidates[0].service : "-",
                    r->confidence);
         }
+        if (run->opt->second && (st = pair_case(run, arena, s, i, &one, err)) != FL_OK)
+            return st;
     }
     if (!labelled && !run->json)
         printf("%-34s %5zu  (no expected.jsonl: not scored)\n", s->name, s->n);
@@ -323,6 +408,10 @@ static fl_status evaluate(struct fl_off *off, const struct options *opt, struct 
     } else {
         run.model = model ? model : fl_model_default();
     }
+    run.cap_pairs = n;
+    FL_AUTO_FREE struct fl_pair *pairs = calloc(2 * n + 1, sizeof *pairs);
+    if (!(run.pair = pairs) && !st)
+        st = fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     if (!st && opt->answers && !(run.answers = fopen(opt->answers, "we")))
         st = fl_fail(err, FL_E_IO, opt->answers, "cannot write the answers");
     if (opt->json) {
@@ -342,11 +431,15 @@ static fl_status evaluate(struct fl_off *off, const struct options *opt, struct 
         json_row(&w, &run.mean);
         fl_jw_obj_end(&w);
         json_confidence(&w, &run.bins);
+        if (opt->second)
+            st = report_pairs(&run, err);
         fl_jw_obj_end(&w);
         printf("%s\n", out.p ? out.p : "");
-    } else if (!st && run.mean.n) {
+    } else if (!st && (run.mean.n || opt->second)) {
         print_row(&run.mean, 0);
         print_confidence(&run.bins);
+        if (opt->second)
+            st = report_pairs(&run, err);
     }
     if (run.answers && fclose(run.answers) != 0 && !st)
         st = fl_fail(err, FL_E_IO, opt->answers, "cannot write the answers");
@@ -367,7 +460,7 @@ fl_status fl_off_model(const char *path, struct fl_model **ret, struct fl_err *e
     return st;
 }
 
-enum { OPT_HISTORY = 256, OPT_MODEL, OPT_ANSWERS, OPT_CV, OPT_SYSTEM, OPT_L2, OPT_CASES };
+enum { OPT_HISTORY = 256, OPT_MODEL, OPT_ANSWERS, OPT_CV, OPT_SYSTEM, OPT_L2, OPT_CASES, OPT_COMPARE };
 
 static const struct option options[] = {{"history", required_argument, NULL, OPT_HISTORY},
                                         {"model", required_argument, NULL, OPT_MODEL},
@@ -376,6 +469,7 @@ static const struct option options[] = {{"history", required_argument, NULL, OPT
                                         {"leave-one-system-out", no_argument, NULL, OPT_SYSTEM},
                                         {"l2", required_argument, NULL, OPT_L2},
                                         {"cases", no_argument, NULL, OPT_CASES},
+                                        {"compare", required_argument, NULL, OPT_COMPARE},
                                         {"output", required_argument, NULL, 'o'},
                                         {"help", no_argument, NULL, 'h'},
                                         {NULL, 0, NULL, 0}};
@@ -404,6 +498,9 @@ int fl_cmd_evaluate(int argc, char **argv)
             continue;
         } else if (c == OPT_SYSTEM) {
             opt.by_system = true;
+        } else if (c == OPT_COMPARE) {
+            opt.second = fl_model_free(opt.second);
+            st = fl_off_model(optarg, &opt.second, &err);
         } else if (c == OPT_CASES) {
             opt.cases = true;
         } else if (c == OPT_L2 && fl_off_real(optarg, &opt.l2)) {
@@ -415,9 +512,12 @@ int fl_cmd_evaluate(int argc, char **argv)
             fputs(usage, to);
             fl_off_done(&off);
             fl_off_done(&past);
+            fl_model_free(opt.second);
             return c == 'h' ? 0 : 2;
         }
     }
+    if (!st && opt.second && (opt.folds || opt.by_system))
+        st = fl_fail(&err, FL_E_USAGE, "--compare", "compares two finished models: not with --cv or --leave-one-system-out");
     if (!st && optind == argc)
         st = fl_fail(&err, FL_E_USAGE, NULL, "no directory of cases is given");
     for (; !st && optind < argc; optind++)
@@ -427,6 +527,7 @@ int fl_cmd_evaluate(int argc, char **argv)
     if (!st)
         st = evaluate(&off, &opt, model, &err);
     fl_model_free(model);
+    fl_model_free(opt.second);
     fl_off_done(&off);
     fl_off_done(&past);
     return st ? fl_off_error(&err) : 0;

@@ -89,3 +89,24 @@ FL_MUST_CHECK fl_status fl_model_train(const struct fl_train_case *cases, size_t
 void fl_model_write(const struct fl_train_result *r, const char *note, double threshold, struct fl_buf *out);
 /** A model straight from a result (cross-validation). */
 struct fl_model *fl_model_from(const struct fl_train_result *r);
+
+/* ---- two models on the same incidents ------------------------------------------------------------- */
+
+/** One incident under both: 1 when the truth stands high enough, 0 when not, between when scores tie. */
+struct fl_pair {
+    unsigned set;  /* which data set; pairs of one set stand together */
+    size_t unit;   /* variants of one incident have the same number within the set: they are drawn together */
+    double first, second;
+};
+struct fl_paired {
+    double first, second;         /* mean over sets of the mean over their cases */
+    double difference, low, high; /* second − first; bounds of its 95 % interval */
+    size_t cases, units, sets, better, worse; /* better: cases in which the second one does */
+};
+/**
+ * Paired bootstrap, 10,000 draws of whole units within each set (percentile interval). The draws come from a
+ * fixed seed: the same pairs give the same bounds. No pairs: all zero.
+ * @return FL_OK, FL_E_NOMEM, FL_E_SHAPE (the pairs of a set do not stand together).
+ */
+FL_MUST_CHECK fl_status fl_rank_compare(const struct fl_pair *v, size_t n, struct fl_paired *ret,
+                                        struct fl_err *err);
