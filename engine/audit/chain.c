@@ -75,7 +75,8 @@ bool fl_audit_verify_row(struct fl_audit_verifier *v, const struct fl_audit_entr
         return false;
     if (e->seq != v->next_seq) {
         char text[200];
-        snprintf(text, sizeof text, "expected row %llu but found row %llu: a row is missing, inserted or out of order",
+        snprintf(text, sizeof text,
+                 "expected row %llu but found row %llu: a row is missing, inserted or out of order",
                  (unsigned long long)v->next_seq, (unsigned long long)e->seq);
         return bad(v, e->seq < v->next_seq ? e->seq : v->next_seq, text);
     }

@@ -28,7 +28,8 @@ bool fl_audit_key_parse(const char *text, struct fl_audit_key *ret)
 {
     unsigned char seed[crypto_sign_SEEDBYTES];
     size_t n = strcspn(text, "\r\n");
-    bool ok = n == 64 && fl_unhex(text, n, seed) && crypto_sign_seed_keypair(ret->open, ret->secret, seed) == 0;
+    bool ok = n == 64 && fl_unhex(text, n, seed) &&
+              crypto_sign_seed_keypair(ret->open, ret->secret, seed) == 0;
     sodium_memzero(seed, sizeof seed);
     return ok;
 }
@@ -55,7 +56,8 @@ bool fl_audit_public_parse(const char *text, uint8_t *ret)
     if (!p)
         return false;
     p += sizeof pem_begin - 1;
-    if (sodium_base642bin(der, sizeof der, p, strcspn(p, "\r\n-"), NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
+    if (sodium_base642bin(der, sizeof der, p, strcspn(p, "\r\n-"), NULL, &n, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) != 0 ||
         n != sizeof der || memcmp(der, spki, sizeof spki) != 0)
         return false;
     memcpy(ret, der + sizeof spki, 32);
@@ -91,16 +93,16 @@ bool fl_audit_head_sign(struct fl_audit_head *h, const struct fl_audit_key *k)
 {
     FL_AUTO_BUF b = fl_buf_init(4096);
     fl_audit_head_bytes(h, &b);
-    return !b.failed &&
-           crypto_sign_detached(h->signature, NULL, (const unsigned char *)b.p, (unsigned long long)b.n, k->secret) == 0;
+    return !b.failed && crypto_sign_detached(h->signature, NULL, (const unsigned char *)b.p,
+                                             (unsigned long long)b.n, k->secret) == 0;
 }
 
 bool fl_audit_head_check(const struct fl_audit_head *h, const uint8_t *open_key)
 {
     FL_AUTO_BUF b = fl_buf_init(4096);
     fl_audit_head_bytes(h, &b);
-    return !b.failed && crypto_sign_verify_detached(h->signature, (const unsigned char *)b.p, (unsigned long long)b.n,
-                                                    open_key) == 0;
+    return !b.failed && crypto_sign_verify_detached(h->signature, (const unsigned char *)b.p,
+                                                    (unsigned long long)b.n, open_key) == 0;
 }
 
 void fl_audit_head_json(const struct fl_audit_head *h, struct fl_buf *out)
@@ -122,12 +124,15 @@ fl_status fl_audit_head_parse(const char *text, size_t n, struct fl_audit_head *
     if (!v)
         return FL_E_SYNTAX;
     struct fl_audit_head h = {.seq = (uint64_t)fl_json_int(v, "seq", 0)};
-    const char *realm = fl_json_str(v, "realm", ""), *hash = fl_json_str(v, "hash", ""), *at = fl_json_str(v, "at", "");
+    const char *realm = fl_json_str(v, "realm", ""), *hash = fl_json_str(v, "hash", ""),
+               *at = fl_json_str(v, "at", "");
     const char *signature = fl_json_str(v, "signature", "");
-    bool ok = *realm && strlen(realm) < sizeof h.realm && fl_time_parse(at, strlen(at), &h.at) && strlen(hash) == 64 &&
-              fl_unhex(hash, 64, h.hash.b) && strlen(signature) == 128 && fl_unhex(signature, 128, h.signature);
+    bool ok = *realm && strlen(realm) < sizeof h.realm && fl_time_parse(at, strlen(at), &h.at) &&
+              strlen(hash) == 64 && fl_unhex(hash, 64, h.hash.b) && strlen(signature) == 128 &&
+              fl_unhex(signature, 128, h.signature);
     if (!ok)
-        return fl_fail(err, FL_E_SHAPE, "head", "no signed head: expected realm, seq, hash, at and signature");
+        return fl_fail(err, FL_E_SHAPE, "head",
+                       "no signed head: expected realm, seq, hash, at and signature");
     snprintf(h.realm, sizeof h.realm, "%s", realm);
     *ret = h;
     return FL_OK;

@@ -57,7 +57,9 @@ static int read_key(const char *path, uint8_t *ret)
     size_t n = 0;
     if (fl_read_file(path, 4096, &text, &n, &err) != FL_OK)
         return fail_with("--key", &err);
-    return fl_audit_public_parse(text, ret) ? 0 : usage_error("%s: no public key of audit heads (audit.pub)", path);
+    return fl_audit_public_parse(text, ret)
+               ? 0
+               : usage_error("%s: no public key of audit heads (audit.pub)", path);
 }
 
 /* Lines of heads.jsonl. Where a crash tore one, the engine began a new line: what is no head is left out, and said. */
@@ -81,7 +83,8 @@ static int read_heads(const char *path, const char *realm, const uint8_t *key, s
         else if (realm && strcmp(one.realm, realm) != 0)
             continue;
         else if (!fl_audit_head_check(&one, key))
-            return bad_head(path, line, "its signature does not hold: the head was changed, or signed with another key");
+            return bad_head(path, line,
+                            "its signature does not hold: the head was changed, or signed with another key");
         else if (!heads_add(h, one.seq, &one.hash, one.at))
             return usage_error("out of memory");
     }
@@ -115,7 +118,8 @@ static int read_own(struct args *a, struct heads *h)
     int code = load_config(a, &c);
     if (code >= 0)
         return code;
-    code = fl_data_dir(c, data, sizeof data, NULL) == FL_OK ? heads_of_dir(data, c->realm, arg(a, "key"), h) : 0;
+    code = fl_data_dir(c, data, sizeof data, NULL) == FL_OK ? heads_of_dir(data, c->realm, arg(a, "key"), h)
+                                                            : 0;
     fl_config_free(c);
     return code;
 }
@@ -133,7 +137,9 @@ int heads_find(struct args *a, struct heads *h)
         return code || h->n ? code : usage_error("--head: %s: no signed head in it", text);
     }
     snprintf(seq, sizeof seq, "%.*s", colon ? (int)(colon - text) : 0, text);
-    if (!colon || !fl_parse_i64(seq, 1, INT64_MAX, &n) || strlen(colon + 1) != 64 || !fl_unhex(colon + 1, 64, hash.b))
-        return usage_error("--head: \"%.80s\": no such file; or write SEQ:HASH as `faultline audit head` prints it", text);
+    if (!colon || !fl_parse_i64(seq, 1, INT64_MAX, &n) || strlen(colon + 1) != 64 ||
+        !fl_unhex(colon + 1, 64, hash.b))
+        return usage_error(
+            "--head: \"%.80s\": no such file; or write SEQ:HASH as `faultline audit head` prints it", text);
     return heads_add(h, (uint64_t)n, &hash, 0) ? 0 : usage_error("out of memory");
 }

@@ -34,7 +34,8 @@ static void entry_json(struct fl_jw *w, const struct fl_audit_entry *e)
 
 static bool entry_from(const struct fl_json *v, struct fl_audit_entry *e)
 {
-    const char *at = fl_json_str(v, "at", ""), *prev = fl_json_str(v, "prev", ""), *hash = fl_json_str(v, "hash", "");
+    const char *at = fl_json_str(v, "at", ""), *prev = fl_json_str(v, "prev", ""),
+               *hash = fl_json_str(v, "hash", "");
     *e = (struct fl_audit_entry){.realm = fl_json_str(v, "realm", ""),
                                  .seq = (uint64_t)fl_json_int(v, "seq", 0),
                                  .event_seq = (uint64_t)fl_json_int(v, "event_seq", 0),
@@ -44,8 +45,8 @@ static bool entry_from(const struct fl_json *v, struct fl_audit_entry *e)
                                  .incident = fl_json_str(v, "incident", ""),
                                  .reason = fl_json_str(v, "reason", ""),
                                  .detail = fl_json_str(v, "detail", "")};
-    return fl_json_is_object(v) && fl_time_parse(at, strlen(at), &e->at) && strlen(prev) == 64 && strlen(hash) == 64 &&
-           fl_unhex(prev, 64, e->prev.b) && fl_unhex(hash, 64, e->hash.b);
+    return fl_json_is_object(v) && fl_time_parse(at, strlen(at), &e->at) && strlen(prev) == 64 &&
+           strlen(hash) == 64 && fl_unhex(prev, 64, e->prev.b) && fl_unhex(hash, 64, e->hash.b);
 }
 
 /* ---- sources of rows ---- */
@@ -110,8 +111,8 @@ static int open_bundle(struct args *a, const char *from, const struct fl_json *v
     struct fl_audit_head h;
     uint8_t key[32];
     int64_t first = fl_json_int(v, "first", 0);
-    if (strcmp(fl_json_str(v, "bundle", ""), "faultline audit bundle v1") != 0 || first < 1 || strlen(anchor) != 64 ||
-        !fl_unhex(anchor, 64, s->v.head.b)) {
+    if (strcmp(fl_json_str(v, "bundle", ""), "faultline audit bundle v1") != 0 || first < 1 ||
+        strlen(anchor) != 64 || !fl_unhex(anchor, 64, s->v.head.b)) {
         fprintf(stderr, "faultline: %s: no audit bundle this program can read\n", from);
         return EXIT_FINDING;
     }
@@ -120,7 +121,9 @@ static int open_bundle(struct args *a, const char *from, const struct fl_json *v
     s->promised = fl_json_int(v, "entries", 0);
     snprintf(s->incident, sizeof s->incident, "%s", fl_json_str(v, "incident", ""));
     if (!text) {
-        fprintf(stderr, "faultline: %s: no signed head: the chain is checked, but nothing says who vouches for it\n", from);
+        fprintf(stderr,
+                "faultline: %s: no signed head: the chain is checked, but nothing says who vouches for it\n",
+                from);
         return 0;
     }
     if (arg(a, "key")) {
@@ -134,10 +137,13 @@ static int open_bundle(struct args *a, const char *from, const struct fl_json *v
         if (!ok)
             return usage_error("%s: no public key of audit heads (audit.pub)", arg(a, "key"));
     } else if (!pem || !fl_audit_public_parse(pem, key)) {
-        fprintf(stderr, "faultline: %s: the bundle holds no key; give the engine's audit.pub with --key\n", from);
+        fprintf(stderr, "faultline: %s: the bundle holds no key; give the engine's audit.pub with --key\n",
+                from);
         return EXIT_FINDING;
     } else {
-        fprintf(stderr, "the key is the bundle's own: compare it with the engine's audit.pub, or give that with --key\n");
+        fprintf(
+            stderr,
+            "the key is the bundle's own: compare it with the engine's audit.pub, or give that with --key\n");
     }
     if (fl_audit_head_parse(text, strlen(text), &h, NULL) != FL_OK || !fl_audit_head_check(&h, key)) {
         fprintf(stderr, "faultline: %s: the signature of its head does not hold\n", from);
@@ -226,7 +232,8 @@ static bool verify_one(struct sink *s, const struct fl_audit_entry *e)
     s->v.broken = true;
     s->v.bad_seq = e->seq;
     s->v.checked--;
-    snprintf(s->v.problem, sizeof s->v.problem, "its hash is not the one that is known: the trail was rewritten");
+    snprintf(s->v.problem, sizeof s->v.problem,
+             "its hash is not the one that is known: the trail was rewritten");
     return false;
 }
 
@@ -255,9 +262,10 @@ static int say_verified(const struct args *a, const struct sink *s)
     const struct known_head *h = s->heads.n ? &s->heads.v[s->heads.n - 1] : NULL;
     fl_sha256_hex(&s->v.head, hex);
     if (a->json) {
-        printf("{\"ok\":true,\"checked\":%llu,\"seq\":%llu,\"hash\":\"%s\",\"heads\":%zu,\"sealed_seq\":%llu}\n",
-               (unsigned long long)s->v.checked, (unsigned long long)s->v.next_seq - 1, hex, s->heads.n,
-               h ? (unsigned long long)h->seq : 0ULL);
+        printf(
+            "{\"ok\":true,\"checked\":%llu,\"seq\":%llu,\"hash\":\"%s\",\"heads\":%zu,\"sealed_seq\":%llu}\n",
+            (unsigned long long)s->v.checked, (unsigned long long)s->v.next_seq - 1, hex, s->heads.n,
+            h ? (unsigned long long)h->seq : 0ULL);
         return EXIT_FINE;
     }
     printf("%llu entries, the chain holds\nhead %llu:%s\n", (unsigned long long)s->v.checked,
@@ -265,8 +273,8 @@ static int say_verified(const struct args *a, const struct sink *s)
     if (s->is_bundle)
         printf("%llu of them are about %s\n", (unsigned long long)s->about, s->incident);
     if (h && h->at)
-        printf("%zu signed head%s hold; the last one, of %s, seals entries up to %llu\n", s->heads.n, s->heads.n == 1 ? "" : "s",
-               fl_time_format(h->at, at), (unsigned long long)h->seq);
+        printf("%zu signed head%s hold; the last one, of %s, seals entries up to %llu\n", s->heads.n,
+               s->heads.n == 1 ? "" : "s", fl_time_format(h->at, at), (unsigned long long)h->seq);
     return EXIT_FINE;
 }
 
@@ -284,11 +292,13 @@ static int verify_all(struct args *a, struct sink *s)
         return EXIT_FINDING;
     }
     if (last && last->seq >= s->v.next_seq) {
-        say_broken(a, s->v.next_seq, "the trail ends before the head that is known: its tail was cut", s->v.checked);
+        say_broken(a, s->v.next_seq, "the trail ends before the head that is known: its tail was cut",
+                   s->v.checked);
         return EXIT_FINDING;
     }
     if (s->is_bundle && (int64_t)s->about != s->promised) {
-        say_broken(a, s->v.next_seq, "the bundle does not hold the entries its first line speaks of", s->v.checked);
+        say_broken(a, s->v.next_seq, "the bundle does not hold the entries its first line speaks of",
+                   s->v.checked);
         return EXIT_FINDING;
     }
     return say_verified(a, s);
@@ -324,7 +334,8 @@ int cmd_audit_bundle(struct args *a)
     if (!ok)
         return usage_error("--out: %s: %s", path ? path : "standard output", strerror(errno));
     if (path)
-        fprintf(stderr, "written to %s; `faultline audit verify %s --key audit.pub` checks it anywhere\n", path, path);
+        fprintf(stderr, "written to %s; `faultline audit verify %s --key audit.pub` checks it anywhere\n",
+                path, path);
     return EXIT_FINE;
 }
 
@@ -359,16 +370,17 @@ int cmd_audit_export(struct args *a)
 /* ---- search, show, head ---- */
 
 static const struct column columns[] = {
-    {"SEQ", "seq", 0, 'n'},        {"TIME", "at", 0, 't'},           {"ACTOR", "actor", 24, 's'},
-    {"ACTION", "action", 28, 's'}, {"SUBJECT", "subject", 28, 's'},  {"REASON", "reason", 0, 's'},
+    {"SEQ", "seq", 0, 'n'},        {"TIME", "at", 0, 't'},          {"ACTOR", "actor", 24, 's'},
+    {"ACTION", "action", 28, 's'}, {"SUBJECT", "subject", 28, 's'}, {"REASON", "reason", 0, 's'},
 };
 
 int cmd_audit_search(struct args *a)
 {
     AUTO_REPLY r = {0};
     FL_AUTO_BUF path = fl_buf_init(1 << 16);
-    const char *const pairs[] = {"incident", arg(a, "incident"), "actor", arg(a, "actor"), "action", arg(a, "action"),
-                                 "since",    arg(a, "since"),    "until", arg(a, "until"), "after",  arg(a, "after"),
+    const char *const pairs[] = {"incident", arg(a, "incident"), "actor", arg(a, "actor"),
+                                 "action",   arg(a, "action"),   "since", arg(a, "since"),
+                                 "until",    arg(a, "until"),    "after", arg(a, "after"),
                                  "limit",    arg(a, "limit"),    NULL};
     fl_buf_str(&path, "/api/v1/audit");
     url_query(&path, pairs);

@@ -43,7 +43,8 @@ static void look_at_data(struct doctor *d)
         say(d, true, "data", "%s does not exist yet; `faultline serve` makes it", d->data);
     } else {
         double free_gb = (double)v.f_bavail * (double)v.f_frsize / 1e9;
-        say(d, free_gb > 1, "data", "%s, %.1f GB free%s", d->data, free_gb, free_gb > 1 ? "" : ": too little, 1 GB at least");
+        say(d, free_gb > 1, "data", "%s, %.1f GB free%s", d->data, free_gb,
+            free_gb > 1 ? "" : ": too little, 1 GB at least");
     }
 }
 
@@ -57,7 +58,8 @@ static void look_at_worker(struct doctor *d)
         return;
     }
     fl_usec began = fl_mono();
-    fl_status st = fl_script_eval(FL_SCRIPT_CONFIG, "probe", probe, strlen(probe), 20 * FL_USEC_PER_SEC, &json, &err);
+    fl_status st = fl_script_eval(FL_SCRIPT_CONFIG, "probe", probe, strlen(probe), 20 * FL_USEC_PER_SEC,
+                                  &json, &err);
     free(json);
     if (st != FL_OK)
         say_err(d, "worker", &err);
@@ -129,7 +131,8 @@ static void say_heads(struct doctor *d, const struct trail *t)
     uint64_t end = t->v.next_seq - 1;
     char at[FL_TIME_LEN];
     if (t->contradicted)
-        say(d, false, "heads", "entry %llu is not the one that was signed: the trail was rewritten", (unsigned long long)t->contradicted);
+        say(d, false, "heads", "entry %llu is not the one that was signed: the trail was rewritten",
+            (unsigned long long)t->contradicted);
     else if (last && last->seq > end && !t->v.broken)
         say(d, false, "heads", "entry %llu was signed, but the trail ends with %llu: its tail was cut",
             (unsigned long long)last->seq, (unsigned long long)end);
@@ -167,7 +170,8 @@ static void look_at_audit(struct doctor *d)
                 (double)(fl_mono() - began) / 1e6);
         say_heads(d, &t);
         if (t.last_at > fl_now() + 60 * FL_USEC_PER_SEC)
-            say(d, false, "clock", "the last entry of the audit trail lies in the future: the clock was set back");
+            say(d, false, "clock",
+                "the last entry of the audit trail lies in the future: the clock was set back");
     }
     heads_done(&t.heads);
 }

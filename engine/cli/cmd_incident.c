@@ -7,17 +7,22 @@
 int cmd_incident_list(struct args *a)
 {
     static const struct column columns[] = {
-        {"INCIDENT", "id", 0, 's'},        {"STATE", "state", 0, 's'},       {"SEVERITY", "severity", 0, 's'},
-        {"OPENED", "opened_at", 0, 'a'},   {"FIRING", "alerts_firing", 0, 'n'}, {"CAUSE", "cause", 32, 's'},
-        {"SURE", "confidence", 0, 'p'},    {"OWNER", "assignee|acked_by", 16, 's'}, {"TITLE", "title", 70, 's'},
+        {"INCIDENT", "id", 0, 's'},          {"STATE", "state", 0, 's'},
+        {"SEVERITY", "severity", 0, 's'},    {"OPENED", "opened_at", 0, 'a'},
+        {"FIRING", "alerts_firing", 0, 'n'}, {"CAUSE", "cause", 32, 's'},
+        {"SURE", "confidence", 0, 'p'},      {"OWNER", "assignee|acked_by", 16, 's'},
+        {"TITLE", "title", 70, 's'},
     };
     AUTO_REPLY r = {0};
     FL_AUTO_BUF path = fl_buf_init(1 << 16);
     const char *state = arg(a, "state");
     if (!state)
         state = "open";
-    const char *const pairs[] = {"state", strcmp(state, "all") ? state : NULL, "since", arg(a, "since"), "until",
-                                 arg(a, "until"), "limit", arg(a, "limit"), NULL};
+    const char *const pairs[] = {"state", strcmp(state, "all") ? state : NULL,
+                                 "since", arg(a, "since"),
+                                 "until", arg(a, "until"),
+                                 "limit", arg(a, "limit"),
+                                 NULL};
     fl_buf_str(&path, "/api/v1/incidents");
     url_query(&path, pairs);
     int code = call_server(a, "GET", path.p, NULL, 0, &r);
@@ -73,7 +78,8 @@ int cmd_incident_do(struct args *a)
     if (a->json)
         print_json(&r.body);
     else
-        fprintf(stderr, "%s: %s done%s%s\n", a->pos[0], verb, made ? "; new incident " : "", made ? made : "");
+        fprintf(stderr, "%s: %s done%s%s\n", a->pos[0], verb, made ? "; new incident " : "",
+                made ? made : "");
     return EXIT_FINE;
 }
 

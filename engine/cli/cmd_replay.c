@@ -46,9 +46,12 @@ static bool concerns(struct replay *r, const char *line, size_t n)
 {
     struct fl_err err = {0};
     struct fl_json *v = fl_json_parse(line, n, &err);
-    bool mine = v && (fl_streq(fl_json_str(v, "incident", ""), r->incident) || fl_streq(fl_json_str(v, "id", ""), r->incident) ||
-                      fl_streq(fl_json_str(v, "merged_into", ""), r->incident) || is_run_of(r, fl_json_str(v, "run", NULL)));
-    bool run = mine && fl_streq(fl_json_str(v, "row", ""), "run") && !is_run_of(r, fl_json_str(v, "id", NULL));
+    bool mine = v && (fl_streq(fl_json_str(v, "incident", ""), r->incident) ||
+                      fl_streq(fl_json_str(v, "id", ""), r->incident) ||
+                      fl_streq(fl_json_str(v, "merged_into", ""), r->incident) ||
+                      is_run_of(r, fl_json_str(v, "run", NULL)));
+    bool run = mine && fl_streq(fl_json_str(v, "row", ""), "run") &&
+               !is_run_of(r, fl_json_str(v, "id", NULL));
     struct fl_json **more = run ? realloc(r->runs, (r->n_runs + 1) * sizeof *more) : NULL;
     if (more) {
         r->runs = more;
@@ -67,7 +70,8 @@ static fl_status write_text(struct replay *r, const struct fl_event *ev, const s
         return fl_effects_text(fx, &r->out);
     FL_AUTO_BUF b = fl_buf_init(DECISIONS_MAX);
     fl_status st = fl_effects_text(fx, &b);
-    for (char *p = b.p, *nl; st == FL_OK && p && (nl = memchr(p, '\n', b.n - (size_t)(p - b.p))) != NULL; p = nl + 1)
+    for (char *p = b.p, *nl; st == FL_OK && p && (nl = memchr(p, '\n', b.n - (size_t)(p - b.p))) != NULL;
+         p = nl + 1)
         if (concerns(r, p, (size_t)(nl - p)))
             fl_buf_add(&r->out, p, (size_t)(nl - p) + 1);
     return st;
@@ -75,8 +79,8 @@ static fl_status write_text(struct replay *r, const struct fl_event *ev, const s
 
 /* ---- what-if: the configuration that an event brings, with some of its members replaced ---- */
 
-static fl_status other_config(struct replay *r, struct fl_arena *arena, const struct fl_event *ev, struct fl_event *ret,
-                              struct fl_err *err)
+static fl_status other_config(struct replay *r, struct fl_arena *arena, const struct fl_event *ev,
+                              struct fl_event *ret, struct fl_err *err)
 {
     FL_AUTO_JSON old = fl_json_parse(ev->body, ev->body_len, err);
     FL_AUTO_BUF b = fl_buf_init(DECISIONS_MAX);
@@ -124,7 +128,8 @@ static fl_status replay_event(struct replay *r, const struct fl_event *ev, struc
     struct fl_effects *fx = fl_effects_new();
     fl_status st = fx ? fl_flow_step(r->flow, ev, fx, err) : fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     if (st == FL_OK && r->changes)
-        st = decisions_take(r->before, fx) ? step_other(r, ev, err) : fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+        st = decisions_take(r->before, fx) ? step_other(r, ev, err)
+                                           : fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     else if (st == FL_OK)
         st = write_text(r, ev, fx);
     fl_effects_free(fx);
@@ -138,7 +143,8 @@ static fl_status replay_line(struct replay *r, const char *line, size_t n, struc
 {
     FL_AUTO_ARENA arena = fl_arena_new(0);
     struct fl_event ev;
-    fl_status st = arena ? fl_journal_parse(arena, line, n, &ev, err) : fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    fl_status st = arena ? fl_journal_parse(arena, line, n, &ev, err)
+                         : fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     return st == FL_OK ? replay_event(r, &ev, err) : st;
 }
 
@@ -244,7 +250,8 @@ static int print_decisions(struct args *a, struct replay *r)
     else if (r->out.n)
         fwrite(r->out.p, 1, r->out.n, stdout);
     if (!code)
-        fprintf(stderr, "%llu events replayed%s\n", (unsigned long long)r->events, want ? ", the same decisions" : "");
+        fprintf(stderr, "%llu events replayed%s\n", (unsigned long long)r->events,
+                want ? ", the same decisions" : "");
     if (!code && r->incident && !r->out.n) {
         fprintf(stderr, "faultline: \"%s\": no decision is about it\n", r->incident);
         code = EXIT_FINDING;
@@ -266,7 +273,8 @@ static int print_diff(struct args *a, struct replay *r)
         return EXIT_FINDING;
     }
     if (!a->json)
-        printf("%llu events, %zu incidents: %ld would be otherwise\n", (unsigned long long)r->events, compared, changed);
+        printf("%llu events, %zu incidents: %ld would be otherwise\n", (unsigned long long)r->events,
+               compared, changed);
     return changed ? EXIT_FINDING : EXIT_FINE;
 }
 
@@ -359,9 +367,11 @@ int cmd_replay(struct args *a)
     struct fl_config *c = NULL;
     struct replay r = {.out = fl_buf_init(DECISIONS_MAX), .incident = arg(a, "incident")};
     const char *journal = arg(a, "journal");
-    if (!journal && !r.incident && !arg(a, "since") && !arg(a, "until") && !config_given("data") && !config_given("database"))
-        return usage_error("--journal: needed: the file to replay (`faultline journal export` makes one); or --data or "
-                           "--database with --incident, or --since and --until");
+    if (!journal && !r.incident && !arg(a, "since") && !arg(a, "until") && !config_given("data") &&
+        !config_given("database"))
+        return usage_error(
+            "--journal: needed: the file to replay (`faultline journal export` makes one); or --data or "
+            "--database with --incident, or --since and --until");
     if (!parse_moment(a, "since", &r.since) || !parse_moment(a, "until", &r.until))
         return EXIT_USAGE;
     int code = load_config(a, &c);
@@ -369,7 +379,8 @@ int cmd_replay(struct args *a)
         return code;
     code = load_changes(c, &r);
     if (!code && r.changes && arg(a, "expect"))
-        code = usage_error("--expect: compares decisions as they were; leave out --rules, --playbooks and --model");
+        code = usage_error(
+            "--expect: compares decisions as they were; leave out --rules, --playbooks and --model");
     if (!code)
         code = start(&r, journal && !config_given("realm") ? "default" : c->realm);
     if (!code)
@@ -383,7 +394,8 @@ int cmd_replay(struct args *a)
 
 /* ---- journal export ---- */
 
-struct export {
+struct export
+{
     FILE *f;
     uint64_t n;
 };

@@ -52,7 +52,8 @@ static int write_secret(const char *path, const char *secret)
     return EXIT_FINE;
 }
 
-static int show_secret(const struct args *a, const char *name, const char *role, const char *id, const char *secret)
+static int show_secret(const struct args *a, const char *name, const char *role, const char *id,
+                       const char *secret)
 {
     const char *out = arg(a, "out");
     if (out) {
@@ -73,7 +74,8 @@ static int show_secret(const struct args *a, const char *name, const char *role,
         print_json(&b);
     } else {
         printf("%s\n", secret);
-        fprintf(stderr, "token \"%s\" (%s): it is shown this once; use it as \"Authorization: Bearer …\"\n", name, role);
+        fprintf(stderr, "token \"%s\" (%s): it is shown this once; use it as \"Authorization: Bearer …\"\n",
+                name, role);
     }
     return EXIT_FINE;
 }
@@ -124,7 +126,8 @@ int cmd_token_create(struct args *a)
     if (!name || !*name || strlen(name) > 127)
         return usage_error("--name: needed: who will use the token");
     if (!role_text || !fl_role_parse(role_text, &role))
-        return usage_error("--role: \"%.32s\": one of ingest, viewer, operator, approver, admin", role_text ? role_text : "");
+        return usage_error("--role: \"%.32s\": one of ingest, viewer, operator, approver, admin",
+                           role_text ? role_text : "");
     if (life_text && (!fl_parse_duration(life_text, &life) || life <= 0))
         return usage_error("--expires: \"%.32s\": write 30d or 12h", life_text);
     return straight(a) ? create_straight(a, name, role, life) : create_over_http(a, name, role_text);
@@ -169,8 +172,8 @@ static int list_straight(struct args *a, struct reply *ret)
 int cmd_token_list(struct args *a)
 {
     static const struct column columns[] = {
-        {"NAME", "name", 40, 's'},          {"ROLE", "role", 0, 's'},        {"CREATED", "created_at", 0, 't'},
-        {"BY", "created_by", 30, 's'},      {"EXPIRES", "expires_at", 0, 't'}, {"REVOKED", "revoked_at", 0, 't'},
+        {"NAME", "name", 40, 's'},     {"ROLE", "role", 0, 's'},          {"CREATED", "created_at", 0, 't'},
+        {"BY", "created_by", 30, 's'}, {"EXPIRES", "expires_at", 0, 't'}, {"REVOKED", "revoked_at", 0, 't'},
         {"ID", "id", 0, 's'},
     };
     AUTO_REPLY r = {0};

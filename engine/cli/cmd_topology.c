@@ -189,10 +189,12 @@ int cmd_topology_impact(struct args *a)
     const struct fl_json *list = fl_json_get(r.json, "dependants");
     printf("%zu components need ", fl_json_len(list));
     put_text(stdout, a->pos[0], 0);
-    printf(", directly or not%s\n", fl_json_bool(r.json, "articulation", false) ? "; without it the graph falls apart" : "");
+    printf(", directly or not%s\n",
+           fl_json_bool(r.json, "articulation", false) ? "; without it the graph falls apart" : "");
     for (size_t k = 0; k < fl_json_len(list); k++) {
         const struct fl_json *d = fl_json_at(list, k);
-        struct fl_node n = {.id = fl_json_str(d, "node", ""), .type = fl_json_str(d, "type", "unknown"),
+        struct fl_node n = {.id = fl_json_str(d, "node", ""),
+                            .type = fl_json_str(d, "type", "unknown"),
                             .owner = fl_json_str(d, "owner", NULL)};
         printf("  %2lld  ", (long long)fl_json_int(d, "hops", 0));
         print_node(&n);
@@ -252,9 +254,9 @@ int cmd_topology_path(struct args *a)
 int cmd_topology_history(struct args *a)
 {
     static const struct column columns[] = {
-        {"TIME", "at", 0, 't'},           {"COMPONENTS", "nodes", 0, 'n'},  {"NEW", "nodes_new", 0, 'n'},
-        {"GONE", "nodes_gone", 0, 'n'},   {"DEPENDENCIES", "edges", 0, 'n'}, {"NEW", "edges_new", 0, 'n'},
-        {"GONE", "edges_gone", 0, 'n'},   {"EVENT", "event_seq", 0, 'n'},   {"SHA-256", "hash", 0, 's'},
+        {"TIME", "at", 0, 't'},         {"COMPONENTS", "nodes", 0, 'n'},   {"NEW", "nodes_new", 0, 'n'},
+        {"GONE", "nodes_gone", 0, 'n'}, {"DEPENDENCIES", "edges", 0, 'n'}, {"NEW", "edges_new", 0, 'n'},
+        {"GONE", "edges_gone", 0, 'n'}, {"EVENT", "event_seq", 0, 'n'},    {"SHA-256", "hash", 0, 's'},
     };
     AUTO_REPLY r = {0};
     FL_AUTO_BUF path = fl_buf_init(4096);

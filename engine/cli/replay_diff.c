@@ -29,7 +29,7 @@ struct table {
     struct slot {
         const char *key;
         void *value;
-    } *v;
+    } * v;
     size_t n, cap;
 };
 struct decisions {
@@ -78,8 +78,8 @@ static void *get(struct decisions *d, struct table *t, const char *key, size_t s
     return s->value;
 }
 
-#define EACH(t, type, x)                     \
-    for (size_t i_ = 0; i_ < (t).cap; i_++)  \
+#define EACH(t, type, x)                    \
+    for (size_t i_ = 0; i_ < (t).cap; i_++) \
         for (type *x = (t).v[i_].value; x; x = NULL)
 
 struct decisions *decisions_new(void)
@@ -190,7 +190,8 @@ struct match {
     size_t n, cap;
 };
 
-static bool add_pair(struct match *m, const struct incident *before, const struct incident *after, size_t shared)
+static bool add_pair(struct match *m, const struct incident *before, const struct incident *after,
+                     size_t shared)
 {
     for (size_t i = 0; shared && i < m->n; i++)
         if (m->v[i].before == before && m->v[i].after == after) {
@@ -238,7 +239,8 @@ static bool match_incidents(const struct decisions *a, const struct decisions *b
     struct match all = {0};
     bool ok = true;
     for (size_t i = 0; ok && i < a->episodes.cap; i++) {
-        const struct episode *e = a->episodes.v[i].value, *f = e ? find(&b->episodes, a->episodes.v[i].key)->value : NULL;
+        const struct episode *e = a->episodes.v[i].value,
+                             *f = e ? find(&b->episodes, a->episodes.v[i].key)->value : NULL;
         if (e && e->incident && f && f->incident)
             ok = add_pair(&all, e->incident, f->incident, 1);
     }
@@ -248,11 +250,11 @@ static bool match_incidents(const struct decisions *a, const struct decisions *b
         if (!taken(ret, all.v[i].before, NULL) && !taken(ret, NULL, all.v[i].after))
             ok = add_pair(ret, all.v[i].before, all.v[i].after, 0);
     EACH(a->incidents, struct incident, x)
-        if (ok && x->n_alerts && !taken(ret, x, NULL))
-            ok = add_pair(ret, x, NULL, 0);
+    if (ok && x->n_alerts && !taken(ret, x, NULL))
+        ok = add_pair(ret, x, NULL, 0);
     EACH(b->incidents, struct incident, x)
-        if (ok && x->n_alerts && !taken(ret, NULL, x))
-            ok = add_pair(ret, NULL, x, 0);
+    if (ok && x->n_alerts && !taken(ret, NULL, x))
+        ok = add_pair(ret, NULL, x, 0);
     if (ret->n)
         qsort(ret->v, ret->n, sizeof *ret->v, by_id);
     free(all.v);
@@ -262,8 +264,8 @@ static bool match_incidents(const struct decisions *a, const struct decisions *b
 static void count_alerts(const struct decisions *d)
 {
     EACH(d->episodes, struct episode, e)
-        if (e->incident)
-            e->incident->n_alerts++;
+    if (e->incident)
+        e->incident->n_alerts++;
 }
 
 /* ---- printing ---- */
@@ -275,8 +277,9 @@ struct printer {
 };
 
 /* Alerts of `in` that the partner does not have. */
-static size_t members(struct printer *p, const struct decisions *of, const struct incident *in, const struct decisions *other,
-                      const struct incident *partner, const char *sign, bool print)
+static size_t members(struct printer *p, const struct decisions *of, const struct incident *in,
+                      const struct decisions *other, const struct incident *partner, const char *sign,
+                      bool print)
 {
     size_t n = 0;
     for (size_t i = 0; in && i < of->episodes.cap; i++) {
@@ -313,17 +316,20 @@ static size_t count_runs(const struct decisions *d, const struct incident *in, c
 {
     size_t n = 0;
     EACH(d->runs, struct run, r)
-        n += in && r->incident == in && !strcmp(r->playbook, playbook);
+    n += in && r->incident == in && !strcmp(r->playbook, playbook);
     return n;
 }
 
 /* Playbooks proposed more often for `in` than for the partner. */
-static size_t runs(struct printer *p, const struct decisions *of, const struct incident *in, const struct decisions *other,
-                   const struct incident *partner, const char *sign, bool print)
+static size_t runs(struct printer *p, const struct decisions *of, const struct incident *in,
+                   const struct decisions *other, const struct incident *partner, const char *sign,
+                   bool print)
 {
     size_t n = 0;
-    EACH(of->runs, struct run, r) {
-        if (!in || r->incident != in || count_runs(of, in, r->playbook) <= count_runs(other, partner, r->playbook))
+    EACH(of->runs, struct run, r)
+    {
+        if (!in || r->incident != in ||
+            count_runs(of, in, r->playbook) <= count_runs(other, partner, r->playbook))
             continue;
         n++;
         if (print && p->json) {
@@ -362,8 +368,8 @@ static void side_json(struct printer *p, const char *key, const struct incident 
 }
 
 static void list_json(struct printer *p, const char *key, const struct pair *x, bool gained,
-                      size_t (*each)(struct printer *, const struct decisions *, const struct incident *, const struct decisions *,
-                                     const struct incident *, const char *, bool))
+                      size_t (*each)(struct printer *, const struct decisions *, const struct incident *,
+                                     const struct decisions *, const struct incident *, const char *, bool))
 {
     fl_jw_arr(&p->w, key);
     if (gained)
@@ -402,7 +408,8 @@ static void print_pair(struct printer *p, const struct pair *x, bool changed)
     fputs(" → ", stdout);
     put_text(stdout, cause_text(x->after, b, sizeof b), 0);
     putchar('\n');
-    printf("  alerts     %zu → %zu\n", x->before ? x->before->n_alerts : 0, x->after ? x->after->n_alerts : 0);
+    printf("  alerts     %zu → %zu\n", x->before ? x->before->n_alerts : 0,
+           x->after ? x->after->n_alerts : 0);
     members(p, p->after, x->after, p->before, x->before, "+", true);
     members(p, p->before, x->before, p->after, x->after, "-", true);
     runs(p, p->after, x->after, p->before, x->before, "+", true);
@@ -412,7 +419,8 @@ static void print_pair(struct printer *p, const struct pair *x, bool changed)
 static bool differs(struct printer *p, const struct pair *x)
 {
     char a[256], b[256];
-    return !x->before || !x->after || strcmp(cause_text(x->before, a, sizeof a), cause_text(x->after, b, sizeof b)) != 0 ||
+    return !x->before || !x->after ||
+           strcmp(cause_text(x->before, a, sizeof a), cause_text(x->after, b, sizeof b)) != 0 ||
            members(p, p->after, x->after, p->before, x->before, "+", false) ||
            members(p, p->before, x->before, p->after, x->after, "-", false) ||
            runs(p, p->after, x->after, p->before, x->before, "+", false) ||
@@ -427,8 +435,8 @@ static bool in_scope(const struct diff_scope *s, const struct pair *x)
     return (!s->since || i->updated_at >= s->since) && (!s->until || i->opened_at <= s->until);
 }
 
-long decisions_diff(const struct decisions *before, const struct decisions *after, const struct diff_scope *scope, bool json,
-                    size_t *ret_compared)
+long decisions_diff(const struct decisions *before, const struct decisions *after,
+                    const struct diff_scope *scope, bool json, size_t *ret_compared)
 {
     FL_AUTO_BUF b = fl_buf_init((size_t)1 << 30);
     struct printer p = {.before = before, .after = after, .w = fl_jw_init(&b), .json = json};

@@ -12,11 +12,11 @@ struct decisions *decisions_free(struct decisions *d);
 /* Take the rows of one step; everything needed is copied. */
 bool decisions_take(struct decisions *d, const struct fl_effects *fx);
 
-struct diff_scope { /* which incidents count; NULL and 0: all */
+struct diff_scope {       /* which incidents count; NULL and 0: all */
     const char *incident; /* as it is called before */
     fl_usec since, until; /* those that were open then */
 };
 /* Print how `after` differs from `before`. An incident after is the one that shares most alerts with one before.
  * @return how many incidents differ, or -1: out of memory. */
-long decisions_diff(const struct decisions *before, const struct decisions *after, const struct diff_scope *scope, bool json,
-                    size_t *ret_compared);
+long decisions_diff(const struct decisions *before, const struct decisions *after,
+                    const struct diff_scope *scope, bool json, size_t *ret_compared);

@@ -55,7 +55,8 @@ static bool step(struct engine *e, struct delivery *d)
 {
     struct fl_err err = {0};
     struct fl_effects *fx = fl_effects_new();
-    fl_status st = fx ? fl_flow_step(e->flow, &d->ev, fx, &err) : fl_fail(&err, FL_E_NOMEM, "core", "out of memory");
+    fl_status st = fx ? fl_flow_step(e->flow, &d->ev, fx, &err)
+                      : fl_fail(&err, FL_E_NOMEM, "core", "out of memory");
     if (st != FL_OK) {
         fl_effects_free(fx);
         core_fail(e, &err);
@@ -169,7 +170,8 @@ static void watch_for_signal(struct engine *e)
 {
     struct pollfd p = {.fd = e->sig_fd, .events = POLLIN};
     struct signalfd_siginfo si;
-    if (atomic_load(&e->interrupted) || e->sig_fd < 0 || poll(&p, 1, 0) <= 0 || read(e->sig_fd, &si, sizeof si) != sizeof si)
+    if (atomic_load(&e->interrupted) || e->sig_fd < 0 || poll(&p, 1, 0) <= 0 ||
+        read(e->sig_fd, &si, sizeof si) != sizeof si)
         return;
     if (si.ssi_signo == SIGHUP)
         return; /* what it asks for is being read right now */
@@ -186,7 +188,8 @@ fl_status core_start(struct engine *e, struct fl_err *err)
     pthread_mutex_lock(&e->lock);
     while (e->state == CORE_RECOVERING) {
         fl_usec until = fl_mono() + FL_USEC_PER_SEC / 20;
-        struct timespec ts = {.tv_sec = (time_t)(until / FL_USEC_PER_SEC), .tv_nsec = (long)(until % FL_USEC_PER_SEC) * 1000};
+        struct timespec ts = {.tv_sec = (time_t)(until / FL_USEC_PER_SEC),
+                              .tv_nsec = (long)(until % FL_USEC_PER_SEC) * 1000};
         pthread_cond_timedwait(&e->changed, &e->lock, &ts);
         watch_for_signal(e);
     }

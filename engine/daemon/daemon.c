@@ -33,8 +33,16 @@ static fl_status post_as(struct engine *e, const char *actor, fl_event_kind kind
         fl_arena_free(a);
         return FL_E_NOMEM;
     }
-    *sub = (struct fl_submission){.kind = kind, .actor = by, .source = "", .body = copy, .body_len = n, .arena = a,
-                                  .reserved = true, .committed = committed, .answered = answered, .ctx = e};
+    *sub = (struct fl_submission){.kind = kind,
+                                  .actor = by,
+                                  .source = "",
+                                  .body = copy,
+                                  .body_len = n,
+                                  .arena = a,
+                                  .reserved = true,
+                                  .committed = committed,
+                                  .answered = answered,
+                                  .ctx = e};
     fl_sha256(copy, n, &sub->body_hash);
     fl_status st = fl_store_submit(e->store, sub);
     if (st != FL_OK)
@@ -42,8 +50,8 @@ static fl_status post_as(struct engine *e, const char *actor, fl_event_kind kind
     return st;
 }
 
-static fl_status post(struct engine *e, fl_event_kind kind, const char *body, size_t n, on_committed committed,
-                      on_answered answered)
+static fl_status post(struct engine *e, fl_event_kind kind, const char *body, size_t n,
+                      on_committed committed, on_answered answered)
 {
     return post_as(e, "engine", kind, body, n, committed, answered);
 }
@@ -96,7 +104,8 @@ static void config_answered(void *ctx, fl_status st, const char *json)
 {
     (void)ctx;
     if (st != FL_OK)
-        fl_log(FL_LOG_ERROR, "daemon", "the new configuration was refused: %s", json ? json : fl_status_name(st));
+        fl_log(FL_LOG_ERROR, "daemon", "the new configuration was refused: %s",
+               json ? json : fl_status_name(st));
     else
         fl_log(FL_LOG_INFO, "daemon", "the new configuration is in force");
 }
@@ -104,8 +113,8 @@ static void config_answered(void *ctx, fl_status st, const char *json)
 static void topology_answered(void *ctx, fl_status st, const char *json)
 {
     (void)ctx;
-    fl_log(st == FL_OK ? FL_LOG_INFO : FL_LOG_ERROR, "daemon", "topology %s: %s", st == FL_OK ? "loaded" : "refused",
-           json ? json : fl_status_name(st));
+    fl_log(st == FL_OK ? FL_LOG_INFO : FL_LOG_ERROR, "daemon", "topology %s: %s",
+           st == FL_OK ? "loaded" : "refused", json ? json : fl_status_name(st));
 }
 
 struct first_problem {
@@ -179,7 +188,9 @@ static fl_status apply_sources(struct engine *e, const struct fl_sources *s, str
         st = post(e, FL_EV_TOPOLOGY, s->topology, s->topology_n, NULL, topology_answered);
     if (st == FL_OK)
         take_mappings(e, s);
-    return st == FL_OK ? st : fl_fail(err, st, "configuration", "it could not be committed: the database is away or busy");
+    return st == FL_OK
+               ? st
+               : fl_fail(err, st, "configuration", "it could not be committed: the database is away or busy");
 }
 
 static fl_status reload(void *ctx, struct fl_err *err)
@@ -210,18 +221,19 @@ bool engine_ready(void *ctx, char *why, size_t cap)
     enum core_state state = e->state;
     pthread_mutex_unlock(&e->lock);
     enum fl_store_health health = fl_store_health(e->store);
-    const char *text = state == CORE_RECOVERING         ? "recovering: the journal is being read\n"
-                       : state == CORE_FAILED           ? "the core stopped on an error\n"
-                       : state == CORE_STOPPED          ? "stopping\n"
-                       : health == FL_STORE_DOWN        ? "the database is away\n"
-                       : health == FL_STORE_FENCED      ? "another process owns the realm\n"
-                                                        : NULL;
+    const char *text = state == CORE_RECOVERING    ? "recovering: the journal is being read\n"
+                       : state == CORE_FAILED      ? "the core stopped on an error\n"
+                       : state == CORE_STOPPED     ? "stopping\n"
+                       : health == FL_STORE_DOWN   ? "the database is away\n"
+                       : health == FL_STORE_FENCED ? "another process owns the realm\n"
+                                                   : NULL;
     if (text && cap)
         snprintf(why, cap, "%s", text);
     return !text;
 }
 
-static void metric(struct fl_buf *b, const char *name, const char *type, const char *help, unsigned long long v)
+static void metric(struct fl_buf *b, const char *name, const char *type, const char *help,
+                   unsigned long long v)
 {
     fl_buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", name, help, name, type, name, v);
 }
@@ -238,13 +250,15 @@ static void metrics(void *ctx, struct fl_buf *b)
     pthread_mutex_unlock(&e->lock);
     fl_runner_stats(e->runner, &r);
     metric(b, "faultline_ready", "gauge", "1 once recovered.", running);
-    fl_buf_printf(b,
-                  "# HELP faultline_recovery_seconds Time the last recovery took.\n# TYPE faultline_recovery_seconds gauge\n"
-                  "faultline_recovery_seconds %.6f\n",
-                  (double)e->recovery_took / 1e6);
+    fl_buf_printf(
+        b,
+        "# HELP faultline_recovery_seconds Time the last recovery took.\n# TYPE faultline_recovery_seconds gauge\n"
+        "faultline_recovery_seconds %.6f\n",
+        (double)e->recovery_took / 1e6);
     metric(b, "faultline_recovery_events", "gauge", "Journal events read by the last recovery.", e->replayed);
     metric(b, "faultline_snapshots_total", "counter", "Snapshots of the state saved.", saved);
-    metric(b, "faultline_core_seq", "gauge", "Sequence of the last event the core took.", atomic_load(&e->core_seq));
+    metric(b, "faultline_core_seq", "gauge", "Sequence of the last event the core took.",
+           atomic_load(&e->core_seq));
     metric(b, "faultline_core_inbox", "gauge", "Events waiting for the core.", fl_queue_items(e->inbox));
     metric(b, "faultline_core_events_total", "counter", "Events the state was made of.", f.events);
     metric(b, "faultline_core_alerts_total", "counter", "Alerts the core took.", f.alerts_in);
@@ -300,7 +314,8 @@ static fl_status start_database(struct engine *e, struct fl_err *err)
     if (st == FL_OK)
         st = fl_migrate(e->conninfo, false, &report, err);
     if (st == FL_OK && report.applied)
-        fl_log(FL_LOG_INFO, "daemon", "schema: %d migrations applied, now at %d", report.applied, report.current);
+        fl_log(FL_LOG_INFO, "daemon", "schema: %d migrations applied, now at %d", report.applied,
+               report.current);
     return st;
 }
 
@@ -324,10 +339,14 @@ static fl_status start_store(struct engine *e, struct fl_err *err)
     e->inbox = fl_queue_new(INBOX_MAX, 0);
     if (!e->leases || !e->inbox)
         return fl_fail(err, FL_E_NOMEM, "daemon", "out of memory");
-    struct fl_store_options o = {.conninfo = e->conninfo, .realm = e->config->realm, .owner = e->owner,
+    struct fl_store_options o = {.conninfo = e->conninfo,
+                                 .realm = e->config->realm,
+                                 .owner = e->owner,
                                  .queue_bytes = (size_t)e->config->queue_bytes,
-                                 .lag_events = (size_t)e->config->lag_events, .deliver = core_deliver,
-                                 .order = on_order, .ctx = e};
+                                 .lag_events = (size_t)e->config->lag_events,
+                                 .deliver = core_deliver,
+                                 .order = on_order,
+                                 .ctx = e};
     return fl_store_open(&o, &e->store, err);
 }
 
@@ -341,18 +360,26 @@ static fl_status start_runner(struct engine *e, struct fl_err *err)
     if (st == FL_OK && (!http || !commands))
         st = fl_fail(err, FL_E_NOMEM, "daemon", "out of memory");
     for (size_t i = 0; st == FL_OK && i < c->n_http_allow; i++)
-        http[i] = (struct fl_http_allow){c->http_allow[i].host, (int)c->http_allow[i].port, c->http_allow[i].methods};
+        http[i] = (struct fl_http_allow){c->http_allow[i].host, (int)c->http_allow[i].port,
+                                         c->http_allow[i].methods};
     for (size_t i = 0; st == FL_OK && i < c->n_commands; i++)
         commands[i] = (struct fl_command_allow){c->commands[i].name, c->commands[i].path, c->commands[i].args,
                                                 c->commands[i].patterns};
     snprintf(halt_file, sizeof halt_file, "%s/halt", e->data);
     snprintf(e->own_address, sizeof e->own_address, "%s", c->listen);
     e->barred[0] = e->own_address;
-    struct fl_runner_options o = {.worker_program = e->worker, .http = http, .n_http = c->n_http_allow,
-                                  .commands = commands, .n_commands = c->n_commands,
-                                  .allow_private = c->allow_private_targets, .barred = e->barred,
-                                  .max_workers = (size_t)c->max_workers, .max_output = 64 * 1024,
-                                  .halt_file = halt_file, .post = post_of_runner, .ctx = e};
+    struct fl_runner_options o = {.worker_program = e->worker,
+                                  .http = http,
+                                  .n_http = c->n_http_allow,
+                                  .commands = commands,
+                                  .n_commands = c->n_commands,
+                                  .allow_private = c->allow_private_targets,
+                                  .barred = e->barred,
+                                  .max_workers = (size_t)c->max_workers,
+                                  .max_output = 64 * 1024,
+                                  .halt_file = halt_file,
+                                  .post = post_of_runner,
+                                  .ctx = e};
     if (st == FL_OK)
         st = fl_runner_new(&o, &e->runner, err);
     free(http);
@@ -362,9 +389,16 @@ static fl_status start_runner(struct engine *e, struct fl_err *err)
 
 static fl_status start_http(struct engine *e, struct fl_err *err)
 {
-    struct fl_http_options o = {.config = e->config, .store = e->store, .leases = e->leases, .conninfo = e->conninfo,
-                                .metrics = metrics, .ready = engine_ready, .reload = reload,
-                                .mapping = engine_mapping, .head = heads_text, .ctx = e};
+    struct fl_http_options o = {.config = e->config,
+                                .store = e->store,
+                                .leases = e->leases,
+                                .conninfo = e->conninfo,
+                                .metrics = metrics,
+                                .ready = engine_ready,
+                                .reload = reload,
+                                .mapping = engine_mapping,
+                                .head = heads_text,
+                                .ctx = e};
     return fl_http_start(&o, &e->http, err);
 }
 
@@ -380,19 +414,23 @@ static void say_ready(struct engine *e)
     int host_n = colon ? (int)(colon - listen_on) : 0;
     struct fl_reader *r = NULL;
     size_t tokens = 1;
-    fprintf(stderr, "\nfaultline %s is ready on http://%.*s:%d\n", FL_VERSION, host_n, listen_on, fl_http_port(e->http));
+    fprintf(stderr, "\nfaultline %s is ready on http://%.*s:%d\n", FL_VERSION, host_n, listen_on,
+            fl_http_port(e->http));
     fprintf(stderr, "  data      %s\n", e->data);
     fprintf(stderr, "  database  %s\n", e->cluster ? "private cluster under the data directory" : "as given");
-    fprintf(stderr, "  rules     %s\n", *e->sources.rules_dir ? e->sources.rules_dir : "built in: no folder of rules was found");
-    fprintf(stderr, "  playbooks %s (%zu)\n", *e->sources.playbooks_dir ? e->sources.playbooks_dir : "none: no folder was found",
+    fprintf(stderr, "  rules     %s\n",
+            *e->sources.rules_dir ? e->sources.rules_dir : "built in: no folder of rules was found");
+    fprintf(stderr, "  playbooks %s (%zu)\n",
+            *e->sources.playbooks_dir ? e->sources.playbooks_dir : "none: no folder was found",
             e->sources.n_playbooks);
     if (fl_streq(e->config->auth, "off"))
         fprintf(stderr, "  tokens    none needed: auth = \"off\" on a loopback address\n");
     else if (fl_reader_open(e->conninfo, &r, NULL) == FL_OK) {
         tokens = 0;
         if (fl_token_list(r, e->config->realm, count_token, &tokens, NULL) == FL_OK && !tokens)
-            fprintf(stderr, "  tokens    none yet; make the first one with\n"
-                            "            faultline token create %s'%s' --role admin --name %s\n",
+            fprintf(stderr,
+                    "  tokens    none yet; make the first one with\n"
+                    "            faultline token create %s'%s' --role admin --name %s\n",
                     /* a connection string may hold a password: it is not printed */
                     e->cluster ? "--data " : "--database ", e->cluster ? e->data : "URL",
                     getenv("USER") ? getenv("USER") : "admin");
@@ -411,8 +449,8 @@ static fl_status start_core(struct engine *e, struct fl_err *err)
     if (st != FL_OK)
         return st;
     char body[256];
-    int n = snprintf(body, sizeof body, "{\"version\":\"%s\",\"epoch\":%llu,\"projected_seq\":%llu}", FL_VERSION,
-                     (unsigned long long)fl_store_epoch(e->store), (unsigned long long)projected);
+    int n = snprintf(body, sizeof body, "{\"version\":\"%s\",\"epoch\":%llu,\"projected_seq\":%llu}",
+                     FL_VERSION, (unsigned long long)fl_store_epoch(e->store), (unsigned long long)projected);
     st = apply_sources(e, &e->sources, err);
     if (st == FL_OK && post(e, FL_EV_ENGINE_STARTED, body, (size_t)n, started_committed, NULL) != FL_OK)
         st = fl_fail(err, FL_E_UNAVAILABLE, "daemon", "the start could not be committed");
@@ -442,7 +480,8 @@ static void stop(struct engine *e)
         stop_runner(e);
     record_stop(e);
     supervise_stop(e);
-    bool cut = atomic_load(&e->interrupted); /* what was not read and projected again is so at the next start */
+    bool cut = atomic_load(
+        &e->interrupted); /* what was not read and projected again is so at the next start */
     if (e->has_core && e->store && !cut) {
         fl_store_drain(e->store, STOP_PATIENCE / 3);
         atomic_store(&e->want_snapshot, true);
@@ -502,7 +541,8 @@ static fl_status watch(struct engine *e, int sig_fd, struct fl_err *err)
             if (failed)
                 return err->status;
             if (fl_store_health(e->store) == FL_STORE_FENCED)
-                return fl_fail(err, FL_E_FENCED, "daemon", "another process owns the realm \"%s\" now", e->config->realm);
+                return fl_fail(err, FL_E_FENCED, "daemon", "another process owns the realm \"%s\" now",
+                               e->config->realm);
             eventfd_t n;
             (void)!eventfd_read(e->wake_fd, &n);
         }
@@ -575,7 +615,8 @@ fl_status fl_daemon_run(const struct fl_config *c, struct fl_err *err)
     }
     stop(e);
     if (atomic_load(&e->interrupted)) {
-        fl_log(FL_LOG_INFO, "daemon", "stopped before recovery was through: nothing is lost, the next start reads it again");
+        fl_log(FL_LOG_INFO, "daemon",
+               "stopped before recovery was through: nothing is lost, the next start reads it again");
         fl_err_clear(err);
         st = FL_OK;
     }

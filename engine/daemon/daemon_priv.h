@@ -20,7 +20,7 @@ enum {
     LAPSE_BATCH = 1000,     /* lapsed leases in one event */
     SNAPSHOT_MAX = 1 << 30, /* bytes of one snapshot's text */
 };
-static const fl_usec STOP_PATIENCE = 15 * FL_USEC_PER_SEC;   /* for what is under way when SIGTERM comes */
+static const fl_usec STOP_PATIENCE = 15 * FL_USEC_PER_SEC; /* for what is under way when SIGTERM comes */
 static const fl_usec SNAPSHOT_IDLE = 600 * FL_USEC_PER_SEC;
 
 enum core_state { CORE_RECOVERING, CORE_RUNNING, CORE_FAILED, CORE_STOPPED };
@@ -48,7 +48,7 @@ struct engine {
     enum core_state state;
     struct fl_err failure;
     struct fl_flow_stats flow_stats;
-    struct fl_json *mappings;  /* rules.sources in force: a list; NULL = none */
+    struct fl_json *mappings;                    /* rules.sources in force: a list; NULL = none */
     struct fl_sha256 config_hash, topology_hash; /* in force; zero = none */
     uint64_t replayed;
     fl_usec recovery_took;

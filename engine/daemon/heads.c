@@ -18,7 +18,8 @@ enum { HEAD_ENTRIES = 1000, HEADS_FILE_MAX = 1 << 30 };
 
 /* ---- files: written whole or not at all ---- */
 
-static fl_status write_new(const char *dir, const char *name, mode_t mode, const char *text, struct fl_err *err)
+static fl_status write_new(const char *dir, const char *name, mode_t mode, const char *text,
+                           struct fl_err *err)
 {
     char path[600], temporary[620];
     snprintf(path, sizeof path, "%s/%s", dir, name);
@@ -27,8 +28,8 @@ static fl_status write_new(const char *dir, const char *name, mode_t mode, const
     FL_AUTO_FD fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     FL_AUTO_FD folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     size_t n = strlen(text);
-    bool ok = fd >= 0 && folder >= 0 && fchmod(fd, mode) == 0 && write(fd, text, n) == (ssize_t)n && fsync(fd) == 0 &&
-              rename(temporary, path) == 0 && fsync(folder) == 0;
+    bool ok = fd >= 0 && folder >= 0 && fchmod(fd, mode) == 0 && write(fd, text, n) == (ssize_t)n &&
+              fsync(fd) == 0 && rename(temporary, path) == 0 && fsync(folder) == 0;
     return ok ? FL_OK : fl_fail(err, FL_E_IO, path, "could not write %s: %s", path, strerror(errno));
 }
 
@@ -70,10 +71,11 @@ static fl_status load_last(struct engine *e, const char *path, struct fl_err *er
         fl_err_clear(err);
         return FL_OK;
     }
-    for (char *p = text, *nl; st == FL_OK && (nl = memchr(p, '\n', n - (size_t)(p - text))) != NULL; p = nl + 1) {
+    for (char *p = text, *nl; st == FL_OK && (nl = memchr(p, '\n', n - (size_t)(p - text))) != NULL;
+         p = nl + 1) {
         struct fl_audit_head h;
-        if (fl_audit_head_parse(p, (size_t)(nl - p), &h, NULL) == FL_OK && fl_streq(h.realm, e->config->realm) &&
-            fl_audit_head_check(&h, e->audit_key.open))
+        if (fl_audit_head_parse(p, (size_t)(nl - p), &h, NULL) == FL_OK &&
+            fl_streq(h.realm, e->config->realm) && fl_audit_head_check(&h, e->audit_key.open))
             e->head = h;
     }
     e->heads_torn = st == FL_OK && n && text[n - 1] != '\n';
@@ -140,10 +142,11 @@ static fl_status check_last(struct engine *e, struct fl_reader *db, struct fl_er
     if (st != FL_OK)
         return st;
     if (last.seq && !e->heads_broken)
-        fl_log(FL_LOG_ERROR, "audit",
-               "entry %llu was signed as the head of the trail, which holds it no more: it was cut or replaced; no head is "
-               "signed until it has been looked into (faultline audit verify --data '%s')",
-               (unsigned long long)last.seq, e->data);
+        fl_log(
+            FL_LOG_ERROR, "audit",
+            "entry %llu was signed as the head of the trail, which holds it no more: it was cut or replaced; no head is "
+            "signed until it has been looked into (faultline audit verify --data '%s')",
+            (unsigned long long)last.seq, e->data);
     e->heads_broken = last.seq != 0;
     return FL_OK;
 }

@@ -29,7 +29,8 @@ static void post_act(void *ctx, const struct fl_token_act *act)
     fl_jw_obj_end(&w);
     atomic_fetch_add(&e->tokens_out, 1);
     if (b.failed || engine_post_as(e, act->actor, FL_EV_TOKEN, b.p, b.n, token_committed) != FL_OK)
-        atomic_fetch_sub(&e->tokens_out, 1); /* the journal is busy or away: the row is still there next time */
+        atomic_fetch_sub(&e->tokens_out,
+                         1); /* the journal is busy or away: the row is still there next time */
 }
 
 /*
@@ -64,7 +65,8 @@ static void turn(struct engine *e, struct fl_reader **db, bool *told)
 static bool nap(struct engine *e, fl_usec d)
 {
     fl_usec until = fl_mono() + d;
-    struct timespec ts = {.tv_sec = (time_t)(until / FL_USEC_PER_SEC), .tv_nsec = (long)(until % FL_USEC_PER_SEC) * 1000};
+    struct timespec ts = {.tv_sec = (time_t)(until / FL_USEC_PER_SEC),
+                          .tv_nsec = (long)(until % FL_USEC_PER_SEC) * 1000};
     pthread_mutex_lock(&e->lock);
     while (!atomic_load(&e->stopping) && fl_mono() < until)
         pthread_cond_timedwait(&e->changed, &e->lock, &ts);

@@ -33,7 +33,8 @@ static fl_status replay_event(void *ctx, const struct fl_event *ev)
     return FL_OK;
 }
 
-static fl_status load_state(struct engine *e, const struct fl_flow_options *o, uint64_t *ret_seq, struct fl_err *err)
+static fl_status load_state(struct engine *e, const struct fl_flow_options *o, uint64_t *ret_seq,
+                            struct fl_err *err)
 {
     char *text = NULL;
     size_t n = 0;
@@ -81,7 +82,7 @@ fl_status recover(struct engine *e, struct fl_err *err)
     e->replayed = p.n;
     e->recovery_took = fl_mono() - began;
     atomic_store(&e->core_seq, fl_flow_seq(e->flow));
-    fl_log(FL_LOG_INFO, "daemon", "recovered: snapshot at %llu, %llu events read, %.3f s", (unsigned long long)seq,
-           (unsigned long long)p.n, (double)e->recovery_took / 1e6);
+    fl_log(FL_LOG_INFO, "daemon", "recovered: snapshot at %llu, %llu events read, %.3f s",
+           (unsigned long long)seq, (unsigned long long)p.n, (double)e->recovery_took / 1e6);
     return FL_OK;
 }

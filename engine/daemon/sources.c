@@ -16,7 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILES_MAX = 1000, LUA_MAX = 1 << 20, TOPOLOGY_MAX = 512 << 20, MODEL_MAX = 64 << 20, CONFIG_MAX = 256 << 20 };
+enum {
+    FILES_MAX = 1000,
+    LUA_MAX = 1 << 20,
+    TOPOLOGY_MAX = 512 << 20,
+    MODEL_MAX = 64 << 20,
+    CONFIG_MAX = 256 << 20
+};
 static const fl_usec EVAL_BUDGET = 2 * FL_USEC_PER_SEC;
 
 struct load {
@@ -39,7 +45,8 @@ fl_status fl_read_file(const char *path, size_t max, char **ret, size_t *ret_n, 
     FL_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0)
-        return fl_fail(err, errno == ENOENT ? FL_E_NOTFOUND : FL_E_IO, path, "could not read %s: %s", path, strerror(errno));
+        return fl_fail(err, errno == ENOENT ? FL_E_NOTFOUND : FL_E_IO, path, "could not read %s: %s", path,
+                       strerror(errno));
     if (S_ISDIR(st.st_mode))
         return fl_fail(err, FL_E_IO, path, "%s is a directory", path);
     FL_AUTO_BUF b = fl_buf_init(max + 1);
@@ -70,7 +77,8 @@ static int by_name(const void *a, const void *b)
 static bool is_lua(const char *name)
 {
     size_t n = strlen(name);
-    return n > 4 && name[0] != '.' && !strcmp(name + n - 4, ".lua") && !(n > 9 && !strcmp(name + n - 9, "_spec.lua"));
+    return n > 4 && name[0] != '.' && !strcmp(name + n - 4, ".lua") &&
+           !(n > 9 && !strcmp(name + n - 9, "_spec.lua"));
 }
 
 static size_t list_dir(struct load *l, const char *dir, char **names)
@@ -92,8 +100,8 @@ static size_t list_dir(struct load *l, const char *dir, char **names)
 }
 
 /* Text and data of one file; false: the problem was told. */
-static bool eval_file(struct load *l, fl_script_kind kind, const char *dir, const char *name, char **text, size_t *n,
-                      char **json)
+static bool eval_file(struct load *l, fl_script_kind kind, const char *dir, const char *name, char **text,
+                      size_t *n, char **json)
 {
     struct fl_err err = {0};
     char path[1024];
@@ -140,7 +148,8 @@ static void check_rules(struct load *l, const char *dir, const char *name)
     char *text = NULL, *json = NULL;
     size_t n = 0;
     if (eval_file(l, FL_SCRIPT_RULES, dir, name, &text, &n, &json) &&
-        (fl_rules_from_json(json, strlen(json), &rules, &err) != FL_OK || check_sources(json, &err) != FL_OK)) {
+        (fl_rules_from_json(json, strlen(json), &rules, &err) != FL_OK ||
+         check_sources(json, &err) != FL_OK)) {
         fl_err_within(&err, "%s/%s", dir, name);
         tell(l, &err);
     }
@@ -201,7 +210,8 @@ static void add_playbook(struct load *l, struct fl_jw *w, const char *dir, const
 
 static void load_playbooks(struct load *l, struct fl_jw *w)
 {
-    const char *dir = in_force(l->c->playbooks_dir, "playbooks", l->out->playbooks_dir, sizeof l->out->playbooks_dir);
+    const char *dir = in_force(l->c->playbooks_dir, "playbooks", l->out->playbooks_dir,
+                               sizeof l->out->playbooks_dir);
     fl_jw_arr(w, "playbooks");
     if (*dir) {
         char **names = calloc(FILES_MAX, sizeof *names);
@@ -223,7 +233,8 @@ static void load_model(struct load *l, struct fl_jw *w)
     size_t n = 0;
     if (!l->c->model || !*l->c->model)
         return;
-    if (fl_read_file(l->c->model, MODEL_MAX, &text, &n, &err) == FL_OK && fl_model_parse(text, n, &m, &err) == FL_OK) {
+    if (fl_read_file(l->c->model, MODEL_MAX, &text, &n, &err) == FL_OK &&
+        fl_model_parse(text, n, &m, &err) == FL_OK) {
         fl_jw_raw(w, "model", text);
     } else {
         fl_err_within(&err, "%s", l->c->model);
@@ -243,7 +254,8 @@ static void load_topology(struct load *l)
     FL_AUTO_ARENA arena = fl_arena_new(0);
     if (fl_read_file(path, TOPOLOGY_MAX, &l->out->topology, &l->out->topology_n, &err) != FL_OK) {
         tell(l, &err);
-    } else if (!arena || fl_intake_topology(arena, l->out->topology, l->out->topology_n, &doc, &err) != FL_OK) {
+    } else if (!arena ||
+               fl_intake_topology(arena, l->out->topology, l->out->topology_n, &doc, &err) != FL_OK) {
         fl_err_within(&err, "%s", path);
         tell(l, &err);
     }
@@ -308,6 +320,9 @@ fl_status fl_data_dir(const struct fl_config *c, char *ret, size_t cap, struct f
     else if (home && *home == '/')
         n = snprintf(ret, cap, "%s/.local/share/faultline", home);
     else
-        return fl_fail(err, FL_E_USAGE, "data", "cannot tell where data should lie: HOME is not set; use --data");
-    return n > 0 && (size_t)n < cap ? FL_OK : fl_fail(err, FL_E_USAGE, "data", "the path of the data directory is too long");
+        return fl_fail(err, FL_E_USAGE, "data",
+                       "cannot tell where data should lie: HOME is not set; use --data");
+    return n > 0 && (size_t)n < cap
+               ? FL_OK
+               : fl_fail(err, FL_E_USAGE, "data", "the path of the data directory is too long");
 }

@@ -62,9 +62,15 @@ static bool sweep(struct engine *e)
     }
     FL_AUTO_BUF b = fl_buf_init(LAPSE_BATCH * 128);
     lapse_body(l, &b);
-    *sub = (struct fl_submission){.kind = FL_EV_ALERT_EXPIRED, .actor = "engine", .source = "", .reserved = true,
-                                  .body = b.failed ? NULL : fl_arena_dup(arena, b.p, b.n), .body_len = b.n,
-                                  .arena = arena, .committed = on_committed, .ctx = l};
+    *sub = (struct fl_submission){.kind = FL_EV_ALERT_EXPIRED,
+                                  .actor = "engine",
+                                  .source = "",
+                                  .reserved = true,
+                                  .body = b.failed ? NULL : fl_arena_dup(arena, b.p, b.n),
+                                  .body_len = b.n,
+                                  .arena = arena,
+                                  .committed = on_committed,
+                                  .ctx = l};
     bool more = l->n == LAPSE_BATCH;
     if (sub->body) {
         fl_sha256(sub->body, sub->body_len, &sub->body_hash);

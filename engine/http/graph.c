@@ -10,9 +10,9 @@ struct graph {
     struct fl_arena *arena;
     const char **ids; /* sorted: a vertex is its place, so order of vertices is order of names */
     size_t n, n_edges;
-    size_t *from, *to;                /* edges: from needs to */
+    size_t *from, *to;                   /* edges: from needs to */
     size_t *up_at, *up, *down_at, *down; /* who needs v: up[up_at[v]] …; what v needs: down */
-    const struct fl_json **nodes;     /* NULL: only edges name it */
+    const struct fl_json **nodes;        /* NULL: only edges name it */
 };
 
 static int by_id(const void *a, const void *b)
@@ -77,7 +77,8 @@ static bool build(struct graph *g, const struct fl_json *doc)
     for (size_t i = 0; i < fl_json_len(nodes); i++)
         g->nodes[vertex(g, fl_json_str(fl_json_at(nodes, i), "id", ""))] = fl_json_at(nodes, i);
     for (size_t i = 0; i < e; i++) {
-        size_t a = vertex(g, fl_json_str(fl_json_at(edges, i), "from", "")), b = vertex(g, fl_json_str(fl_json_at(edges, i), "to", ""));
+        size_t a = vertex(g, fl_json_str(fl_json_at(edges, i), "from", "")),
+               b = vertex(g, fl_json_str(fl_json_at(edges, i), "to", ""));
         if (a != b) {
             g->from[g->n_edges] = a;
             g->to[g->n_edges++] = b;
@@ -147,7 +148,8 @@ static bool is_articulation(const struct graph *g, size_t v, struct search *s)
     return false;
 }
 
-static void write_impact(const struct graph *g, size_t v, const struct search *s, bool articulation, struct fl_buf *out)
+static void write_impact(const struct graph *g, size_t v, const struct search *s, bool articulation,
+                         struct fl_buf *out)
 {
     struct fl_jw w = fl_jw_init(out);
     fl_jw_obj(&w, NULL);
@@ -183,10 +185,13 @@ void read_impact(struct request *r, struct fl_reader *db)
     }
     if (!request_arg_time(r, "at", &a.until))
         return;
-    FL_AUTO_JSON doc = fl_read_json(db, FL_READ_TOPOLOGY, &a, &row, &err) == FL_OK ? fl_json_parse(row.p, row.n, &err) : NULL;
+    FL_AUTO_JSON doc = fl_read_json(db, FL_READ_TOPOLOGY, &a, &row, &err) == FL_OK
+                           ? fl_json_parse(row.p, row.n, &err)
+                           : NULL;
     if (!doc) {
         if (err.status == FL_E_NOTFOUND)
-            reply_error(r, 404, "notfound", NULL, "faultline topology import FILE", "there is no topology yet");
+            reply_error(r, 404, "notfound", NULL, "faultline topology import FILE",
+                        "there is no topology yet");
         else
             read_failed(r, &err);
         return;
@@ -197,7 +202,8 @@ void read_impact(struct request *r, struct fl_reader *db)
     }
     size_t v = vertex(&g, id);
     if (v == g.n) {
-        reply_error(r, 404, "notfound", "node", "faultline topology show", "the topology has no component \"%.200s\"", id);
+        reply_error(r, 404, "notfound", "node", "faultline topology show",
+                    "the topology has no component \"%.200s\"", id);
         return;
     }
     dependants(&g, v, &needing);

@@ -22,7 +22,9 @@ void read_audit_head(struct request *r, struct fl_reader *db)
     struct fl_err err = {0};
     struct fl_read_args a = {.realm = r->http->o.config->realm};
     FL_AUTO_BUF row = fl_buf_init(1 << 16);
-    FL_AUTO_JSON doc = fl_read_json(db, FL_READ_AUDIT_HEAD, &a, &row, &err) == FL_OK ? fl_json_parse(row.p, row.n, &err) : NULL;
+    FL_AUTO_JSON doc = fl_read_json(db, FL_READ_AUDIT_HEAD, &a, &row, &err) == FL_OK
+                           ? fl_json_parse(row.p, row.n, &err)
+                           : NULL;
     FL_AUTO_JSON head = doc ? audit_signed(r, &err) : NULL;
     if (!doc || !head) {
         read_failed(r, &err);
@@ -76,13 +78,15 @@ static fl_status each(struct request *r, struct fl_reader *db, const char *incid
     return st;
 }
 
-fl_status audit_measure(struct request *r, struct fl_reader *db, const char *incident, struct audit_span *ret, struct fl_err *err)
+fl_status audit_measure(struct request *r, struct fl_reader *db, const char *incident, struct audit_span *ret,
+                        struct fl_err *err)
 {
     *ret = (struct audit_span){0};
     return each(r, db, incident, ret, measure, err);
 }
 
-static void header(struct request *r, const struct audit_span *s, const char *incident, const struct fl_json *head, struct fl_buf *out)
+static void header(struct request *r, const struct audit_span *s, const char *incident,
+                   const struct fl_json *head, struct fl_buf *out)
 {
     char hex[65];
     struct fl_jw w = fl_jw_init(out);
@@ -114,7 +118,8 @@ void read_audit_bundle(struct request *r, struct fl_reader *db)
     }
     fl_status st = audit_measure(r, db, incident, &s, &err);
     if (st == FL_OK && !s.n) {
-        reply_error(r, 404, "notfound", "incident", NULL, "the audit trail has no entry about \"%.64s\"", incident);
+        reply_error(r, 404, "notfound", "incident", NULL, "the audit trail has no entry about \"%.64s\"",
+                    incident);
         return;
     }
     FL_AUTO_JSON head = st == FL_OK ? audit_signed(r, &err) : NULL;
@@ -134,8 +139,8 @@ void read_audit_bundle(struct request *r, struct fl_reader *db)
         bool large = b.failed;
         fl_buf_done(&b);
         if (large)
-            reply_error(r, 422, "limit", NULL, "faultline audit export writes the whole trail", "the bundle is larger than %d MiB",
-                        REPLY_MAX >> 20);
+            reply_error(r, 422, "limit", NULL, "faultline audit export writes the whole trail",
+                        "the bundle is larger than %d MiB", REPLY_MAX >> 20);
         else
             read_failed(r, &err);
         return;

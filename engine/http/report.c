@@ -27,7 +27,8 @@ static void put_char(struct out *o, unsigned char c, char next)
         c = ' '; /* a line break would end a table row or begin a list */
     if (o->html && strchr("&<>\"'", c))
         fl_buf_printf(&o->b, "&#%d;", c);
-    else if (!o->html && (strchr("\\`*_[]<>#|~&", c) || (c == ':' && next == '/'))) /* never at the start of a line */
+    else if (!o->html &&
+             (strchr("\\`*_[]<>#|~&", c) || (c == ':' && next == '/'))) /* never at the start of a line */
         fl_buf_printf(&o->b, "\\%c", c);
     else
         fl_buf_chr(&o->b, (char)c);
@@ -37,7 +38,8 @@ static void put_char(struct out *o, unsigned char c, char next)
 static bool turns_text(const char *s)
 {
     const unsigned char *u = (const unsigned char *)s;
-    return u[0] == 0xe2 && ((u[1] == 0x80 && u[2] >= 0xaa && u[2] <= 0xae) || (u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9));
+    return u[0] == 0xe2 &&
+           ((u[1] == 0x80 && u[2] >= 0xaa && u[2] <= 0xae) || (u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9));
 }
 
 static void put(struct out *o, const char *s)
@@ -248,7 +250,8 @@ static void cause(struct out *o, const struct fl_json *inc)
 
 static bool held_back(const char *kind)
 {
-    static const char *const words[] = {"silenc", "inhibit", "suppress", "held", "refused", "denied", "maintenance", "flapping"};
+    static const char *const words[] = {"silenc",  "inhibit", "suppress",    "held",
+                                        "refused", "denied",  "maintenance", "flapping"};
     for (size_t i = 0; kind && i < FL_ARRAY_LEN(words); i++)
         if (strstr(kind, words[i]))
             return true;
@@ -271,7 +274,10 @@ static void timeline(struct out *o, const struct fl_json *rows, bool suppressed)
         }
         if (!n++)
             table(o, titles, 4);
-        row(o, (const char *const[]){moment(str(t, "at"), when, sizeof when), str(t, "actor"), str(t, "text"), str(t, "kind")}, 4);
+        row(o,
+            (const char *const[]){moment(str(t, "at"), when, sizeof when), str(t, "actor"), str(t, "text"),
+                                  str(t, "kind")},
+            4);
     }
     if (n)
         table_end(o);
@@ -298,14 +304,17 @@ static void calls(struct out *o, const struct fl_json *run)
         if (intent.p && !fl_utf8_valid(intent.p, intent.n))
             fl_utf8_repair(intent.p, intent.n); /* the cut may fall inside a character */
         snprintf(n, sizeof n, "%lld", (long long)fl_json_int(c, "n", 0));
-        row(o, (const char *const[]){n, str(c, "step"), intent.p, moment(str(c, "intent_at"), when, sizeof when), str(c, "state"),
-                                     str(c, "reason")}, 6);
+        row(o,
+            (const char *const[]){n, str(c, "step"), intent.p, moment(str(c, "intent_at"), when, sizeof when),
+                                  str(c, "state"), str(c, "reason")},
+            6);
     }
     if (fl_json_len(list_))
         table_end(o);
 }
 
-static fl_status actions(struct request *r, struct fl_reader *db, struct out *o, const struct fl_json *inc, struct fl_err *err)
+static fl_status actions(struct request *r, struct fl_reader *db, struct out *o, const struct fl_json *inc,
+                         struct fl_err *err)
 {
     const struct fl_json *runs = fl_json_get(inc, "runs");
     heading(o, "Actions");
@@ -344,13 +353,14 @@ static void proof(struct request *r, struct out *o, const char *id, const struct
     const struct fl_json *sealed = head ? fl_json_get(head, "signed") : NULL;
     heading(o, "Proof");
     list(o, true);
-    snprintf(text, sizeof text, "%zu about this incident, from %llu to %llu", s->n, (unsigned long long)s->first,
-             (unsigned long long)s->last);
+    snprintf(text, sizeof text, "%zu about this incident, from %llu to %llu", s->n,
+             (unsigned long long)s->first, (unsigned long long)s->last);
     fact(o, "Entries of the audit trail", text);
     if (sealed) {
         uint64_t seq = (uint64_t)fl_json_int(sealed, "seq", 0);
-        snprintf(text, sizeof text, "entry %llu, %.64s, signed %.32s%s", (unsigned long long)seq, fl_json_str(sealed, "hash", ""),
-                 fl_json_str(sealed, "at", ""), seq >= s->last ? "" : " (the last entries are not sealed yet)");
+        snprintf(text, sizeof text, "entry %llu, %.64s, signed %.32s%s", (unsigned long long)seq,
+                 fl_json_str(sealed, "hash", ""), fl_json_str(sealed, "at", ""),
+                 seq >= s->last ? "" : " (the last entries are not sealed yet)");
         fact(o, "Signed head", text);
     }
     snprintf(text, sizeof text, "faultline audit bundle --incident %.64s --out FILE", id);
@@ -383,9 +393,15 @@ void read_report(struct request *r, struct fl_reader *db)
     struct out o = {.b = fl_buf_init(REPLY_MAX), .html = r->route->arg == 1};
     FL_AUTO_BUF doc = fl_buf_init(REPLY_MAX), rows = fl_buf_init(REPLY_MAX);
     struct audit_span span = {0};
-    FL_AUTO_JSON inc = fl_read_json(db, FL_READ_INCIDENT, &a, &doc, &err) == FL_OK ? fl_json_parse(doc.p, doc.n, &err) : NULL;
-    FL_AUTO_JSON times = inc && fl_read_json(db, FL_READ_TIMELINE, &a, &rows, &err) == FL_OK ? fl_json_parse(rows.p, rows.n, &err) : NULL;
-    fl_status st = times ? audit_measure(r, db, r->params[0], &span, &err) : err.status ? err.status : FL_E_CORRUPT;
+    FL_AUTO_JSON inc = fl_read_json(db, FL_READ_INCIDENT, &a, &doc, &err) == FL_OK
+                           ? fl_json_parse(doc.p, doc.n, &err)
+                           : NULL;
+    FL_AUTO_JSON times = inc && fl_read_json(db, FL_READ_TIMELINE, &a, &rows, &err) == FL_OK
+                             ? fl_json_parse(rows.p, rows.n, &err)
+                             : NULL;
+    fl_status st = times        ? audit_measure(r, db, r->params[0], &span, &err)
+                   : err.status ? err.status
+                                : FL_E_CORRUPT;
     if (st == FL_OK) {
         begin(&o, inc);
         summary(&o, inc);

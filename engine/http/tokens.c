@@ -66,8 +66,8 @@ void read_token_create(struct request *r, struct fl_reader *db)
     } else {
         char secret[64];
         struct fl_token t;
-        if (fl_token_create(db, r->http->o.config->realm, name, role, expires ? fl_now() + expires : 0, r->caller.name,
-                            secret, &t, &err) != FL_OK) {
+        if (fl_token_create(db, r->http->o.config->realm, name, role, expires ? fl_now() + expires : 0,
+                            r->caller.name, secret, &t, &err) != FL_OK) {
             reply_status(r, &err);
             return;
         }

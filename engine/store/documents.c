@@ -24,10 +24,10 @@
     " 'status', a.status, 'severity', a.severity, 'class', a.class, 'node', a.node, 'map_rule', a.map_rule,"        \
     " 'incident', a.incident, 'starts_at', rfc3339(a.starts_at), 'ends_at', rfc3339(a.ends_at),"                    \
     " 'received_at', rfc3339(a.received_at), 'updated_at', rfc3339(a.updated_at), 'source', a.source,"              \
-    " 'generator_url', a.generator_url, 'labels', a.labels, 'annotations', a.annotations, 'why', a.why,"      \
+    " 'generator_url', a.generator_url, 'labels', a.labels, 'annotations', a.annotations, 'why', a.why,"            \
     " 'silenced_by', coalesce(a.silenced_by, '[]'::json), 'inhibited_by', coalesce(a.inhibited_by, '[]'::json))"
-#define SILENCE                                                                                                     \
-    "json_build_object('id', s.id, 'created_by', s.created_by, 'comment', s.comment, 'matchers', s.matchers,"       \
+#define SILENCE                                                                                               \
+    "json_build_object('id', s.id, 'created_by', s.created_by, 'comment', s.comment, 'matchers', s.matchers," \
     " 'starts_at', rfc3339(s.starts_at), 'ends_at', rfc3339(s.ends_at), 'updated_at', rfc3339(s.updated_at))"
 #define RUN                                                                                                                              \
     "'id', r.id, 'incident', r.incident, 'playbook', r.playbook, 'version', r.version, 'playbook_hash', " HEX(                           \
@@ -85,7 +85,8 @@ static const char *const documents[] = {
     [FL_READ_SILENCES] = LIST(
         "SELECT " SILENCE " AS doc, row_number() OVER (ORDER BY s.ends_at DESC, s.id) AS o FROM silence s, q"
         " WHERE s.realm = q.realm AND (q.since IS NULL OR s.ends_at >= q.since) ORDER BY s.ends_at DESC, s.id" PAGE),
-    [FL_READ_SILENCE] = ARGS "SELECT " SILENCE "::text FROM silence s, q WHERE s.realm = q.realm AND s.id = q.id",
+    [FL_READ_SILENCE] = ARGS "SELECT " SILENCE
+                             "::text FROM silence s, q WHERE s.realm = q.realm AND s.id = q.id",
     [FL_READ_RUNS] = LIST(
         "SELECT json_build_object(" RUN
         ") AS doc, row_number() OVER (ORDER BY r.created_at DESC, r.id DESC) AS o"

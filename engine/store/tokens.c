@@ -195,14 +195,15 @@ fl_status fl_token_list(struct fl_reader *r, const char *realm,
 /* ---- tokens and the audit trail ---- */
 
 /* An entry is known by the id in its detail; the time (with room for two clocks) is what the index goes by. */
-#define HAS_ENTRY(since, action)                                                                          \
-    "EXISTS (SELECT 1 FROM audit a WHERE a.realm = t.realm AND a.at >= " since " - interval '1 hour'"      \
+#define HAS_ENTRY(since, action)                                                                      \
+    "EXISTS (SELECT 1 FROM audit a WHERE a.realm = t.realm AND a.at >= " since " - interval '1 hour'" \
     " AND a.action = '" action "' AND a.detail = '{\"id\":\"' || t.id || '\"}')"
 
 static fl_status mark(PGconn *c, const char *realm, struct fl_err *err)
 {
     static const char *const sql[] = {
-        "UPDATE token t SET audited = 'created' WHERE t.realm = $1 AND t.audited = '' AND " HAS_ENTRY("t.created_at", "token.created"),
+        "UPDATE token t SET audited = 'created' WHERE t.realm = $1 AND t.audited = '' AND " HAS_ENTRY(
+            "t.created_at", "token.created"),
         "UPDATE token t SET audited = 'revoked' WHERE t.realm = $1 AND t.audited = 'created'"
         " AND t.revoked_at IS NOT NULL AND " HAS_ENTRY("t.revoked_at", "token.revoked"),
     };
@@ -219,7 +220,8 @@ static fl_status mark(PGconn *c, const char *realm, struct fl_err *err)
 }
 
 fl_status fl_token_unaudited(struct fl_reader *r, const char *realm,
-                             void (*visit)(void *ctx, const struct fl_token_act *act), void *ctx, struct fl_err *err)
+                             void (*visit)(void *ctx, const struct fl_token_act *act), void *ctx,
+                             struct fl_err *err)
 {
     FL_AUTO_ARENA a = fl_arena_new(0);
     FL_AUTO_PARAMS p;
@@ -231,13 +233,15 @@ fl_status fl_token_unaudited(struct fl_reader *r, const char *realm,
     if (st)
         return st;
     st = mark(c, realm, err);
-    fl_pq_fault f = st ? FL_PQ_NONE
-                       : fl_pq_exec(c,
-                                    "SELECT t.id, t.name, t.role, (t.audited = '')::int::bigint, coalesce(nullif(CASE t.audited"
-                                    " WHEN '' THEN t.created_by ELSE t.revoked_by END, ''), 'engine') FROM token t"
-                                    " WHERE t.realm = $1 AND (t.audited = '' OR (t.audited = 'created' AND t.revoked_at"
-                                    " IS NOT NULL)) ORDER BY t.created_at, t.id LIMIT 100",
-                                    &p, NULL, &res, err);
+    fl_pq_fault f =
+        st ? FL_PQ_NONE
+           : fl_pq_exec(
+                 c,
+                 "SELECT t.id, t.name, t.role, (t.audited = '')::int::bigint, coalesce(nullif(CASE t.audited"
+                 " WHEN '' THEN t.created_by ELSE t.revoked_by END, ''), 'engine') FROM token t"
+                 " WHERE t.realm = $1 AND (t.audited = '' OR (t.audited = 'created' AND t.revoked_at"
+                 " IS NOT NULL)) ORDER BY t.created_at, t.id LIMIT 100",
+                 &p, NULL, &res, err);
     fl_reader_tokens_done(r);
     if (st || f)
         return st ? st : fl_pq_status(f);

@@ -42,7 +42,7 @@ struct fl_audit_key {
 void fl_audit_key_make(struct fl_audit_key *ret);
 void fl_audit_key_text(const struct fl_audit_key *k, char *out); /* FL_AUDIT_KEY_LEN bytes */
 FL_MUST_CHECK bool fl_audit_key_parse(const char *text, struct fl_audit_key *ret);
-void fl_audit_public_text(const uint8_t *key, char *out); /* FL_AUDIT_PUBLIC_LEN bytes */
+void fl_audit_public_text(const uint8_t *key, char *out);                 /* FL_AUDIT_PUBLIC_LEN bytes */
 FL_MUST_CHECK bool fl_audit_public_parse(const char *text, uint8_t *ret); /* 32 bytes */
 
 /** "At this time the chain of this realm ended with this entry." */
@@ -62,4 +62,5 @@ FL_MUST_CHECK bool fl_audit_head_sign(struct fl_audit_head *h, const struct fl_a
 FL_MUST_CHECK bool fl_audit_head_check(const struct fl_audit_head *h, const uint8_t *open_key);
 /** One line of heads.jsonl, without the newline: {"realm","seq","hash","at","signature"}. */
 void fl_audit_head_json(const struct fl_audit_head *h, struct fl_buf *out);
-FL_MUST_CHECK fl_status fl_audit_head_parse(const char *text, size_t n, struct fl_audit_head *ret, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_audit_head_parse(const char *text, size_t n, struct fl_audit_head *ret,
+                                            struct fl_err *err);

@@ -33,4 +33,5 @@ FL_MUST_CHECK fl_status fl_sources_load(const struct fl_config *c, struct fl_sou
                                         void (*problem)(void *ctx, const struct fl_err *err), void *ctx);
 void fl_sources_done(struct fl_sources *s);
 /** Whole file into memory, at most `max` bytes, NUL terminated. malloc()ed. */
-FL_MUST_CHECK fl_status fl_read_file(const char *path, size_t max, char **ret, size_t *ret_n, struct fl_err *err);
+FL_MUST_CHECK fl_status fl_read_file(const char *path, size_t max, char **ret, size_t *ret_n,
+                                     struct fl_err *err);

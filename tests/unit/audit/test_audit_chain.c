@@ -20,9 +20,15 @@ static int setup(void **state)
     static char subject[ROWS][16];
     for (int i = 0; i < ROWS; i++) {
         snprintf(subject[i], sizeof subject[i], "INC-%d", i);
-        rows[i] = (struct fl_audit_entry){.realm = "default", .at = 1000 + i, .event_seq = (uint64_t)i + 1,
-                                          .actor = "engine", .action = "incident.opened", .subject = subject[i],
-                                          .incident = subject[i], .reason = "because", .detail = "{}"};
+        rows[i] = (struct fl_audit_entry){.realm = "default",
+                                          .at = 1000 + i,
+                                          .event_seq = (uint64_t)i + 1,
+                                          .actor = "engine",
+                                          .action = "incident.opened",
+                                          .subject = subject[i],
+                                          .incident = subject[i],
+                                          .reason = "because",
+                                          .detail = "{}"};
         fl_audit_append(&chain, &rows[i]);
     }
     return 0;
@@ -49,12 +55,21 @@ static void test_whole_chain_passes(void **state)
 static void test_known_vector(void **state)
 {
     (void)state;
-    struct fl_audit_entry e = {.realm = "r", .seq = 1, .at = 2, .event_seq = 3, .actor = "a", .action = "b",
-                               .subject = "c", .incident = "", .reason = "d", .detail = "{}"};
+    struct fl_audit_entry e = {.realm = "r",
+                               .seq = 1,
+                               .at = 2,
+                               .event_seq = 3,
+                               .actor = "a",
+                               .action = "b",
+                               .subject = "c",
+                               .incident = "",
+                               .reason = "d",
+                               .detail = "{}"};
     struct fl_sha256 h;
     char hex[65];
     fl_audit_hash(&e, &h);
-    assert_string_equal(fl_sha256_hex(&h, hex), "8ebff3147fc1f65dcf5e0a11822c0df5461c2f278aa42407ab0e5efacb8ee408");
+    assert_string_equal(fl_sha256_hex(&h, hex),
+                        "8ebff3147fc1f65dcf5e0a11822c0df5461c2f278aa42407ab0e5efacb8ee408");
 }
 
 static void test_every_edit_is_found(void **state)
@@ -141,8 +156,10 @@ int main(void)
     if (fl_base_init() != FL_OK)
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_whole_chain_passes, setup), cmocka_unit_test_setup(test_known_vector, setup),
-        cmocka_unit_test_setup(test_every_edit_is_found, setup), cmocka_unit_test_setup(test_field_borders_count, setup),
+        cmocka_unit_test_setup(test_whole_chain_passes, setup),
+        cmocka_unit_test_setup(test_known_vector, setup),
+        cmocka_unit_test_setup(test_every_edit_is_found, setup),
+        cmocka_unit_test_setup(test_field_borders_count, setup),
         cmocka_unit_test_setup(test_gap_swap_insert_cut, setup),
         cmocka_unit_test_setup(test_rewritten_tail_is_found_by_the_head, setup),
     };

@@ -82,7 +82,8 @@ static void test_texts(void **state)
                                 "-----END PUBLIC KEY-----\n");
     assert_true(fl_audit_public_parse(public, open_key));
     assert_memory_equal(open_key, k.open, 32);
-    assert_false(fl_audit_public_parse("-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n", open_key));
+    assert_false(
+        fl_audit_public_parse("-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n", open_key));
     assert_false(fl_audit_public_parse("", open_key));
     assert_false(fl_audit_key_parse("00", &back));
     assert_false(fl_audit_key_parse("", &back));

@@ -72,7 +72,8 @@ static void nothing_configured(void **state)
     bool restart = false;
     const struct fl_json *playbooks = fl_json_get(doc, "playbooks");
     for (size_t i = 0; i < fl_json_len(playbooks); i++)
-        restart |= fl_streq(fl_json_str(fl_json_get(fl_json_at(playbooks, i), "meta"), "name", ""), "restart-service");
+        restart |= fl_streq(fl_json_str(fl_json_get(fl_json_at(playbooks, i), "meta"), "name", ""),
+                            "restart-service");
     assert_true(restart);
     fl_sources_done(&s);
     fl_sources_done(&again);
@@ -102,7 +103,10 @@ static void every_problem_is_told(void **state)
     put(".hidden.lua", "nor this");
     put("topology.json", "{\"nodes\":[{\"id\":7}]}");
     snprintf(missing, sizeof missing, "%s/topology.json", dir);
-    struct fl_config c = {.rules_dir = dir, .playbooks_dir = "/nonexistent", .topology = missing, .model = "/nonexistent/model"};
+    struct fl_config c = {.rules_dir = dir,
+                          .playbooks_dir = "/nonexistent",
+                          .topology = missing,
+                          .model = "/nonexistent/model"};
     assert_int_equal(fl_sources_load(&c, &s, note, &p), FL_E_USAGE);
     assert_null(s.config);
     assert_non_null(strstr(p.text, "a.lua"));
