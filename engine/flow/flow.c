@@ -303,5 +303,5 @@ void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret)
     *ret = (struct fl_flow_stats){.events = f->seq, .alerts_in = f->alerts_in, .repeats = c.repeats, .episodes = c.episodes,
                                   .incidents_opened = c.opened, .incidents_open = c.open_incidents, .merges = c.merged,
                                   .runs = r.started, .unmapped = c.unmapped, .alerts_firing = c.firing,
-                                  .alerts_stale = c.stale};
+                                  .alerts_stale = c.stale, .suppressed = c.suppressed, .alerts_held = c.held};
 }

@@ -59,7 +59,9 @@ static void fill_all(struct fl_effects *fx)
                                                                .source = "x",
                                                                .generator_url = "",
                                                                .incident = i ? "" : "INC-1",
-                                                               .why = "[\"accepted\"]"};
+                                                               .why = "[\"accepted\"]",
+                                                               .silenced_by = i ? "[\"s1\",\"s2\"]" : "[]",
+                                                               .inhibited_by = i ? "[\"aaaaaaaaaaaaaaa0\"]" : NULL};
         add_fx(fx, FL_FX_TIMELINE)->timeline = (struct fl_timeline_row){.incident = "INC-1",
                                                                         .event_seq = fx->event_seq,
                                                                         .n = i,
@@ -98,6 +100,14 @@ static void fill_all(struct fl_effects *fx)
                                                      .reason = "",
                                                      .result = "",
                                                      .created_at = T0};
+    for (unsigned i = 0; i < 3; i++) /* the last one is another state of the first */
+        add_fx(fx, FL_FX_SILENCE)->silence = (struct fl_silence_row){.id = i == 1 ? "s2" : "s1",
+                                                                     .created_by = "ops",
+                                                                     .comment = i == 2 ? "it's longer" : "",
+                                                                     .matchers = "[{\"name\":\"a\"}]",
+                                                                     .starts_at = T0,
+                                                                     .ends_at = T0 + (i + 1) * MINUTE,
+                                                                     .updated_at = T0 + i};
     add_fx(fx, FL_FX_CHANGE)->change = (struct fl_change_row){&change1, fx->event_seq};
     add_fx(fx, FL_FX_CHANGE)->change = (struct fl_change_row){&change1, fx->event_seq};
     add_fx(fx, FL_FX_TOPOLOGY)->topology = (struct fl_topology_row){T0, fx->event_seq, &doc1};
@@ -206,6 +216,29 @@ static void test_alerts(void **state)
     assert_string_equal(fl_json_string(fl_json_at(fl_json_get(fl_json_at(why, 0), "why"), 0)), "accepted");
     assert_int_equal(try_doc(FL_READ_ALERT, "0000000000000001"), FL_E_NOTFOUND);
     assert_int_equal(try_doc(FL_READ_ALERT, "'; DROP"), FL_E_NOTFOUND);
+}
+
+static void test_silences(void **state)
+{
+    (void)state;
+    FL_AUTO_JSON all = read_doc(FL_READ_SILENCES, (struct fl_read_args){0});
+    assert_int_equal(fl_json_len(all), 2);
+    assert_string_equal(at(all, 0, "id"), "s1"); /* ends last */
+    assert_string_equal(at(all, 0, "comment"), "it's longer");
+    FL_AUTO_JSON late = read_doc(FL_READ_SILENCES, (struct fl_read_args){.since = T0 + 3 * MINUTE});
+    assert_int_equal(fl_json_len(late), 1);
+    FL_AUTO_JSON one = read_doc(FL_READ_SILENCE, (struct fl_read_args){.id = "s2"});
+    assert_string_equal(fl_json_str(one, "ends_at", ""), "2023-11-14T22:15:20.000000Z");
+    assert_string_equal(fl_json_str(fl_json_at(fl_json_get(one, "matchers"), 0), "name", ""), "a");
+    assert_int_equal(try_doc(FL_READ_SILENCE, "s3"), FL_E_NOTFOUND);
+    FL_AUTO_JSON alerts = read_doc(FL_READ_ALERTS, (struct fl_read_args){.state = "firing"});
+    assert_int_equal(fl_json_len(fl_json_get(fl_json_at(alerts, 0), "silenced_by")), 2);
+    assert_int_equal(fl_json_len(fl_json_get(fl_json_at(alerts, 0), "inhibited_by")), 1);
+    assert_true(fl_json_is_array(fl_json_get(fl_json_at(alerts, 1), "silenced_by")));
+    assert_int_equal(fl_json_len(fl_json_get(fl_json_at(alerts, 1), "silenced_by")), 0);
+    assert_string_equal(pg_test_sql(db, "SELECT state || coalesce(a.silenced_by::text, '-') FROM faultline.silence_v, faultline.alert_v a"
+                                        " WHERE id = 's1' AND a.fingerprint = 'aaaaaaaaaaaaaaa1'"),
+                        "expired[\"s1\",\"s2\"]");
 }
 
 /* The second version dropped db and its edge, changed cart's owner and added cache. */
@@ -452,6 +485,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_incidents),
                                        cmocka_unit_test(test_parts),
                                        cmocka_unit_test(test_alerts),
+                                       cmocka_unit_test(test_silences),
                                        cmocka_unit_test(test_topology_through_time),
                                        cmocka_unit_test(test_audit),
                                        cmocka_unit_test(test_journal),
