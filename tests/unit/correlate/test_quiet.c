@@ -277,6 +277,28 @@ static void test_refusals(void **state)
     assert_int_equal(fl_corr_deadline(w->c, w->rules), 0);
 }
 
+/* Words are cut to a length in bytes: what leaves the stage is UTF-8 all the same. */
+static void test_long_words_of_others(void **state)
+{
+    struct world *w = *state;
+    char text[2048] = "{\"createdBy\":\"ops\",\"startsAt\":\"2026-01-01T00:00:00Z\",\"endsAt\":\"2030-01-01T00:00:00Z\",\"matchers\":[{\"name\":"
+                      "\"alertname\",\"value\":\"A\",\"isRegex\":false}],\"comment\":\"x";
+    for (int i = 0; i < 300; i++)
+        strcat(text, "é");
+    strcat(text, "\"}");
+    char id[FL_SILENCE_ID_LEN];
+    struct fl_err err = {0};
+    FL_AUTO_JSON v = fl_json_parse(text, strlen(text), &err);
+    begin(w, T0);
+    assert_int_equal(fl_corr_silence_set(w->c, &w->step, v, id, &err), FL_OK);
+    end(w);
+    uint64_t fp = send(w, T0 + SEC, "A", "error", "eu", FL_ALERT_FIRING, T0 + SEC);
+    assert_int_equal(expire(w, T0 + 2 * SEC, id), FL_OK);
+    assert_non_null(row(w, fp));
+    assert_true(fl_utf8_valid(row(w, fp)->why, strlen(row(w, fp)->why)));
+    assert_true(fl_utf8_valid(w->notes, strlen(w->notes)));
+}
+
 static void test_there_is_a_limit(void **state)
 {
     struct world *w = *state;
@@ -396,7 +418,7 @@ int main(void)
     fl_topo_init();
     const struct CMUnitTest tests[] = {
         T(test_a_silenced_alert_is_held_and_released), T(test_the_time_counts_even_before_the_tick), T(test_one_in_an_incident_stays_there),
-        T(test_over_while_held), T(test_edits), T(test_refusals), T(test_there_is_a_limit), T(test_inhibition),
+        T(test_over_while_held), T(test_edits), T(test_refusals), T(test_long_words_of_others), T(test_there_is_a_limit), T(test_inhibition),
         T(test_both_sides_inhibit_nobody), T(test_a_storm_is_held_and_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
