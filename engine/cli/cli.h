@@ -113,6 +113,7 @@ int cmd_silence_list(struct args *a);
 int cmd_silence_expire(struct args *a);
 int cmd_incident_list(struct args *a);
 int cmd_incident_show(struct args *a);
+int cmd_incident_export(struct args *a);
 int cmd_incident_do(struct args *a); /* ack, assign, … */
 int cmd_incident_report(struct args *a);
 int cmd_topology_import(struct args *a);

@@ -87,8 +87,7 @@ static fl_status read_ranking(struct fl_arena *arena, const struct fl_json *from
     return FL_OK;
 }
 
-/* What the ranking stood on: the graph of its own time, when that is still known. */
-static int graph_of_ranking(struct args *a, const char *id, struct incident_graph *g)
+int incident_graph_of(struct args *a, const char *id, struct incident_graph *g)
 {
     AUTO_REPLY r = {0};
     FL_AUTO_BUF path = fl_buf_init(4096);
@@ -107,7 +106,7 @@ int incident_picture(struct args *a, const char *id, const struct fl_json *incid
     struct fl_err err = {.status = FL_OK};
     struct fl_ranking ranking;
     FL_AUTO_BUF title = fl_buf_init(1 << 16);
-    int code = graph_of_ranking(a, id, &g);
+    int code = incident_graph_of(a, id, &g);
     if (code)
         return code;
     const struct fl_json *alerts = fl_json_get(incident, "alerts");

@@ -18,6 +18,8 @@ struct incident_graph {
 };
 /** The graph as it was at `at` (NULL: now). @return 0, or the exit code (said); incident_graph_done() either way. */
 int incident_graph(struct args *a, const char *at, struct incident_graph *ret);
+/** The graph that the incident's last ranking stood on. The same answers. */
+int incident_graph_of(struct args *a, const char *id, struct incident_graph *ret);
 void incident_graph_done(struct incident_graph *g);
 #define AUTO_GRAPH __attribute__((cleanup(incident_graph_done))) struct incident_graph
 
