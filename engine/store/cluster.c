@@ -254,7 +254,8 @@ static void stop_server(struct fl_cluster *c, pid_t pid)
         int sig;
         fl_usec patience;
     } steps[] = {
-        {SIGINT, 60 * FL_USEC_PER_SEC}, {SIGQUIT, 10 * FL_USEC_PER_SEC}, {SIGKILL, 10 * FL_USEC_PER_SEC}};
+        /* What a long last checkpoint does not finish, the next start recovers; who stops us waits 35 s. */
+        {SIGINT, 8 * FL_USEC_PER_SEC}, {SIGQUIT, 3 * FL_USEC_PER_SEC}, {SIGKILL, 5 * FL_USEC_PER_SEC}};
     for (size_t i = 0; i < FL_ARRAY_LEN(steps); i++) {
         kill(pid, SIGCONT);
         kill(pid, steps[i].sig);

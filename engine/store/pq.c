@@ -230,11 +230,13 @@ static fl_pq_fault judge(PGconn *c, const PGresult *r, struct fl_err *err)
 }
 
 #define TICK 100000
+#define HURRY (4 * FL_USEC_PER_SEC)
 
 /* Push out what is queued and read until a result is complete. Reading while writing keeps both sides moving. */
 static bool pump(PGconn *c, const struct fl_pq_wait *w, fl_usec began)
 {
     fl_usec deadline = began + (w && w->patience ? w->patience : 5 * FL_USEC_PER_SEC);
+    bool hurried = false;
     for (;;) {
         int unsent = PQflush(c);
         if (unsent < 0)
@@ -242,6 +244,10 @@ static bool pump(PGconn *c, const struct fl_pq_wait *w, fl_usec began)
         if (!unsent && !PQisBusy(c))
             return true;
         fl_usec now = fl_mono();
+        if (!hurried && w && w->hurry && *w->hurry) {
+            hurried = true;
+            deadline = now + HURRY < deadline ? now + HURRY : deadline;
+        }
         if (now >= deadline)
             return false;
         struct pollfd p = {.fd = PQsocket(c), .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};

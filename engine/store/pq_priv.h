@@ -93,6 +93,7 @@ struct fl_pq_wait {
     fl_usec patience;                        /* for the whole statement; 0 = 5 s */
     void (*tick)(void *ctx, fl_usec waited); /* about every 100 ms; may be NULL */
     void *ctx;
+    const _Atomic bool *hurry; /* once true, 4 s of the patience are left at most; may be NULL */
 };
 /**
  * Run one statement, results in binary. Never blocks longer than the patience: then the connection is dead.

@@ -399,7 +399,7 @@ fl_status fl_store_load_snapshot(struct fl_store *s, char **ret, size_t *ret_n, 
 static fl_status save_snapshot(struct fl_store *s, PGconn *c, uint64_t seq, const char *text, size_t n,
                                struct fl_err *err)
 {
-    static const struct fl_pq_wait w = {.patience = 120 * FL_USEC_PER_SEC};
+    const struct fl_pq_wait w = {.patience = 120 * FL_USEC_PER_SEC, .hurry = &s->closing};
     FL_AUTO_ARENA a = fl_arena_new(0);
     FL_AUTO_PARAMS p, q;
     struct fl_sha256 h;

@@ -12,7 +12,7 @@ struct fake {
     const char *answer_json;
     const char *alerts_json, *silences_json, *silence_json; /* what reads give; NULL: something of its own */
     bool db_down;          /* readers do not open */
-    fl_usec slow_reads;    /* how long a read takes */
+    _Atomic fl_usec slow_reads; /* how long a read takes */
     bool aliases;          /* of the configuration, for the next server */
     const char *grafana_secret;
     char *(*mapping)(void *ctx, const char *source);
