@@ -32,8 +32,13 @@ bad database
 
 socket=$(sed -n 's/^socket=//p' "$work/data/postgres/cluster")
 superuser() { psql -X -q -v ON_ERROR_STOP=1 -h "$socket" -U postgres -d faultline -c 'set search_path = faultline' -c 'begin' -c 'set local session_replication_role = replica' -c "$1" -c 'commit'; }
-quiet() { api '/api/v1/audit?action=token.created' | grep -q '"token.created"'; }
-wait_for 10 "the token's entry, the last one" quiet
+quiet() { # everything a start and a token write; nothing comes after it by itself
+    local action
+    for action in config.changed engine.started token.created; do
+        api "/api/v1/audit?action=$action" | grep -q "\"$action\"" || return 1
+    done
+}
+wait_for 20 "the entries of the start and of the token" quiet
 sealed=$(sed -n '$s/.*"seq":\([0-9]*\).*/\1/p' "$work/data/heads.jsonl")
 superuser "create table kept as select * from audit; delete from audit where seq >= $sealed"
 look 1

@@ -47,7 +47,9 @@ static void failing_store_comes_first(void **state)
         assert_true(i == 0 || r->candidates[i].score <= r->candidates[i - 1].score);
         sum += r->candidates[i].confidence;
     }
-    assert_float_equal(sum, 1, 1e-6);
+    /* without history a part is left for a cause that has not alerted yet: one in n + 1 */
+    double n = (double)in.n_alerts;
+    assert_float_equal(sum, n / (n + 1), 1e-6);
 }
 
 static void nothing_gives_no_candidates(void **state)
