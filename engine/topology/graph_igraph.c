@@ -3,6 +3,7 @@
 #include <igraph/igraph.h>
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "topo_internal.h"
 
@@ -89,26 +90,38 @@ fl_status fl_graph_degree(const struct fl_graph *g, int64_t v, int64_t *ret, str
     return rc ? graph_fail(err, "cannot count edges", rc) : FL_OK;
 }
 
-/* The extended graph has a chain of dummy vertices for each edge that crosses layers: walk it from the edge's
- * start. The chain may be directed either way (igraph turns edges of a cycle), so ends are matched, not heads. */
-static size_t follow(const igraph_t *ext, const igraph_vector_int_t *of, igraph_integer_t e, igraph_integer_t from,
+/* The extended graph has a chain of dummy vertices for each edge that crosses layers: `link` holds its n edges.
+ * The chain may be directed either way (igraph turns edges of a cycle), so ends are matched, not heads. */
+static size_t follow(const igraph_t *ext, const igraph_integer_t *link, size_t n, igraph_integer_t from,
                      igraph_integer_t to, size_t *bend)
 {
-    igraph_integer_t m = igraph_ecount(ext), at = from, came = -1;
-    size_t n = 0;
-    for (igraph_integer_t i = 0; i < m && at != to; i++) {
-        if (VECTOR(*of)[i] != e || i == came)
-            continue;
-        igraph_integer_t a = IGRAPH_FROM(ext, i), b = IGRAPH_TO(ext, i);
-        if (a != at && b != at)
+    igraph_integer_t at = from, came = -1;
+    size_t bends = 0;
+    for (size_t i = 0; i < n && at != to; i++) {
+        igraph_integer_t a = IGRAPH_FROM(ext, link[i]), b = IGRAPH_TO(ext, link[i]);
+        if (link[i] == came || (a != at && b != at))
             continue;
         at = a == at ? b : a;
-        came = i;
+        came = link[i];
         if (at != to)
-            bend[n++] = (size_t)at;
-        i = -1; /* the next link may stand before this one */
+            bend[bends++] = (size_t)at;
+        i = SIZE_MAX; /* the next link may stand before this one */
     }
-    return n;
+    return bends;
+}
+
+/* Edges of the extended graph by the edge that they are a part of: link[off[e]] … link[off[e + 1] - 1]. */
+static void sort_links(const igraph_vector_int_t *of, size_t m, size_t *off, igraph_integer_t *link)
+{
+    size_t n = (size_t)igraph_vector_int_size(of);
+    for (size_t i = 0; i < n; i++)
+        off[VECTOR(*of)[i] + 1]++;
+    for (size_t e = 0; e < m; e++)
+        off[e + 1] += off[e];
+    for (size_t i = n; i--;) /* off[e + 1] is the end of e; filled from the back it becomes its start */
+        link[--off[VECTOR(*of)[i] + 1]] = (igraph_integer_t)i;
+    memmove(off, off + 1, m * sizeof *off);
+    off[m] = n;
 }
 
 static fl_status read_layout(struct fl_arena *arena, const struct fl_graph *g, const igraph_matrix_t *at,
@@ -116,18 +129,21 @@ static fl_status read_layout(struct fl_arena *arena, const struct fl_graph *g, c
                              struct fl_err *err)
 {
     size_t rows = (size_t)igraph_matrix_nrow(at), m = (size_t)igraph_ecount(&g->g);
+    size_t *off = fl_arena_calloc(arena, m + 2, sizeof *off);
+    igraph_integer_t *link = fl_arena_calloc(arena, (size_t)igraph_vector_int_size(of) + 1, sizeof *link);
     ret->spot = fl_arena_calloc(arena, rows + 1, sizeof *ret->spot);
     ret->bend = fl_arena_calloc(arena, rows + 1, sizeof *ret->bend);
     ret->bend_off = fl_arena_calloc(arena, m + 1, sizeof *ret->bend_off);
-    if (!ret->spot || !ret->bend || !ret->bend_off)
+    if (!off || !link || !ret->spot || !ret->bend || !ret->bend_off)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     for (size_t i = 0; i < rows; i++)
         ret->spot[i] = (struct fl_spot){MATRIX(*at, (igraph_integer_t)i, 0), MATRIX(*at, (igraph_integer_t)i, 1)};
-    for (size_t e = 0; e < m; e++) {
-        igraph_integer_t k = (igraph_integer_t)e;
-        ret->bend_off[e + 1] = ret->bend_off[e] + follow(ext, of, k, IGRAPH_FROM(&g->g, k), IGRAPH_TO(&g->g, k),
+    sort_links(of, m, off, link);
+    for (size_t e = 0; e < m; e++)
+        ret->bend_off[e + 1] = ret->bend_off[e] + follow(ext, link + off[e], off[e + 1] - off[e],
+                                                         IGRAPH_FROM(&g->g, (igraph_integer_t)e),
+                                                         IGRAPH_TO(&g->g, (igraph_integer_t)e),
                                                          ret->bend + ret->bend_off[e]);
-    }
     return FL_OK;
 }
 

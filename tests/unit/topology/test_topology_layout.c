@@ -203,6 +203,42 @@ static void a_crowd_is_cut_and_said(void **state)
     fl_topo_free(t);
 }
 
+/* The deepest picture there can be: a chain of 150 with edges over 70 layers, each drawn along its bends. */
+static void a_deep_chain_is_drawn_along_its_bends(void **state)
+{
+    (void)state;
+    enum { N = 150, LONG = 70 };
+    static char ids[N][8];
+    static struct fl_node nodes[N];
+    static struct fl_edge edges[2 * N];
+    static fl_vertex all[N];
+    size_t m = 0;
+    for (int i = 0; i < N; i++) {
+        snprintf(ids[i], sizeof ids[i], "n%03d", i);
+        nodes[i] = (struct fl_node){.id = ids[i], .type = "service"};
+        all[i] = i;
+    }
+    for (int i = 0; i + 1 < N; i++)
+        edges[m++] = (struct fl_edge){ids[i], ids[i + 1], "calls", 1};
+    for (int i = 0; i + LONG < N; i++)
+        edges[m++] = (struct fl_edge){ids[i], ids[i + LONG], "calls", 1};
+    struct fl_topo *t = make(nodes, N, edges, m);
+    struct fl_draw d = {.alerts = all, .n_alerts = N};
+    FL_AUTO_BUF svg = fl_buf_init(4 << 20);
+    draw(t, &d, &svg);
+    assert_int_equal(times(svg.p, "class=\"e"), m);
+    const char *line = strstr(svg.p, "<title>n000 → n070: calls");
+    assert_non_null(line);
+    const char *begin = line;
+    while (strncmp(begin, "<path", 5) != 0)
+        begin--;
+    size_t points = 0;
+    for (const char *p = begin; p < line; p++)
+        points += *p == 'L';
+    assert_int_equal(points, LONG); /* 69 bends and the end */
+    fl_topo_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +248,7 @@ int main(void)
         cmocka_unit_test(text_is_escaped_and_cut),
         cmocka_unit_test(nothing_to_draw_is_a_picture_too),
         cmocka_unit_test(a_crowd_is_cut_and_said),
+        cmocka_unit_test(a_deep_chain_is_drawn_along_its_bends),
     };
     fl_topo_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
