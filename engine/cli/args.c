@@ -97,7 +97,8 @@ static void print_options(FILE *f, const struct command *c)
 
 void print_help(FILE *f, const struct command *c)
 {
-    fprintf(f, "usage: faultline %s%s%s [options]\n\n%s\n\n", c->path, c->pos ? " " : "", c->pos ? c->pos : "", c->help);
+    fprintf(f, "usage: faultline %s%s%s [options]\n\n%s\n\n", c->path, c->pos ? " " : "",
+            c->pos ? c->pos : "", c->help);
     print_options(f, c);
     fprintf(f, "\nexit status: 0 fine, 1 finding, 2 usage, 3 server or database not reachable, 4 refused\n");
 }
@@ -154,8 +155,9 @@ static int unknown_option(const struct command *c, const char *name, size_t n)
     for (size_t i = 0; i < count && k < FL_ARRAY_LEN(words); i++)
         words[k++] = t[i].name;
     const char *near = fl_nearest_word(given, words, k);
-    return usage_error("--%s: no such option of \"%s\"; %s%s%s", given, c->path, near ? "did you mean --" : "see faultline ",
-                       near ? near : c->path, near ? "?" : " --help");
+    return usage_error("--%s: no such option of \"%s\"; %s%s%s", given, c->path,
+                       near ? "did you mean --" : "see faultline ", near ? near : c->path,
+                       near ? "?" : " --help");
 }
 
 /* One word that begins with "--". @return how many further words it took, -1 usage error. */
@@ -217,7 +219,8 @@ int args_parse(const struct command *c, int argc, char **argv, struct args *ret)
                 return EXIT_USAGE;
             i += took;
         } else if (!only_words && w[0] == '-' && w[1]) {
-            return usage_error("%.32s: no such option of \"%s\"; see faultline %s --help", w, c->path, c->path);
+            return usage_error("%.32s: no such option of \"%s\"; see faultline %s --help", w, c->path,
+                               c->path);
         } else if (ret->n_pos == c->max_pos || ret->n_pos == POSITIONALS_MAX) {
             return usage_error("\"%.64s\": \"%s\" takes %s%s; see faultline %s --help", w, c->path,
                                c->pos ? "only " : "no argument", c->pos ? c->pos : "", c->path);

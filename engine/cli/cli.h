@@ -27,14 +27,14 @@ struct args {
     bool json;
 };
 struct command {
-    const char *path;    /* "incident show" */
-    const char *pos;     /* "ID": its positional arguments, for the help; NULL: none */
+    const char *path; /* "incident show" */
+    const char *pos;  /* "ID": its positional arguments, for the help; NULL: none */
     size_t min_pos, max_pos;
-    unsigned flags;      /* CMD_* */
+    unsigned flags;                   /* CMD_* */
     const struct option_def *options; /* ends with a NULL name */
     int (*run)(struct args *a);
     int (*raw)(int argc, char **argv); /* parses its own arguments; argv[0] is the last word of the path */
-    const char *help;    /* one line */
+    const char *help;                  /* one line */
 };
 enum {
     CMD_CLIENT = 1, /* talks to a server: --server, --token-file */
@@ -69,7 +69,8 @@ struct reply {
 int call_server(const struct args *a, const char *method, const char *path, const char *body, size_t n,
                 struct reply *ret);
 /* The same, without a word on failure: for callers that try again or ask only whether it worked. */
-int try_server(const struct args *a, const char *method, const char *path, const char *body, size_t n, struct reply *ret);
+int try_server(const struct args *a, const char *method, const char *path, const char *body, size_t n,
+               struct reply *ret);
 void reply_done(struct reply *r);
 #define AUTO_REPLY __attribute__((cleanup(reply_done))) struct reply
 /* Text for a path or query: percent-encoded into out. */

@@ -50,7 +50,9 @@ static int find_token(const struct args *a, char *out, size_t cap)
     char path[1024], data[512];
     out[0] = 0;
     if (file)
-        return read_token(file, out, cap) ? 0 : usage_error("--token-file: %s: it cannot be read or is empty", file);
+        return read_token(file, out, cap)
+                   ? 0
+                   : usage_error("--token-file: %s: it cannot be read or is empty", file);
     if (env && *env) {
         snprintf(out, cap, "%s", env);
         return 0;
@@ -83,7 +85,8 @@ static int explain(const char *url, const struct reply *r)
 {
     const struct fl_json *e = r->json && fl_json_is_object(r->json) ? fl_json_get(r->json, "error") : NULL;
     const char *text = e ? fl_json_str(e, "message", NULL) : r->json ? fl_json_string(r->json) : NULL;
-    const char *hint = e ? fl_json_str(e, "hint", NULL) : NULL, *field = e ? fl_json_str(e, "field", NULL) : NULL;
+    const char *hint = e ? fl_json_str(e, "hint", NULL) : NULL,
+               *field = e ? fl_json_str(e, "field", NULL) : NULL;
     if (!text && r->json && fl_json_is_object(r->json))
         text = fl_json_str(r->json, "message", NULL);
     fprintf(stderr, "faultline: ");
@@ -96,7 +99,8 @@ static int explain(const char *url, const struct reply *r)
     else
         fprintf(stderr, "%s answered %ld", url, r->code);
     if (r->code == 401)
-        fprintf(stderr, "; give a token with --token-file or FAULTLINE_TOKEN (`faultline token create` makes one)");
+        fprintf(stderr,
+                "; give a token with --token-file or FAULTLINE_TOKEN (`faultline token create` makes one)");
     else if (hint && *hint) {
         fputs("; ", stderr);
         put_text(stderr, hint, 0);
@@ -105,8 +109,8 @@ static int explain(const char *url, const struct reply *r)
     return code_of(r);
 }
 
-static CURLcode perform(CURL *c, const char *url, const char *method, const char *token, const char *body, size_t n,
-                        struct reply *ret)
+static CURLcode perform(CURL *c, const char *url, const char *method, const char *token, const char *body,
+                        size_t n, struct reply *ret)
 {
     char auth[600];
     struct curl_slist *headers = NULL;
@@ -163,7 +167,9 @@ static int request(const struct args *a, const char *method, const char *path, c
     explicit_bzero(token, sizeof token);
     if (rc != CURLE_OK) {
         if (!quiet)
-            fprintf(stderr, "faultline: %s: cannot reach the engine: %s; is `faultline serve` running? (--server, FAULTLINE_URL)\n",
+            fprintf(
+                stderr,
+                "faultline: %s: cannot reach the engine: %s; is `faultline serve` running? (--server, FAULTLINE_URL)\n",
                 base, curl_easy_strerror(rc));
         code = EXIT_UNREACHABLE;
     } else {
@@ -182,7 +188,8 @@ int call_server(const struct args *a, const char *method, const char *path, cons
     return request(a, method, path, body, n, ret, false);
 }
 
-int try_server(const struct args *a, const char *method, const char *path, const char *body, size_t n, struct reply *ret)
+int try_server(const struct args *a, const char *method, const char *path, const char *body, size_t n,
+               struct reply *ret)
 {
     return request(a, method, path, body, n, ret, true);
 }

@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 static const struct column columns[] = {
-    {"FINGERPRINT", "fingerprint", 0, 's'}, {"STATE", "status", 0, 's'},        {"SEVERITY", "severity", 0, 's'},
-    {"SINCE", "starts_at", 0, 'a'},         {"ALERT", "labels.alertname", 40, 's'}, {"COMPONENT", "node", 40, 's'},
+    {"FINGERPRINT", "fingerprint", 0, 's'}, {"STATE", "status", 0, 's'},
+    {"SEVERITY", "severity", 0, 's'},       {"SINCE", "starts_at", 0, 'a'},
+    {"ALERT", "labels.alertname", 40, 's'}, {"COMPONENT", "node", 40, 's'},
     {"INCIDENT", "incident", 0, 's'},
 };
 
@@ -19,7 +20,8 @@ int cmd_alert_list(struct args *a)
 {
     AUTO_REPLY r = {0};
     FL_AUTO_BUF path = fl_buf_init(1 << 16);
-    const char *const pairs[] = {"state", arg(a, "state"), "incident", arg(a, "incident"), "limit", arg(a, "limit"), NULL};
+    const char *const pairs[] = {"state", arg(a, "state"), "incident", arg(a, "incident"),
+                                 "limit", arg(a, "limit"), NULL};
     fl_buf_str(&path, "/api/v1/alerts");
     url_query(&path, pairs);
     int code = call_server(a, "GET", path.p, NULL, 0, &r);
@@ -103,7 +105,8 @@ static void print_episode(const struct fl_json *e)
         fl_buf_printf(&labels, "%s%s=\"%s\"", labels.n ? ", " : "", fl_json_key(it), v ? v : "");
     }
     put_text(stdout, labels.p ? labels.p : "", 0);
-    printf("\n  %s since %s", fl_json_str(e, "status", "?"), format_clock(fl_json_str(e, "starts_at", NULL), buf, sizeof buf));
+    printf("\n  %s since %s", fl_json_str(e, "status", "?"),
+           format_clock(fl_json_str(e, "starts_at", NULL), buf, sizeof buf));
     if (fl_json_str(e, "incident", NULL) && *fl_json_str(e, "incident", ""))
         printf(", incident %s", fl_json_str(e, "incident", ""));
     putchar('\n');

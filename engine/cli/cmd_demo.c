@@ -22,7 +22,7 @@ struct demo {
     struct args *a;
     struct demo_service *service;
     fl_usec t0_wall, t0;
-    size_t sent;           /* firing alerts posted */
+    size_t sent; /* firing alerts posted */
     bool resolved_sent, approved, asked, away, cause_right, no_approve;
     char incident[64], run[64], run_state[32], state[32], cause[256];
     int64_t last_event, last_n; /* of the timeline, printed */
@@ -52,7 +52,8 @@ static void wait_ms(int ms)
 
 /* ---- talking to the engine, which may be away for a moment (that is part of what the demo shows) ---- */
 
-static int ask(struct demo *d, const char *method, const char *path, const struct fl_buf *body, struct reply *r)
+static int ask(struct demo *d, const char *method, const char *path, const struct fl_buf *body,
+               struct reply *r)
 {
     int rc = try_server(d->a, method, path, body ? body->p : NULL, body ? body->n : 0, r);
     bool away = rc == EXIT_UNREACHABLE;
@@ -118,7 +119,8 @@ static void find_incident(struct demo *d)
 {
     AUTO_REPLY r = {0};
     char since[FL_TIME_LEN], path[128];
-    snprintf(path, sizeof path, "/api/v1/incidents?state=open&since=%s", fl_time_format(d->t0_wall - FL_USEC_PER_SEC, since));
+    snprintf(path, sizeof path, "/api/v1/incidents?state=open&since=%s",
+             fl_time_format(d->t0_wall - FL_USEC_PER_SEC, since));
     if (get(d, path, &r))
         return;
     const struct fl_json *list = list_of(r.json, "incidents");
@@ -237,7 +239,9 @@ static void maybe_settle(struct demo *d)
     snprintf(path, sizeof path, "/api/v1/runs/%s/settle", d->run);
     fl_buf_printf(&b, "{\"verdict\":\"%s\"}", done ? "done" : "retry");
     if (post(d, path, &b))
-        tell(d, "you", done ? "settle the call in doubt: the restart did happen" : "settle the call in doubt: it never arrived, try again");
+        tell(d, "you",
+             done ? "settle the call in doubt: the restart did happen"
+                  : "settle the call in doubt: it never arrived, try again");
 }
 
 static void maybe_approve(struct demo *d)
@@ -248,7 +252,8 @@ static void maybe_approve(struct demo *d)
         tell_ranking(d);
         char line[160];
         snprintf(line, sizeof line, "%s asks for an approval%s", d->run,
-                 d->no_approve ? ": faultline playbook approve it in another terminal" : "; a person says yes");
+                 d->no_approve ? ": faultline playbook approve it in another terminal"
+                               : "; a person says yes");
         tell(d, "playbook", line);
         d->asked = true;
     }
@@ -267,10 +272,13 @@ static int refuse_foreign_topology(struct demo *d)
     const struct fl_json *nodes = fl_json_get(r.json, "nodes");
     for (size_t i = 0; i < fl_json_len(nodes); i++) {
         const struct fl_json *n = fl_json_at(nodes, i);
-        if (strcmp(fl_json_str(fl_json_get(n, "labels"), "demo", ""), "shop") != 0 && !arg_set(d->a, "force")) {
-            fprintf(stderr, "faultline: topology: this realm has a graph of its own (component \"%s\"), which the demo would "
-                            "replace; run the demo on another engine, or with --force\n",
-                    fl_json_str(n, "id", "?"));
+        if (strcmp(fl_json_str(fl_json_get(n, "labels"), "demo", ""), "shop") != 0 &&
+            !arg_set(d->a, "force")) {
+            fprintf(
+                stderr,
+                "faultline: topology: this realm has a graph of its own (component \"%s\"), which the demo would "
+                "replace; run the demo on another engine, or with --force\n",
+                fl_json_str(n, "id", "?"));
             return EXIT_REFUSED;
         }
     }
@@ -307,7 +315,8 @@ static void play(struct demo *d)
     demo_service_break(d->service);
     d->t0 = fl_mono();
     d->t0_wall = fl_now();
-    tell(d, "shop", "pg-catalog, the catalogue's database, runs out of connections (a real process on loopback)");
+    tell(d, "shop",
+         "pg-catalog, the catalogue's database, runs out of connections (a real process on loopback)");
     while (!is_over(d) && (fl_mono() - d->t0) / 1000 < GIVE_UP_MS) {
         send_due(d, v, n);
         if (!*d->incident || d->sent < n)
@@ -334,13 +343,16 @@ static int sum_up(struct demo *d)
     unsigned restarts = demo_service_restarts(d->service);
     bool good = is_over(d) && d->cause_right && restarts == 1 && strcmp(d->run_state, "succeeded") == 0;
     printf("\n%s\n", good ? "The outage is over." : "The demo did not end as it should.");
-    printf("  incident   %s, %s\n", *d->incident ? d->incident : "none", *d->state ? d->state : "never opened");
-    printf("  cause      %s (%s)\n", *d->cause ? d->cause : "none named", d->cause_right ? "right" : "it was pg-catalog");
+    printf("  incident   %s, %s\n", *d->incident ? d->incident : "none",
+           *d->state ? d->state : "never opened");
+    printf("  cause      %s (%s)\n", *d->cause ? d->cause : "none named",
+           d->cause_right ? "right" : "it was pg-catalog");
     printf("  run        %s, %s\n", *d->run ? d->run : "none", *d->run_state ? d->run_state : "not started");
     printf("  witness    the service was restarted %u time%s\n\n", restarts, restarts == 1 ? "" : "s");
     printf("Look deeper:\n");
     printf("  faultline incident show %s      causes, evidence, timeline\n", d->incident);
-    printf("  faultline playbook show %s      every call, its intent and its outcome\n", *d->run ? d->run : "RUN");
+    printf("  faultline playbook show %s      every call, its intent and its outcome\n",
+           *d->run ? d->run : "RUN");
     printf("  faultline audit search --incident %s\n", d->incident);
     printf("  faultline audit verify                        the whole chain\n");
     return good ? EXIT_FINE : EXIT_FINDING;

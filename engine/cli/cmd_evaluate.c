@@ -517,7 +517,8 @@ int fl_cmd_evaluate(int argc, char **argv)
         }
     }
     if (!st && opt.second && (opt.folds || opt.by_system))
-        st = fl_fail(&err, FL_E_USAGE, "--compare", "compares two finished models: not with --cv or --leave-one-system-out");
+        st = fl_fail(&err, FL_E_USAGE, "--compare",
+                     "compares two finished models: not with --cv or --leave-one-system-out");
     if (!st && optind == argc)
         st = fl_fail(&err, FL_E_USAGE, NULL, "no directory of cases is given");
     for (; !st && optind < argc; optind++)

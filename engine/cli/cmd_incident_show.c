@@ -270,11 +270,16 @@ int cmd_incident_show(struct args *a)
         return code;
     const struct fl_json *inner = fl_json_get(r.json, "incident");
     const struct fl_json *ranking = fl_json_get(r.json, "ranking");
-    const struct fl_json *deeper = ranking && fl_json_is_object(ranking) ? fl_json_get(ranking, "ranking") : NULL;
-    struct page p = {.a = a, .incident = inner && fl_json_is_object(inner) ? inner : r.json,
-                     .alerts = fl_json_get(r.json, "alerts"), .ranking = deeper ? deeper : ranking,
-                     .runs = fl_json_get(r.json, "runs"), .timeline = list_of(t.json, "timeline"),
-                     .all = shown && arg_set(a, "all"), .colour = use_colour()};
+    const struct fl_json *deeper = ranking && fl_json_is_object(ranking) ? fl_json_get(ranking, "ranking")
+                                                                         : NULL;
+    struct page p = {.a = a,
+                     .incident = inner && fl_json_is_object(inner) ? inner : r.json,
+                     .alerts = fl_json_get(r.json, "alerts"),
+                     .ranking = deeper ? deeper : ranking,
+                     .runs = fl_json_get(r.json, "runs"),
+                     .timeline = list_of(t.json, "timeline"),
+                     .all = shown && arg_set(a, "all"),
+                     .colour = use_colour()};
     p.id = *text_of(p.incident, "id") ? text_of(p.incident, "id") : a->pos[0];
     print_head(&p);
     print_cause(&p);

@@ -39,7 +39,8 @@ int cmd_playbook_list(struct args *a)
             continue;
         }
         put_padded(stdout, fl_json_str(m, "name", ""), 28);
-        printf("  %-8s  approval %-8s  ", fl_json_str(m, "version", ""), fl_json_str(m, "approval", "required"));
+        printf("  %-8s  approval %-8s  ", fl_json_str(m, "version", ""),
+               fl_json_str(m, "approval", "required"));
         put_text(stdout, fl_json_str(m, "doc", ""), 0);
         putchar('\n');
     }
@@ -51,13 +52,18 @@ int cmd_playbook_list(struct args *a)
 int cmd_playbook_runs(struct args *a)
 {
     static const struct column columns[] = {
-        {"RUN", "id", 0, 's'},          {"STATE", "state", 0, 's'},       {"PLAYBOOK", "playbook", 28, 's'},
-        {"INCIDENT", "incident", 0, 's'}, {"CREATED", "created_at", 0, 'a'}, {"BY", "requested_by", 20, 's'},
+        {"RUN", "id", 0, 's'},
+        {"STATE", "state", 0, 's'},
+        {"PLAYBOOK", "playbook", 28, 's'},
+        {"INCIDENT", "incident", 0, 's'},
+        {"CREATED", "created_at", 0, 'a'},
+        {"BY", "requested_by", 20, 's'},
         {"REASON", "reason", 0, 's'},
     };
     AUTO_REPLY r = {0};
     FL_AUTO_BUF path = fl_buf_init(1 << 16);
-    const char *const pairs[] = {"state", arg(a, "state"), "incident", arg(a, "incident"), "limit", arg(a, "limit"), NULL};
+    const char *const pairs[] = {"state", arg(a, "state"), "incident", arg(a, "incident"),
+                                 "limit", arg(a, "limit"), NULL};
     fl_buf_str(&path, "/api/v1/runs");
     url_query(&path, pairs);
     int code = call_server(a, "GET", path.p, NULL, 0, &r);
@@ -90,11 +96,13 @@ static void print_calls(const struct fl_json *calls)
     if (fl_json_len(calls))
         printf("\nCALLS\n");
     for (size_t i = 0; i < fl_json_len(calls); i++) {
-        const struct fl_json *c = fl_json_at(calls, i), *args = fl_json_get(c, "args"), *res = fl_json_get(c, "result");
+        const struct fl_json *c = fl_json_at(calls, i), *args = fl_json_get(c, "args"),
+                             *res = fl_json_get(c, "result");
         FL_AUTO_FREE char *at = args ? fl_json_text(args, true) : NULL;
         FL_AUTO_FREE char *rt = res ? fl_json_text(res, true) : NULL;
         printf("  %3lld  %s  %-8s  ", (long long)fl_json_int(c, "n", 0),
-               format_clock(fl_json_str(c, "intent_at", NULL), clock, sizeof clock), fl_json_str(c, "state", ""));
+               format_clock(fl_json_str(c, "intent_at", NULL), clock, sizeof clock),
+               fl_json_str(c, "state", ""));
         if (*fl_json_str(c, "step", "")) {
             putchar('[');
             put_text(stdout, fl_json_str(c, "step", ""), 40);
@@ -119,10 +127,11 @@ static void print_calls(const struct fl_json *calls)
 int cmd_playbook_show(struct args *a)
 {
     static const char *const members[][2] = {
-        {"playbook", "playbook"}, {"version", "version"},   {"incident", "incident"}, {"state", "state"},
-        {"reason", "reason"},     {"approval", "approval"}, {"requested_by", "asked by"}, {"approved_by", "approved by"},
-        {"params", "parameters"}, {"created_at", "created"}, {"started_at", "started"}, {"ended_at", "ended"},
-        {"approve_by", "approve by"}, {"deadline", "deadline"}, {"result", "result"},
+        {"playbook", "playbook"},     {"version", "version"},         {"incident", "incident"},
+        {"state", "state"},           {"reason", "reason"},           {"approval", "approval"},
+        {"requested_by", "asked by"}, {"approved_by", "approved by"}, {"params", "parameters"},
+        {"created_at", "created"},    {"started_at", "started"},      {"ended_at", "ended"},
+        {"approve_by", "approve by"}, {"deadline", "deadline"},       {"result", "result"},
     };
     AUTO_REPLY r = {0};
     FL_AUTO_BUF path = fl_buf_init(4096);
@@ -135,7 +144,8 @@ int cmd_playbook_show(struct args *a)
         print_json(&r.body);
         return EXIT_FINE;
     }
-    const struct fl_json *inner = fl_json_get(r.json, "run"), *run = inner && fl_json_is_object(inner) ? inner : r.json;
+    const struct fl_json *inner = fl_json_get(r.json, "run"),
+                         *run = inner && fl_json_is_object(inner) ? inner : r.json;
     printf("%s\n", fl_json_str(run, "id", a->pos[0]));
     for (size_t i = 0; i < FL_ARRAY_LEN(members); i++)
         print_member(run, members[i][0], members[i][1]);
@@ -227,5 +237,6 @@ int cmd_automation(struct args *a)
         fl_jw_str(&w, "reason", arg(a, "reason"));
     fl_jw_obj_end(&w);
     snprintf(path, sizeof path, "/api/v1/automation/%s", verb);
-    return send_command(a, path, &body, !strcmp(verb, "halt") ? "automation is halted" : "automation may act again");
+    return send_command(a, path, &body,
+                        !strcmp(verb, "halt") ? "automation is halted" : "automation may act again");
 }

@@ -18,7 +18,19 @@ static const char usage[] =
     "  --svg F      write a picture too: cause, candidates, alerts and path in the graph\n"
     "Exit status: 0 a cause is named, 1 no convincing cause.\n";
 
-enum { P_TOPOLOGY, P_ALERTS, P_CASE, P_METRICS, P_BASELINE, P_TRACES, P_CHANGES, P_ENTRY, P_MODEL, P_SVG, P_N };
+enum {
+    P_TOPOLOGY,
+    P_ALERTS,
+    P_CASE,
+    P_METRICS,
+    P_BASELINE,
+    P_TRACES,
+    P_CHANGES,
+    P_ENTRY,
+    P_MODEL,
+    P_SVG,
+    P_N
+};
 
 static fl_status read_parts(struct fl_off *off, const char *const *part, struct fl_off_case *c,
                             struct fl_err *err)
@@ -182,8 +194,7 @@ int fl_cmd_rank(int argc, char **argv)
         st = read_parts(&off, part, &c, &err);
     if (!st)
         st = rank_one(&off, &past, has_past, &c, model ? model : fl_model_default(), explain, json,
-                      !part[P_CASE] && !part[P_METRICS] && !part[P_TRACES], part[P_SVG],
-                      &code, &err);
+                      !part[P_CASE] && !part[P_METRICS] && !part[P_TRACES], part[P_SVG], &code, &err);
     fl_model_free(model);
     if (off.arena)
         fl_off_done(&off);

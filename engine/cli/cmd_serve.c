@@ -52,8 +52,9 @@ int cmd_check(struct args *a)
         return code == EXIT_USAGE ? EXIT_FINDING : code;
     fl_status st = fl_sources_load(c, &s, print_problem, &problems);
     if (st == FL_OK) {
-        printf("fine: %zu rule files (%s), %zu playbooks (%s)%s%s\n", s.n_rule_files, *s.rules_dir ? s.rules_dir : "built in",
-               s.n_playbooks, *s.playbooks_dir ? s.playbooks_dir : "no folder", s.topology ? ", topology " : "",
+        printf("fine: %zu rule files (%s), %zu playbooks (%s)%s%s\n", s.n_rule_files,
+               *s.rules_dir ? s.rules_dir : "built in", s.n_playbooks,
+               *s.playbooks_dir ? s.playbooks_dir : "no folder", s.topology ? ", topology " : "",
                s.topology ? c->topology : "");
         fl_sources_done(&s);
     } else {
@@ -65,7 +66,8 @@ int cmd_check(struct args *a)
 
 /* ---- migrate ---- */
 
-static fl_status migrate(const struct fl_config *c, bool dry, struct fl_migration_report *r, struct fl_err *err)
+static fl_status migrate(const struct fl_config *c, bool dry, struct fl_migration_report *r,
+                         struct fl_err *err)
 {
     char data[512], dir[600], conninfo[1024];
     if (c->database && *c->database)
@@ -99,6 +101,7 @@ int cmd_migrate(struct args *a)
         fputs(r.text, stdout);
     if (st != FL_OK)
         return fail_with("migrate", &err);
-    printf("schema at %d of %d%s\n", r.current, r.latest, dry && r.current < r.latest ? "; `faultline migrate` applies the rest" : "");
+    printf("schema at %d of %d%s\n", r.current, r.latest,
+           dry && r.current < r.latest ? "; `faultline migrate` applies the rest" : "");
     return arg_set(a, "status") && r.current < r.latest ? EXIT_FINDING : EXIT_FINE;
 }

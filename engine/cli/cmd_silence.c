@@ -26,7 +26,8 @@ static int add_matchers(struct args *a, struct fl_jw *w)
     for (size_t i = 0; arena && i < a->n_pos; i++) {
         struct fl_err err = {0};
         if (fl_matcher_parse(arena, a->pos[i], strlen(a->pos[i]), &m[s.n], &err) != FL_OK)
-            return usage_error("\"%.64s\": write label=value, label!=value, label=~regex or label!~regex", a->pos[i]);
+            return usage_error("\"%.64s\": write label=value, label!=value, label=~regex or label!~regex",
+                               a->pos[i]);
         s.n++;
     }
     fl_silence_matchers_json(w, "matchers", &s);
@@ -85,7 +86,8 @@ static void flat_row(struct fl_jw *w, const struct fl_json *v)
     for (size_t i = 0; i < fl_json_len(list); i++) {
         const struct fl_json *m = fl_json_at(list, i);
         bool equal = fl_json_bool(m, "isEqual", true), regex = fl_json_bool(m, "isRegex", false);
-        struct fl_matcher one = {.name = fl_json_str(m, "name", ""), .value = fl_json_str(m, "value", ""),
+        struct fl_matcher one = {.name = fl_json_str(m, "name", ""),
+                                 .value = fl_json_str(m, "value", ""),
                                  .op = regex ? (equal ? '~' : 'n') : (equal ? '=' : '!')};
         if (i)
             fl_buf_chr(&text, ' ');
@@ -105,8 +107,8 @@ static void flat_row(struct fl_jw *w, const struct fl_json *v)
 int cmd_silence_list(struct args *a)
 {
     static const struct column columns[] = {
-        {"SILENCE", "id", 0, 's'},         {"STATE", "state", 0, 's'},      {"FROM", "startsAt", 0, 't'},
-        {"UNTIL", "endsAt", 0, 't'},       {"BY", "createdBy", 16, 's'},    {"COMMENT", "comment", 40, 's'},
+        {"SILENCE", "id", 0, 's'},        {"STATE", "state", 0, 's'},   {"FROM", "startsAt", 0, 't'},
+        {"UNTIL", "endsAt", 0, 't'},      {"BY", "createdBy", 16, 's'}, {"COMMENT", "comment", 40, 's'},
         {"MATCHERS", "matchers", 0, 's'},
     };
     AUTO_REPLY r = {0};
@@ -128,7 +130,8 @@ int cmd_silence_list(struct args *a)
     fl_jw_arr(&w, NULL);
     for (size_t i = 0; i < fl_json_len(r.json); i++) {
         const struct fl_json *v = fl_json_at(r.json, i);
-        if (arg_set(a, "expired") || strcmp(fl_json_str(fl_json_get(v, "status"), "state", ""), "expired") != 0)
+        if (arg_set(a, "expired") ||
+            strcmp(fl_json_str(fl_json_get(v, "status"), "state", ""), "expired") != 0)
             flat_row(&w, v);
     }
     fl_jw_arr_end(&w);
@@ -136,7 +139,8 @@ int cmd_silence_list(struct args *a)
     if (fl_json_len(list))
         print_table(list, columns, FL_ARRAY_LEN(columns));
     else
-        fprintf(stderr, "no silence%s\n", arg_set(a, "expired") ? "" : "; --expired shows those of the last 5 days");
+        fprintf(stderr, "no silence%s\n",
+                arg_set(a, "expired") ? "" : "; --expired shows those of the last 5 days");
     return EXIT_FINE;
 }
 

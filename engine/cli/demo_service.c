@@ -52,8 +52,10 @@ static size_t read_head(int fd, char *buf)
 static void answer(int fd, int status, const char *body)
 {
     char out[512];
-    int n = snprintf(out, sizeof out, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-                     status, status == 200 ? "OK" : "Unavailable", strlen(body), body);
+    int n = snprintf(
+        out, sizeof out,
+        "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+        status, status == 200 ? "OK" : "Unavailable", strlen(body), body);
     if (n > 0 && write(fd, out, (size_t)n) < 0)
         return;
 }
@@ -102,7 +104,8 @@ fl_status demo_service_start(int port, struct demo_service **ret, struct fl_err 
     struct demo_service *s = calloc(1, sizeof *s);
     if (!s)
         return fl_fail(err, FL_E_NOMEM, "demo service", "out of memory");
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof a;
     int one = 1;
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

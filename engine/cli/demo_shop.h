@@ -7,7 +7,8 @@
 /** A real HTTP service on loopback, standing in for the shop's catalogue database.
  *  GET /health 200 or 503, POST /restart heals it after a second, GET /witness counts what was asked of it. */
 struct demo_service;
-FL_MUST_CHECK fl_status demo_service_start(int port, struct demo_service **ret, struct fl_err *err); /* port 0: any */
+FL_MUST_CHECK fl_status demo_service_start(int port, struct demo_service **ret,
+                                           struct fl_err *err); /* port 0: any */
 struct demo_service *demo_service_stop(struct demo_service *s);
 int demo_service_port(const struct demo_service *s);
 void demo_service_break(struct demo_service *s);
@@ -25,4 +26,5 @@ struct demo_alert {
 };
 size_t demo_alerts(const struct demo_alert **ret); /* sorted by at_ms */
 /** One webhook v4 body of alerts v[from..to), all firing or all resolved. @param t0 when the break was. */
-void demo_webhook(struct fl_buf *out, const struct demo_alert *v, size_t from, size_t to, fl_usec t0, fl_usec resolved_at);
+void demo_webhook(struct fl_buf *out, const struct demo_alert *v, size_t from, size_t to, fl_usec t0,
+                  fl_usec resolved_at);

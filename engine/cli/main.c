@@ -6,25 +6,42 @@
 #include <string.h>
 
 #define OPTIONS(...) ((const struct option_def[]){__VA_ARGS__, {NULL, NULL, NULL}})
-#define LIMIT {"limit", "N", "at most this many rows (default 100)"}
-#define SINCE {"since", "TIME", "from this time on: 2026-11-23T09:00:00Z, or 2h for two hours ago"}
-#define UNTIL {"until", "TIME", "up to this time"}
-#define REASON {"reason", "TEXT", "why; it is recorded"}
-#define DATABASE                                                                                               \
-    {"data", "DIR", "data directory of the engine"}, {"database", "URL", "PostgreSQL connection string"},      \
-        {"realm", "NAME", "realm (default: default)"}, {"config", "FILE", "configuration file"}
+#define LIMIT                                                \
+    {                                                        \
+        "limit", "N", "at most this many rows (default 100)" \
+    }
+#define SINCE                                                                               \
+    {                                                                                       \
+        "since", "TIME", "from this time on: 2026-11-23T09:00:00Z, or 2h for two hours ago" \
+    }
+#define UNTIL                              \
+    {                                      \
+        "until", "TIME", "up to this time" \
+    }
+#define REASON                                  \
+    {                                           \
+        "reason", "TEXT", "why; it is recorded" \
+    }
+#define DATABASE                                                                                          \
+    {"data", "DIR", "data directory of the engine"}, {"database", "URL", "PostgreSQL connection string"}, \
+        {"realm", "NAME", "realm (default: default)"},                                                    \
+    {                                                                                                     \
+        "config", "FILE", "configuration file"                                                            \
+    }
 
 const struct command commands[] = {
     {"serve", NULL, 0, 0, CMD_CONFIG, NULL, cmd_serve, NULL, "run the engine"},
     {"demo", NULL, 0, 0, CMD_CLIENT,
-     OPTIONS({"service-port", "PORT", "of the small service that breaks (default 9197; playbooks must be allowed to call it)"},
+     OPTIONS({"service-port", "PORT",
+              "of the small service that breaks (default 9197; playbooks must be allowed to call it)"},
              {"no-approve", NULL, "leave the approval to you, in another terminal"},
              {"force", NULL, "replace the realm's own topology by the demo's"}),
      cmd_demo, NULL, "a scripted outage against a running engine, in under 60 s"},
     {"check", NULL, 0, 0, CMD_CONFIG, NULL, cmd_check, NULL,
      "check configuration, rules, playbooks and topology together; print every problem as file:line: message"},
     {"migrate", NULL, 0, 0, CMD_CONFIG,
-     OPTIONS({"status", NULL, "only say which migrations are applied"}, {"dry-run", NULL, "only say what would be applied"}),
+     OPTIONS({"status", NULL, "only say which migrations are applied"},
+             {"dry-run", NULL, "only say what would be applied"}),
      cmd_migrate, NULL, "bring the database schema up to date"},
     {"doctor", NULL, 0, 0, CMD_CONFIG, NULL, cmd_doctor, NULL,
      "look at everything the engine needs and say what is wrong with it"},
@@ -32,15 +49,16 @@ const struct command commands[] = {
     {"rank", NULL, 0, 0, 0, NULL, NULL, fl_cmd_rank, "order the likely causes of one incident from files"},
     {"evaluate", NULL, 0, 0, 0, NULL, NULL, fl_cmd_evaluate, "measure the ranking on labelled incidents"},
     {"replay", NULL, 0, 0, CMD_CONFIG,
-     OPTIONS({"journal", "FILE", "journal file, one event a line (- for standard input); else that of --data or --database"},
+     OPTIONS({"journal", "FILE",
+              "journal file, one event a line (- for standard input); else that of --data or --database"},
              {"incident", "ID", "only decisions about this incident"}, SINCE, UNTIL,
              {"expect", "FILE", "compare with this file of decisions; exit 1 and print the difference"}),
      cmd_replay, NULL,
      "run a recorded journal through the core and print its decisions; with --rules, --playbooks or --model: what would "
      "have been otherwise (exit 1 when anything)"},
     {"journal export", NULL, 0, 0, 0,
-     OPTIONS({"after", "SEQ", "only events after this sequence"}, {"until", "SEQ", "only up to this sequence"},
-             {"out", "FILE", "write to a file"}, DATABASE),
+     OPTIONS({"after", "SEQ", "only events after this sequence"},
+             {"until", "SEQ", "only up to this sequence"}, {"out", "FILE", "write to a file"}, DATABASE),
      cmd_journal_export, NULL, "write the journal as lines for replay"},
     {"why", "FINGERPRINT|INCIDENT", 1, 1, CMD_CLIENT, NULL, cmd_why, NULL,
      "say what became of an alert, or how an incident came about, and why"},
@@ -51,22 +69,28 @@ const struct command commands[] = {
      cmd_alert_list, NULL, "list alerts"},
     {"alert send", "NAME [label=value]…", 1, POSITIONALS_MAX, CMD_CLIENT,
      OPTIONS({"summary", "TEXT", "annotation"}, {"resolved", NULL, "say that it is over"},
-             {"starts", "TIME", "when it began (default: now)"}, {"file", "FILE", "send this JSON list instead"}),
+             {"starts", "TIME", "when it began (default: now)"},
+             {"file", "FILE", "send this JSON list instead"}),
      cmd_alert_send, NULL, "send an alert, as Prometheus would"},
 
     {"silence add", "MATCHER…", 1, POSITIONALS_MAX, CMD_CLIENT,
      OPTIONS({"comment", "TEXT", "why; required"}, {"duration", "DURATION", "30m, 2h, 1d"},
-             {"end", "TIME", "until then, instead of a duration"}, {"start", "TIME", "from then on (default: now)"},
+             {"end", "TIME", "until then, instead of a duration"},
+             {"start", "TIME", "from then on (default: now)"},
              {"author", "WHO", "default: the user you are"}),
-     cmd_silence_add, NULL, "keep alerts out of incidents for a while: label=value, !=, =~ regex, !~; prints the id"},
-    {"silence list", "[MATCHER…]", 0, POSITIONALS_MAX, CMD_CLIENT, OPTIONS({"expired", NULL, "those that are over, too"}),
-     cmd_silence_list, NULL, "list silences"},
-    {"silence expire", "ID…", 1, POSITIONALS_MAX, CMD_CLIENT, NULL, cmd_silence_expire, NULL, "end silences now"},
+     cmd_silence_add, NULL,
+     "keep alerts out of incidents for a while: label=value, !=, =~ regex, !~; prints the id"},
+    {"silence list", "[MATCHER…]", 0, POSITIONALS_MAX, CMD_CLIENT,
+     OPTIONS({"expired", NULL, "those that are over, too"}), cmd_silence_list, NULL, "list silences"},
+    {"silence expire", "ID…", 1, POSITIONALS_MAX, CMD_CLIENT, NULL, cmd_silence_expire, NULL,
+     "end silences now"},
 
     {"incident list", NULL, 0, 0, CMD_CLIENT,
-     OPTIONS({"state", "STATE", "open (default), quiet, recovering, resolved, merged, or all"}, SINCE, UNTIL, LIMIT),
+     OPTIONS({"state", "STATE", "open (default), quiet, recovering, resolved, merged, or all"}, SINCE, UNTIL,
+             LIMIT),
      cmd_incident_list, NULL, "list incidents"},
-    {"incident show", "ID", 1, 1, CMD_CLIENT, OPTIONS({"all", NULL, "every alert and every line of the timeline"},
+    {"incident show", "ID", 1, 1, CMD_CLIENT,
+     OPTIONS({"all", NULL, "every alert and every line of the timeline"},
              {"svg", "FILE", "write a picture instead: cause, candidates, alerts and path in the graph"}),
      cmd_incident_show, NULL, "everything about one incident, and what to do next"},
     {"incident export", "ID", 1, 1, CMD_CLIENT,
@@ -74,53 +98,61 @@ const struct command commands[] = {
      cmd_incident_export, NULL, "write a case directory, as rank --case, evaluate and model train read it"},
     {"incident ack", "ID", 1, 1, CMD_CLIENT, NULL, cmd_incident_do, NULL, "acknowledge"},
     {"incident assign", "ID PERSON", 2, 2, CMD_CLIENT, NULL, cmd_incident_do, NULL, "assign to a person"},
-    {"incident comment", "ID TEXT", 2, 2, CMD_CLIENT, NULL, cmd_incident_do, NULL, "add a comment to the timeline"},
+    {"incident comment", "ID TEXT", 2, 2, CMD_CLIENT, NULL, cmd_incident_do, NULL,
+     "add a comment to the timeline"},
     {"incident confirm", "ID [COMPONENT]", 1, 2, CMD_CLIENT, NULL, cmd_incident_do, NULL,
      "say that the first cause (or COMPONENT) was it"},
     {"incident reject", "ID", 1, 1, CMD_CLIENT, OPTIONS(REASON), cmd_incident_do, NULL,
      "say that the first cause was not it"},
-    {"incident merge", "ID INTO", 2, 2, CMD_CLIENT, NULL, cmd_incident_do, NULL, "merge into another incident"},
+    {"incident merge", "ID INTO", 2, 2, CMD_CLIENT, NULL, cmd_incident_do, NULL,
+     "merge into another incident"},
     {"incident split", "ID FINGERPRINT…", 2, POSITIONALS_MAX, CMD_CLIENT, NULL, cmd_incident_do, NULL,
      "move alerts into an incident of their own"},
     {"incident resolve", "ID", 1, 1, CMD_CLIENT, OPTIONS(REASON), cmd_incident_do, NULL, "close by hand"},
     {"incident report", "ID", 1, 1, CMD_CLIENT,
-     OPTIONS({"html", NULL, "a page to print instead of Markdown"}, {"out", "FILE", "write to a file"}), cmd_incident_report, NULL,
+     OPTIONS({"html", NULL, "a page to print instead of Markdown"}, {"out", "FILE", "write to a file"}),
+     cmd_incident_report, NULL,
      "a postmortem draft: impact, cause with its evidence, timeline, actions, proof"},
 
     {"topology import", "FILE", 1, 1, CMD_CLIENT, NULL, cmd_topology_import, NULL,
      "replace the service-dependency graph by a JSON file (- for standard input)"},
     {"topology export", NULL, 0, 0, CMD_CLIENT,
-     OPTIONS({"out", "FILE", "write to a file"}, {"at", "TIME", "as known at that time"}), cmd_topology_export, NULL,
-     "print the graph as JSON"},
+     OPTIONS({"out", "FILE", "write to a file"}, {"at", "TIME", "as known at that time"}),
+     cmd_topology_export, NULL, "print the graph as JSON"},
     {"topology show", "[COMPONENT]", 0, 1, CMD_CLIENT, NULL, cmd_topology_show, NULL,
      "the graph in figures, or one component with its neighbours"},
-    {"topology impact", "COMPONENT", 1, 1, CMD_CLIENT, OPTIONS({"at", "TIME", "as known at that time"}), cmd_topology_impact,
-     NULL, "what needs a component, nearest first"},
+    {"topology impact", "COMPONENT", 1, 1, CMD_CLIENT, OPTIONS({"at", "TIME", "as known at that time"}),
+     cmd_topology_impact, NULL, "what needs a component, nearest first"},
     {"topology path", "FROM TO", 2, 2, CMD_CLIENT, NULL, cmd_topology_path, NULL,
      "the shortest way in which a component needs another; exit 1 when it does not"},
     {"topology history", NULL, 0, 0, CMD_CLIENT, OPTIONS(LIMIT), cmd_topology_history, NULL,
      "versions of the graph, newest first; `topology export --at` shows one"},
 
-    {"playbook list", NULL, 0, 0, CMD_CONFIG, NULL, cmd_playbook_list, NULL, "the playbooks of the playbook directory"},
-    {"playbook check", "[FILE…]", 0, 0, 0, NULL, NULL, fl_cmd_playbook_offline, "check playbooks, without a server"},
-    {"playbook test", "[FILE…]", 0, 0, 0, NULL, NULL, fl_cmd_playbook_offline, "run the tests beside playbooks"},
-    {"playbook dry-run", "FILE", 0, 0, 0, NULL, NULL, fl_cmd_playbook_offline, "show what a playbook would do"},
-    {"playbook run", "NAME INCIDENT [param=value]…", 2, POSITIONALS_MAX, CMD_CLIENT, NULL, cmd_playbook_run, NULL,
-     "ask for a playbook; another person approves"},
+    {"playbook list", NULL, 0, 0, CMD_CONFIG, NULL, cmd_playbook_list, NULL,
+     "the playbooks of the playbook directory"},
+    {"playbook check", "[FILE…]", 0, 0, 0, NULL, NULL, fl_cmd_playbook_offline,
+     "check playbooks, without a server"},
+    {"playbook test", "[FILE…]", 0, 0, 0, NULL, NULL, fl_cmd_playbook_offline,
+     "run the tests beside playbooks"},
+    {"playbook dry-run", "FILE", 0, 0, 0, NULL, NULL, fl_cmd_playbook_offline,
+     "show what a playbook would do"},
+    {"playbook run", "NAME INCIDENT [param=value]…", 2, POSITIONALS_MAX, CMD_CLIENT, NULL, cmd_playbook_run,
+     NULL, "ask for a playbook; another person approves"},
     {"playbook runs", NULL, 0, 0, CMD_CLIENT,
      OPTIONS({"state", "STATE", "proposed, running, in_doubt, verifying, succeeded, failed, …"},
              {"incident", "ID", "only of this incident"}, LIMIT),
      cmd_playbook_runs, NULL, "list runs"},
     {"playbook show", "RUN", 1, 1, CMD_CLIENT, NULL, cmd_playbook_show, NULL, "one run, call by call"},
     {"playbook approve", "RUN", 1, 1, CMD_CLIENT,
-     OPTIONS({"override", NULL, "take cooldown and rate limits upon yourself; it is recorded"}), cmd_playbook_do, NULL,
-     "approve a proposed run"},
+     OPTIONS({"override", NULL, "take cooldown and rate limits upon yourself; it is recorded"}),
+     cmd_playbook_do, NULL, "approve a proposed run"},
     {"playbook deny", "RUN", 1, 1, CMD_CLIENT, OPTIONS(REASON), cmd_playbook_do, NULL, "deny a proposed run"},
     {"playbook abort", "RUN", 1, 1, CMD_CLIENT, OPTIONS(REASON), cmd_playbook_do, NULL, "stop a run"},
     {"playbook settle", "RUN done|retry", 2, 2, CMD_CLIENT,
      OPTIONS({"result", "JSON", "the result to record with done"}), cmd_playbook_do, NULL,
      "say what became of the call a run is in doubt about"},
-    {"playbook halt", NULL, 0, 0, CMD_CLIENT, OPTIONS(REASON), cmd_automation, NULL, "stop all automation at once"},
+    {"playbook halt", NULL, 0, 0, CMD_CLIENT, OPTIONS(REASON), cmd_automation, NULL,
+     "stop all automation at once"},
     {"playbook resume", "[PLAYBOOK]", 0, 1, CMD_CLIENT, OPTIONS(REASON), cmd_automation, NULL,
      "let automation act again, or one playbook whose circuit breaker opened"},
 
@@ -131,13 +163,15 @@ const struct command commands[] = {
      cmd_audit_search, NULL, "search the audit trail"},
     {"audit show", "SEQ", 1, 1, CMD_CLIENT, NULL, cmd_audit_show, NULL, "one entry of the audit trail"},
     {"audit verify", "[FILE]", 0, 1, CMD_CLIENT,
-     OPTIONS({"head", "SEQ:HASH|FILE", "a head, or a file of signed heads, that the trail must agree with (default: of --data)"},
-             {"key", "FILE", "public key the heads were signed with (default: audit.pub beside them)"}, DATABASE),
+     OPTIONS({"head", "SEQ:HASH|FILE",
+              "a head, or a file of signed heads, that the trail must agree with (default: of --data)"},
+             {"key", "FILE", "public key the heads were signed with (default: audit.pub beside them)"},
+             DATABASE),
      cmd_audit_verify, NULL,
      "verify the hash chain: of an exported file or a bundle, of --data or --database, else of the server"},
     {"audit head", NULL, 0, 0, CMD_CLIENT, NULL, cmd_audit_head, NULL, "head of the audit chain"},
-    {"audit export", NULL, 0, 0, CMD_CLIENT, OPTIONS({"out", "FILE", "write to a file"}, DATABASE), cmd_audit_export, NULL,
-     "the whole audit trail, one entry a line, for `audit verify FILE`"},
+    {"audit export", NULL, 0, 0, CMD_CLIENT, OPTIONS({"out", "FILE", "write to a file"}, DATABASE),
+     cmd_audit_export, NULL, "the whole audit trail, one entry a line, for `audit verify FILE`"},
 
     {"audit bundle", NULL, 0, 0, CMD_CLIENT,
      OPTIONS({"incident", "ID", "the incident"}, {"out", "FILE", "write to a file"}), cmd_audit_bundle, NULL,
@@ -146,12 +180,15 @@ const struct command commands[] = {
     {"model", NULL, 0, 0, 0, NULL, NULL, fl_cmd_model, "train and look at ranking models"},
 
     {"token create", NULL, 0, 0, CMD_CLIENT,
-     OPTIONS({"name", "NAME", "who will use it"}, {"role", "ROLE", "ingest, viewer, operator, approver or admin"},
+     OPTIONS({"name", "NAME", "who will use it"},
+             {"role", "ROLE", "ingest, viewer, operator, approver or admin"},
              {"expires", "DURATION", "30d, 12h (default: never)"},
              {"out", "FILE", "write the secret to a file (0600) instead of printing it"}, DATABASE),
      cmd_token_create, NULL, "make a token; its secret is shown once"},
-    {"token list", NULL, 0, 0, CMD_CLIENT, OPTIONS(DATABASE), cmd_token_list, NULL, "tokens, never their secrets"},
-    {"token revoke", "ID|NAME", 1, 1, CMD_CLIENT, OPTIONS(DATABASE), cmd_token_revoke, NULL, "make a token useless"},
+    {"token list", NULL, 0, 0, CMD_CLIENT, OPTIONS(DATABASE), cmd_token_list, NULL,
+     "tokens, never their secrets"},
+    {"token revoke", "ID|NAME", 1, 1, CMD_CLIENT, OPTIONS(DATABASE), cmd_token_revoke, NULL,
+     "make a token useless"},
 
     {"version", NULL, 0, 0, 0, NULL, cmd_version, NULL, "print the version"},
 };
@@ -197,8 +234,8 @@ static int unknown(int argc, char **argv)
             words[n++] = word;
     }
     const char *near = fl_nearest_word(argv[1], words, n);
-    fprintf(stderr, "faultline: \"%.64s\": there is no such command; %s%s%s\n", argv[1], near ? "did you mean \"" : "",
-            near ? near : "see faultline --help", near ? "\"?" : "");
+    fprintf(stderr, "faultline: \"%.64s\": there is no such command; %s%s%s\n", argv[1],
+            near ? "did you mean \"" : "", near ? near : "see faultline --help", near ? "\"?" : "");
     for (size_t i = 0; i < n; i++)
         free((void *)(uintptr_t)words[i]);
     return EXIT_USAGE;

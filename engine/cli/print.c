@@ -16,10 +16,11 @@ static size_t printable(const char *s)
     if (c == 0xc2 && (unsigned char)s[1] < 0xa0)
         return 0; /* C1 controls */
     /* Bidirectional overrides turn what follows round. */
-    if (!strncmp(s, "\xe2\x80\xaa", 2) && (unsigned char)s[2] >= 0xaa && (unsigned char)s[2] <= 0xae && c == 0xe2 &&
-        (unsigned char)s[1] == 0x80)
+    if (!strncmp(s, "\xe2\x80\xaa", 2) && (unsigned char)s[2] >= 0xaa && (unsigned char)s[2] <= 0xae &&
+        c == 0xe2 && (unsigned char)s[1] == 0x80)
         return 0;
-    if (c == 0xe2 && (unsigned char)s[1] == 0x81 && (unsigned char)s[2] >= 0xa6 && (unsigned char)s[2] <= 0xa9)
+    if (c == 0xe2 && (unsigned char)s[1] == 0x81 && (unsigned char)s[2] >= 0xa6 &&
+        (unsigned char)s[2] <= 0xa9)
         return 0;
     return n;
 }

@@ -42,8 +42,10 @@ static const struct fl_option options[] = {
     {"allow_private_targets", "boolean", "false", "",
      "playbooks may call loopback and private network addresses", true},
     {"aliases", "boolean", "false", "",
-     "also take alerts at the paths of Keep, Robusta, OnCall and Alerta, to move senders by name only", false},
-    {"grafana_secret", "string", "", "", "secret that signs Grafana's webhooks; empty: signatures are not checked", false},
+     "also take alerts at the paths of Keep, Robusta, OnCall and Alerta, to move senders by name only",
+     false},
+    {"grafana_secret", "string", "", "",
+     "secret that signs Grafana's webhooks; empty: signatures are not checked", false},
     {"http_allow", "list", "[]", "", "where playbooks may send HTTP requests: host, port, methods", true},
     {"commands", "list", "[]", "", "commands playbooks may run: name, path, args, patterns", true},
 };

@@ -23,18 +23,18 @@ struct episode {
     fl_alert_status status;
     fl_evidence_class cls;
     fl_severity severity;
-    fl_vertex node, peer;   /* of the current snapshot */
+    fl_vertex node, peer;                        /* of the current snapshot */
     char *node_id, *peer_id, *map_rule, *source; /* owned; NULL when none */
-    char *joined;           /* owned: the sentence that says why it is in its incident */
+    char *joined;                                /* owned: the sentence that says why it is in its incident */
     fl_usec updated_at;
-    struct incident *incident; /* NULL: none: a live one is held back by a silence or an inhibition */
+    struct incident *incident;   /* NULL: none: a live one is held back by a silence or an inhibition */
     struct episode *next, *prev; /* in the incident, order of joining */
-    char *silenced_by;      /* owned: ids of silences, "," between; NULL when none */
-    uint64_t inhibited_by;  /* fingerprint; 0 = none */
-    char *quiet;            /* owned: the sentence that says what suppresses it, or did last */
+    char *silenced_by;           /* owned: ids of silences, "," between; NULL when none */
+    uint64_t inhibited_by;       /* fingerprint; 0 = none */
+    char *quiet;                 /* owned: the sentence that says what suppresses it, or did last */
     struct inhibit_role *roles;
     struct episode *settle_next, *settle_prev;
-    bool queued;            /* to be looked at in the tick of this step */
+    bool queued; /* to be looked at in the tick of this step */
     UT_hash_handle hh;
 };
 
@@ -50,10 +50,10 @@ struct incident {
     struct fl_incident pub; /* first: a fl_incident pointer is an incident pointer */
     struct episode *head, *tail;
     struct part *parts;
-    char *group;        /* owned; key of an incident of alerts with no component, else NULL */
-    bool dirty;         /* row to be written at the end of the step */
-    size_t joined_now;  /* alerts that joined in this step */
-    size_t quiet_now;   /* alerts that were silenced, inhibited or released in this step */
+    char *group;                  /* owned; key of an incident of alerts with no component, else NULL */
+    bool dirty;                   /* row to be written at the end of the step */
+    size_t joined_now;            /* alerts that joined in this step */
+    size_t quiet_now;             /* alerts that were silenced, inhibited or released in this step */
     struct incident *next, *prev; /* order of opening */
     UT_hash_handle hh, hh_group;
 };
@@ -86,9 +86,9 @@ struct fl_corr {
     struct silence *silences; /* order of creation */
     fl_usec silence_due;      /* when the next one begins or ends; 0 = never */
     struct inhibit_group *inhibit;
-    struct fl_sha256 rules_seen; /* the rules the index was made with */
+    struct fl_sha256 rules_seen;                /* the rules the index was made with */
     struct episode *settle_first, *settle_last; /* empty between steps */
-    size_t held;              /* live episodes in no incident */
+    size_t held;                                /* live episodes in no incident */
 };
 
 enum { TOMB_HOURS = 24, TOMBS_MAX = 1000000, OVER_KEEP = 1000, JOINS_TOLD = 3 };
@@ -101,30 +101,34 @@ enum {
 
 /* incident_fsm.c */
 enum incident_event {
-    IE_ALERT,      /* a new alert joined, or one returned */
-    IE_QUIET,      /* no new alert for quiet_after */
-    IE_CLEAR,      /* no firing or stale alert is left */
-    IE_SETTLED,    /* clear for resolve_after */
-    IE_CLOSED,     /* an operator resolved it */
+    IE_ALERT,   /* a new alert joined, or one returned */
+    IE_QUIET,   /* no new alert for quiet_after */
+    IE_CLEAR,   /* no firing or stale alert is left */
+    IE_SETTLED, /* clear for resolve_after */
+    IE_CLOSED,  /* an operator resolved it */
     IE_MERGED,
     IE_N
 };
 /* The only writer of state. Returns false (and changes nothing) when the table refuses. */
-bool incident_event(struct fl_corr *c, struct fl_step *s, struct incident *i, enum incident_event e, const char *detail);
+bool incident_event(struct fl_corr *c, struct fl_step *s, struct incident *i, enum incident_event e,
+                    const char *detail);
 
 /* incidents.c */
 static inline bool is_active(const struct incident *i)
 {
     return i->pub.state <= FL_INC_RECOVERING;
 }
-struct incident *incident_open(struct fl_corr *c, struct fl_step *s, const struct episode *first, const char *group);
+struct incident *incident_open(struct fl_corr *c, struct fl_step *s, const struct episode *first,
+                               const char *group);
 struct incident *incident_new(struct fl_corr *c, uint64_t number, int year);
 void incident_add(struct fl_corr *c, struct fl_step *s, struct incident *i, struct episode *e);
 void incident_drop(struct fl_corr *c, struct incident *i, struct episode *e);
-void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into, struct incident *from, const char *why);
+void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into, struct incident *from,
+                     const char *why);
 void incident_touch(struct incident *i, struct fl_step *s);
 /* An episode changed between firing, stale and resolved: counts, parts, and the state that follows. */
-void incident_episode_changed(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_alert_status before);
+void incident_episode_changed(struct fl_corr *c, struct fl_step *s, struct episode *e,
+                              fl_alert_status before);
 void incident_title(struct incident *i);
 void incident_forget(struct fl_corr *c, struct incident *i);
 struct part *incident_part(struct incident *i, const char *id, fl_vertex v);
@@ -149,8 +153,8 @@ void inhibit_enter(struct fl_corr *c, const struct fl_rules *rules, struct episo
 void inhibit_changed(struct fl_corr *c, struct episode *e, fl_alert_status before);
 void inhibit_leave(struct fl_corr *c, struct episode *e);
 /* Is e inhibited, by whom, by which rule? */
-bool inhibit_find(struct fl_corr *c, const struct fl_step *s, const struct episode *e, const struct episode **ret_by,
-                  const char **ret_rule);
+bool inhibit_find(struct fl_corr *c, const struct fl_step *s, const struct episode *e,
+                  const struct episode **ret_by, const char **ret_rule);
 bool inhibit_is_source(const struct fl_rules *rules, const struct fl_labels *l);
 void inhibit_index(struct fl_corr *c, const struct fl_rules *rules);
 /* Make the index again if the rules are others, and look at everybody. */

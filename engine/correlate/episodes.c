@@ -87,15 +87,24 @@ void episode_row(struct fl_step *s, const struct episode *e)
         fl_fingerprint_hex(e->inhibited_by, hex);
     why_json(&w, e);
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_ALERT);
-    fx->alert = (struct fl_alert_row){
-        .fingerprint = e->key.fingerprint, .starts_at = e->key.starts_at, .ends_at = e->alert->ends_at,
-        .received_at = e->alert->received_at, .updated_at = s->at, .status = e->status,
-        .labels = fl_fx_labels(s->fx, &e->alert->labels), .annotations = fl_fx_labels(s->fx, &e->alert->annotations),
-        .generator_url = fl_fx_str(s->fx, e->alert->generator_url), .source = fl_fx_str(s->fx, e->source),
-        .severity = e->severity, .cls = e->cls, .node = fl_fx_str(s->fx, e->node_id),
-        .map_rule = fl_fx_str(s->fx, e->map_rule),
-        .incident = fl_fx_str(s->fx, e->incident ? e->incident->pub.id : NULL), .why = fl_fx_str(s->fx, b.p),
-        .silenced_by = id_list(s, e->silenced_by), .inhibited_by = id_list(s, hex)};
+    fx->alert = (struct fl_alert_row){.fingerprint = e->key.fingerprint,
+                                      .starts_at = e->key.starts_at,
+                                      .ends_at = e->alert->ends_at,
+                                      .received_at = e->alert->received_at,
+                                      .updated_at = s->at,
+                                      .status = e->status,
+                                      .labels = fl_fx_labels(s->fx, &e->alert->labels),
+                                      .annotations = fl_fx_labels(s->fx, &e->alert->annotations),
+                                      .generator_url = fl_fx_str(s->fx, e->alert->generator_url),
+                                      .source = fl_fx_str(s->fx, e->source),
+                                      .severity = e->severity,
+                                      .cls = e->cls,
+                                      .node = fl_fx_str(s->fx, e->node_id),
+                                      .map_rule = fl_fx_str(s->fx, e->map_rule),
+                                      .incident = fl_fx_str(s->fx, e->incident ? e->incident->pub.id : NULL),
+                                      .why = fl_fx_str(s->fx, b.p),
+                                      .silenced_by = id_list(s, e->silenced_by),
+                                      .inhibited_by = id_list(s, hex)};
 }
 
 /* ---- the index ---- */
@@ -189,7 +198,8 @@ static void take_content(struct episode *e, const struct fl_alert *a)
     e->alert = copy;
 }
 
-static void fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source, const struct fl_alert *a)
+static void fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                  const struct fl_alert *a)
 {
     struct episode *e = fl_core_alloc(1, sizeof *e);
     e->key = (struct ep_key){a->fingerprint, a->starts_at};
@@ -216,17 +226,21 @@ static void fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, co
     episode_row(s, e);
 }
 
-static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_alert_status to, const char *word)
+static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_alert_status to,
+                          const char *word)
 {
     fl_alert_status before = e->status;
     e->status = to;
     e->updated_at = s->at;
     if (e->incident) {
         const char *name = fl_label_get(&e->alert->labels, "alertname");
-        s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE, .action = "alert.changed", .incident = e->incident->pub.id,
+        s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
+                                     .action = "alert.changed",
+                                     .incident = e->incident->pub.id,
                                      .subject = "alert",
                                      .text = fl_fx_printf(s->fx, "%s%s%s %s", *name ? name : "alert",
-                                                          e->node_id ? " on " : "", e->node_id ? e->node_id : "", word)});
+                                                          e->node_id ? " on " : "",
+                                                          e->node_id ? e->node_id : "", word)});
     }
     inhibit_changed(c, e, before);
     bool held = !e->incident;
@@ -262,7 +276,8 @@ static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const
         c->stats.late++;
         return true;
     }
-    bool same = same_labels(&a->annotations, &e->alert->annotations) && strcmp(a->generator_url, e->alert->generator_url) == 0;
+    bool same = same_labels(&a->annotations, &e->alert->annotations) &&
+                strcmp(a->generator_url, e->alert->generator_url) == 0;
     if (!same)
         take_content(e, a);
     if (e->status == FL_ALERT_STALE) {
@@ -275,7 +290,8 @@ static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const
 }
 
 /* @return true when it changed nothing. */
-static bool report(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source, const struct fl_alert *a)
+static bool report(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                   const struct fl_alert *a)
 {
     struct episode *e = find(c, a);
     if (e)
@@ -301,7 +317,8 @@ size_t fl_corr_alerts(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
     bool two_rounds = s->rules->n_inhibitions > 0;
     for (int round = two_rounds ? 0 : 1; round < 2; round++)
         for (size_t i = 0; i < n; i++) {
-            bool first = two_rounds && alerts[i].status == FL_ALERT_FIRING && inhibit_is_source(s->rules, &alerts[i].labels);
+            bool first = two_rounds && alerts[i].status == FL_ALERT_FIRING &&
+                         inhibit_is_source(s->rules, &alerts[i].labels);
             if (first == !round)
                 repeats += report(c, s, topo, source, &alerts[i]);
         }
@@ -364,8 +381,7 @@ void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
         }
     for (struct incident *i = c->first; i; i = i->next) {
         struct part *p, *tmp;
-        HASH_ITER(hh, i->parts, p, tmp)
-        {
+        HASH_ITER (hh, i->parts, p, tmp) {
             if (!p->total) {
                 HASH_DEL(i->parts, p);
                 i->pub.components--;

@@ -52,14 +52,16 @@ static const char *event_name(int e)
     return e >= 0 && e < IE_N ? names[e] : "?";
 }
 
-static const struct fl_fsm machine = {"incident", rows, FL_ARRAY_LEN(rows), FL_INC_N, IE_N, state_name, event_name};
+static const struct fl_fsm machine = {"incident", rows,       FL_ARRAY_LEN(rows), FL_INC_N,
+                                      IE_N,       state_name, event_name};
 
 const struct fl_fsm *fl_incident_fsm(void)
 {
     return &machine;
 }
 
-bool incident_event(struct fl_corr *c, struct fl_step *s, struct incident *i, enum incident_event e, const char *detail)
+bool incident_event(struct fl_corr *c, struct fl_step *s, struct incident *i, enum incident_event e,
+                    const char *detail)
 {
     const struct fl_fsm_row *row = fl_fsm_find(&machine, (int)i->pub.state, (int)e);
     FL_REQUIRE(row != NULL);
@@ -86,7 +88,11 @@ bool incident_event(struct fl_corr *c, struct fl_step *s, struct incident *i, en
                                                         state_name(row->to), row->reason, detail)
                                          : fl_fx_printf(s->fx, "%s -> %s: %s", state_name((int)before),
                                                         state_name(row->to), row->reason);
-    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT, .action = action, .incident = i->pub.id,
-                                 .subject = i->pub.id, .actor = e == IE_CLOSED ? s->actor : NULL, .text = text});
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT,
+                                 .action = action,
+                                 .incident = i->pub.id,
+                                 .subject = i->pub.id,
+                                 .actor = e == IE_CLOSED ? s->actor : NULL,
+                                 .text = text});
     return true;
 }

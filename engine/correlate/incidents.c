@@ -16,8 +16,7 @@ struct fl_corr *fl_corr_new(void)
 static void free_incident(struct incident *i)
 {
     struct part *p, *tmp;
-    HASH_ITER(hh, i->parts, p, tmp)
-    {
+    HASH_ITER (hh, i->parts, p, tmp) {
         HASH_DEL(i->parts, p);
         free(p->id);
         free(p);
@@ -37,20 +36,17 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
     if (!c)
         return NULL;
     struct episode *e, *etmp;
-    HASH_ITER(hh, c->episodes, e, etmp)
-    {
+    HASH_ITER (hh, c->episodes, e, etmp) {
         episode_free(c, e);
     }
     silences_free(c);
     struct newest *n, *ntmp;
-    HASH_ITER(hh, c->newest, n, ntmp)
-    {
+    HASH_ITER (hh, c->newest, n, ntmp) {
         HASH_DEL(c->newest, n);
         free(n);
     }
     struct tomb *t, *ttmp;
-    HASH_ITER(hh, c->tombs, t, ttmp)
-    {
+    HASH_ITER (hh, c->tombs, t, ttmp) {
         HASH_DEL(c->tombs, t);
         free(t);
     }
@@ -88,7 +84,8 @@ struct incident *incident_new(struct fl_corr *c, uint64_t number, int year)
     return i;
 }
 
-struct incident *incident_open(struct fl_corr *c, struct fl_step *s, const struct episode *first, const char *group)
+struct incident *incident_open(struct fl_corr *c, struct fl_step *s, const struct episode *first,
+                               const char *group)
 {
     struct incident *i = incident_new(c, c->next_number++, year_of(s->at));
     i->pub.opened_at = i->pub.updated_at = i->pub.last_alert_at = s->at;
@@ -126,12 +123,13 @@ void incident_title(struct incident *i)
     FL_AUTO_BUF b = fl_buf_init(2048);
     size_t n = i->pub.alerts_total;
     if (i->pub.cause) {
-        fl_buf_printf(&b, "%s: likely cause of %zu alert%s on %zu component%s", i->pub.cause, n, n == 1 ? "" : "s",
-                      i->pub.components, i->pub.components == 1 ? "" : "s");
+        fl_buf_printf(&b, "%s: likely cause of %zu alert%s on %zu component%s", i->pub.cause, n,
+                      n == 1 ? "" : "s", i->pub.components, i->pub.components == 1 ? "" : "s");
     } else {
         const struct episode *e = i->head;
         const char *name = e ? fl_label_get(&e->alert->labels, "alertname") : "";
-        fl_buf_printf(&b, "%s%s%s", *name ? name : "alert", e && e->node_id ? " on " : "", e && e->node_id ? e->node_id : "");
+        fl_buf_printf(&b, "%s%s%s", *name ? name : "alert", e && e->node_id ? " on " : "",
+                      e && e->node_id ? e->node_id : "");
         if (n > 1)
             fl_buf_printf(&b, " and %zu more", n - 1);
     }
@@ -240,7 +238,8 @@ void incident_episode_changed(struct fl_corr *c, struct fl_step *s, struct episo
     }
 }
 
-void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into, struct incident *from, const char *why)
+void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into, struct incident *from,
+                     const char *why)
 {
     while (from->head) {
         struct episode *e = from->head;
@@ -263,9 +262,12 @@ void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into
         into->pub.last_alert_at = from->pub.last_alert_at;
     set_text(&from->pub.merged_into, into->pub.id);
     incident_event(c, s, from, IE_MERGED, why);
-    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT, .action = "incident.absorbed",
-                                 .incident = into->pub.id, .subject = from->pub.id,
-                                 .text = fl_fx_printf(s->fx, "%s was merged into this incident: %s", from->pub.id, why)});
+    s->note(s, &(struct fl_note){
+                   .to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT,
+                   .action = "incident.absorbed",
+                   .incident = into->pub.id,
+                   .subject = from->pub.id,
+                   .text = fl_fx_printf(s->fx, "%s was merged into this incident: %s", from->pub.id, why)});
     incident_touch(into, s);
     if (into->pub.alerts_firing)
         incident_event(c, s, into, IE_ALERT, NULL);
@@ -306,29 +308,46 @@ static void incident_row(struct fl_step *s, struct incident *i)
     incident_title(i);
     const struct fl_incident *p = &i->pub;
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_INCIDENT);
-    fx->incident = (struct fl_incident_row){
-        .id = fl_fx_str(s->fx, p->id), .title = fl_fx_str(s->fx, p->title), .state = p->state,
-        .severity = p->severity, .opened_at = p->opened_at, .updated_at = p->updated_at,
-        .last_alert_at = p->last_alert_at, .resolved_at = p->resolved_at, .alerts_total = p->alerts_total,
-        .alerts_firing = p->alerts_firing, .alerts_stale = p->alerts_stale, .components = p->components,
-        .cause = fl_fx_str(s->fx, p->cause), .confidence = p->confidence,
-        .merged_into = fl_fx_str(s->fx, p->merged_into), .acked_by = fl_fx_str(s->fx, p->acked_by),
-        .assignee = fl_fx_str(s->fx, p->assignee), .reason = fl_fx_str(s->fx, p->reason)};
+    fx->incident = (struct fl_incident_row){.id = fl_fx_str(s->fx, p->id),
+                                            .title = fl_fx_str(s->fx, p->title),
+                                            .state = p->state,
+                                            .severity = p->severity,
+                                            .opened_at = p->opened_at,
+                                            .updated_at = p->updated_at,
+                                            .last_alert_at = p->last_alert_at,
+                                            .resolved_at = p->resolved_at,
+                                            .alerts_total = p->alerts_total,
+                                            .alerts_firing = p->alerts_firing,
+                                            .alerts_stale = p->alerts_stale,
+                                            .components = p->components,
+                                            .cause = fl_fx_str(s->fx, p->cause),
+                                            .confidence = p->confidence,
+                                            .merged_into = fl_fx_str(s->fx, p->merged_into),
+                                            .acked_by = fl_fx_str(s->fx, p->acked_by),
+                                            .assignee = fl_fx_str(s->fx, p->assignee),
+                                            .reason = fl_fx_str(s->fx, p->reason)};
 }
 
 void fl_corr_flush(struct fl_corr *c, struct fl_step *s)
 {
     for (struct incident *i = c->first; i; i = i->next) {
         if (i->quiet_now > JOINS_TOLD)
-            s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE, .action = "alert.silenced", .incident = i->pub.id,
+            s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
+                                         .action = "alert.silenced",
+                                         .incident = i->pub.id,
                                          .subject = "alert",
-                                         .text = fl_fx_printf(s->fx, "%zu more alerts were silenced, inhibited or released with them",
-                                                              i->quiet_now - JOINS_TOLD)});
+                                         .text = fl_fx_printf(
+                                             s->fx,
+                                             "%zu more alerts were silenced, inhibited or released with them",
+                                             i->quiet_now - JOINS_TOLD)});
         if (i->joined_now > JOINS_TOLD)
-            s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE, .action = "alert.joined", .incident = i->pub.id,
-                                         .subject = "alert",
-                                         .text = fl_fx_printf(s->fx, "%zu more alerts joined in the same batch",
-                                                              i->joined_now - JOINS_TOLD)});
+            s->note(s,
+                    &(struct fl_note){.to = FL_NOTE_TIMELINE,
+                                      .action = "alert.joined",
+                                      .incident = i->pub.id,
+                                      .subject = "alert",
+                                      .text = fl_fx_printf(s->fx, "%zu more alerts joined in the same batch",
+                                                           i->joined_now - JOINS_TOLD)});
         if (i->dirty)
             incident_row(s, i);
         i->dirty = false;
@@ -413,8 +432,14 @@ void fl_corr_each(struct fl_corr *c, bool (*visit)(void *ctx, struct fl_incident
 
 static struct fl_episode view(const struct episode *e)
 {
-    return (struct fl_episode){.alert = e->alert, .status = e->status, .node = e->node, .peer = e->peer,
-                               .node_id = e->node_id, .map_rule = e->map_rule, .cls = e->cls, .severity = e->severity};
+    return (struct fl_episode){.alert = e->alert,
+                               .status = e->status,
+                               .node = e->node,
+                               .peer = e->peer,
+                               .node_id = e->node_id,
+                               .map_rule = e->map_rule,
+                               .cls = e->cls,
+                               .severity = e->severity};
 }
 
 void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,
@@ -453,7 +478,9 @@ size_t fl_corr_alerting_services(struct fl_corr *c, struct fl_topo *topo)
     bool *seen = fl_core_alloc(n, 1);
     for (struct incident *i = c->first; i; i = i->next)
         for (struct part *p = is_active(i) ? i->parts : NULL; p; p = p->hh.next) {
-            fl_vertex v = p->firing && p->vertex >= 0 && (size_t)p->vertex < n ? fl_topo_service_of(topo, p->vertex) : -1;
+            fl_vertex v = p->firing && p->vertex >= 0 && (size_t)p->vertex < n
+                              ? fl_topo_service_of(topo, p->vertex)
+                              : -1;
             if (v >= 0 && !seen[v]) {
                 seen[v] = true;
                 found++;
@@ -463,7 +490,8 @@ size_t fl_corr_alerting_services(struct fl_corr *c, struct fl_topo *topo)
     return found;
 }
 
-void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *pub, const char *cause, double confidence)
+void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *pub, const char *cause,
+                    double confidence)
 {
     (void)c;
     struct incident *i = (struct incident *)pub;

@@ -11,9 +11,9 @@
 struct inhibit_role {
     struct episode *e;
     struct inhibit_group *g;
-    bool source, both;              /* both: the alert is on the other side of the rule, too */
+    bool source, both;                /* both: the alert is on the other side of the rule, too */
     struct inhibit_role *prev, *next; /* of the same side of the group */
-    struct inhibit_role *other;     /* next one of the episode */
+    struct inhibit_role *other;       /* next one of the episode */
 };
 struct side {
     struct inhibit_role *first, *last;
@@ -27,7 +27,8 @@ struct inhibit_group {
     UT_hash_handle hh;
 };
 
-static struct inhibit_group *group_of(struct fl_corr *c, const struct fl_rules *rules, size_t rule, const struct episode *e)
+static struct inhibit_group *group_of(struct fl_corr *c, const struct fl_rules *rules, size_t rule,
+                                      const struct episode *e)
 {
     const struct fl_inhibition_rule *r = &rules->inhibitions[rule];
     FL_AUTO_BUF b = fl_buf_init(0);
@@ -159,8 +160,8 @@ void inhibit_leave(struct fl_corr *c, struct episode *e)
     }
 }
 
-bool inhibit_find(struct fl_corr *c, const struct fl_step *s, const struct episode *e, const struct episode **ret_by,
-                  const char **ret_rule)
+bool inhibit_find(struct fl_corr *c, const struct fl_step *s, const struct episode *e,
+                  const struct episode **ret_by, const char **ret_rule)
 {
     (void)c;
     size_t best = SIZE_MAX;

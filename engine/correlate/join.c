@@ -49,19 +49,27 @@ static void say_joined(struct fl_step *s, struct episode *e, struct incident *i,
     if (i->joined_now > JOINS_TOLD)
         return;
     const char *name = fl_label_get(&e->alert->labels, "alertname");
-    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE, .action = "alert.joined", .incident = i->pub.id, .subject = "alert",
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
+                                 .action = "alert.joined",
+                                 .incident = i->pub.id,
+                                 .subject = "alert",
                                  .text = fl_fx_printf(s->fx, "%s%s%s joined: %s", *name ? name : "alert",
-                                                      e->node_id ? " on " : "", e->node_id ? e->node_id : "", reason)});
+                                                      e->node_id ? " on " : "", e->node_id ? e->node_id : "",
+                                                      reason)});
 }
 
-static void opened(struct fl_corr *c, struct fl_step *s, struct episode *e, const char *group, const char *why)
+static void opened(struct fl_corr *c, struct fl_step *s, struct episode *e, const char *group,
+                   const char *why)
 {
     struct incident *i = incident_open(c, s, e, group);
     const char *name = fl_label_get(&e->alert->labels, "alertname");
-    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT, .action = "incident.opened", .incident = i->pub.id,
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT,
+                                 .action = "incident.opened",
+                                 .incident = i->pub.id,
                                  .subject = i->pub.id,
-                                 .text = fl_fx_printf(s->fx, "opened by %s%s%s: %s", *name ? name : "an alert",
-                                                      e->node_id ? " on " : "", e->node_id ? e->node_id : "", why)});
+                                 .text = fl_fx_printf(s->fx, "opened by %s%s%s: %s",
+                                                      *name ? name : "an alert", e->node_id ? " on " : "",
+                                                      e->node_id ? e->node_id : "", why)});
     incident_add(c, s, i, e);
     FL_AUTO_BUF b = fl_buf_init(4096);
     fl_buf_printf(&b, "opened %s: %s", i->pub.id, why);
@@ -82,7 +90,8 @@ static void join_mapped(struct fl_corr *c, struct fl_step *s, struct fl_topo *to
     struct search q = {.c = c, .s = s};
     struct fl_err err = {0};
     /* A graph error costs this alert its neighbours, never the alert. */
-    if (fl_topo_walk(topo, e->node, FL_DIR_BOTH, cp->distance, cp->edge_types, cp->n_edge_types, look, &q, &err) != FL_OK)
+    if (fl_topo_walk(topo, e->node, FL_DIR_BOTH, cp->distance, cp->edge_types, cp->n_edge_types, look, &q,
+                     &err) != FL_OK)
         q.n = 0;
     if (!q.n) {
         snprintf(reason, sizeof reason, "no incident of the last %lld min alerts within %u hops of it",
@@ -97,15 +106,16 @@ static void join_mapped(struct fl_corr *c, struct fl_step *s, struct fl_topo *to
             best = k;
     struct near *to = &q.found[best];
     const char *via = fl_topo_node(topo, to->via)->id;
-    snprintf(reason, sizeof reason, "%.300s is %u hop%s from %.300s, which alerts in it", e->node_id, to->hops,
-             to->hops == 1 ? "" : "s", via);
+    snprintf(reason, sizeof reason, "%.300s is %u hop%s from %.300s, which alerts in it", e->node_id,
+             to->hops, to->hops == 1 ? "" : "s", via);
     incident_add(c, s, to->i, e);
     say_joined(s, e, to->i, reason);
     for (size_t k = 0; k < q.n; k++) {
         if (k == best)
             continue;
-        snprintf(reason, sizeof reason, "%.300s is %u hop%s from %.300s and %u from %.200s", e->node_id, to->hops,
-                 to->hops == 1 ? "" : "s", via, q.found[k].hops, fl_topo_node(topo, q.found[k].via)->id);
+        snprintf(reason, sizeof reason, "%.300s is %u hop%s from %.300s and %u from %.200s", e->node_id,
+                 to->hops, to->hops == 1 ? "" : "s", via, q.found[k].hops,
+                 fl_topo_node(topo, q.found[k].via)->id);
         incident_absorb(c, s, to->i, q.found[k].i, reason);
     }
 }
@@ -127,12 +137,14 @@ static void join_unmapped(struct fl_corr *c, struct fl_step *s, struct episode *
     HASH_FIND(hh_group, c->by_group, k, strlen(k), i);
     char reason[900];
     if (i && is_active(i) && in_window(i, s)) {
-        snprintf(reason, sizeof reason, "no component, but the same group (%s)", words.p ? words.p : "no labels");
+        snprintf(reason, sizeof reason, "no component, but the same group (%s)",
+                 words.p ? words.p : "no labels");
         incident_add(c, s, i, e);
         say_joined(s, e, i, reason);
         return;
     }
-    snprintf(reason, sizeof reason, "it matches no component; its group is (%s)", words.p ? words.p : "no labels");
+    snprintf(reason, sizeof reason, "it matches no component; its group is (%s)",
+             words.p ? words.p : "no labels");
     opened(c, s, e, k, reason);
 }
 

@@ -10,7 +10,8 @@ static fl_status active(struct fl_corr *c, const char *id, struct incident **ret
 {
     struct fl_incident *p = fl_corr_find(c, id);
     if (!p) {
-        fl_fail(err, FL_E_NOTFOUND, "incident", "there is no incident \"%.60s\" that is open or recent", id ? id : "");
+        fl_fail(err, FL_E_NOTFOUND, "incident", "there is no incident \"%.60s\" that is open or recent",
+                id ? id : "");
         fl_hint(err, "faultline incident list");
         return FL_E_NOTFOUND;
     }
@@ -22,8 +23,12 @@ static fl_status active(struct fl_corr *c, const char *id, struct incident **ret
 
 static void say(struct fl_step *s, const struct incident *i, const char *action, const char *text)
 {
-    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT, .action = action, .incident = i->pub.id,
-                                 .subject = i->pub.id, .actor = s->actor, .text = text});
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT,
+                                 .action = action,
+                                 .incident = i->pub.id,
+                                 .subject = i->pub.id,
+                                 .actor = s->actor,
+                                 .text = text});
 }
 
 fl_status fl_corr_ack(struct fl_corr *c, struct fl_step *s, const char *id, struct fl_err *err)
@@ -33,14 +38,16 @@ fl_status fl_corr_ack(struct fl_corr *c, struct fl_step *s, const char *id, stru
     if (st != FL_OK)
         return st;
     if (i->pub.acked_by)
-        return fl_fail(err, FL_E_CONFLICT, "incident", "%s is acknowledged already by %s", i->pub.id, i->pub.acked_by);
+        return fl_fail(err, FL_E_CONFLICT, "incident", "%s is acknowledged already by %s", i->pub.id,
+                       i->pub.acked_by);
     set_text(&i->pub.acked_by, s->actor);
     i->dirty = true;
     say(s, i, "incident.acknowledged", fl_fx_printf(s->fx, "acknowledged by %s", s->actor));
     return FL_OK;
 }
 
-fl_status fl_corr_assign(struct fl_corr *c, struct fl_step *s, const char *id, const char *to, struct fl_err *err)
+fl_status fl_corr_assign(struct fl_corr *c, struct fl_step *s, const char *id, const char *to,
+                         struct fl_err *err)
 {
     struct incident *i = NULL;
     fl_status st = active(c, id, &i, err);
@@ -54,7 +61,8 @@ fl_status fl_corr_assign(struct fl_corr *c, struct fl_step *s, const char *id, c
     return FL_OK;
 }
 
-fl_status fl_corr_resolve(struct fl_corr *c, struct fl_step *s, const char *id, const char *why, struct fl_err *err)
+fl_status fl_corr_resolve(struct fl_corr *c, struct fl_step *s, const char *id, const char *why,
+                          struct fl_err *err)
 {
     struct incident *i = NULL;
     fl_status st = active(c, id, &i, err);
@@ -64,7 +72,8 @@ fl_status fl_corr_resolve(struct fl_corr *c, struct fl_step *s, const char *id, 
     return FL_OK;
 }
 
-fl_status fl_corr_merge(struct fl_corr *c, struct fl_step *s, const char *id, const char *into, struct fl_err *err)
+fl_status fl_corr_merge(struct fl_corr *c, struct fl_step *s, const char *id, const char *into,
+                        struct fl_err *err)
 {
     struct incident *from = NULL, *to = NULL;
     fl_status st = active(c, id, &from, err);
@@ -86,8 +95,8 @@ static bool listed(const uint64_t *v, size_t n, uint64_t fp)
     return false;
 }
 
-fl_status fl_corr_split(struct fl_corr *c, struct fl_step *s, const char *id, const uint64_t *fingerprints, size_t n,
-                        char ret[FL_ID_LEN], struct fl_err *err)
+fl_status fl_corr_split(struct fl_corr *c, struct fl_step *s, const char *id, const uint64_t *fingerprints,
+                        size_t n, char ret[FL_ID_LEN], struct fl_err *err)
 {
     struct incident *from = NULL;
     fl_status st = active(c, id, &from, err);
@@ -101,17 +110,20 @@ fl_status fl_corr_split(struct fl_corr *c, struct fl_step *s, const char *id, co
             hits++;
         }
     if (!hits || hits == from->pub.alerts_total)
-        return fl_fail(err, FL_E_CONFLICT, "alerts", "%zu of the %zu alerts of %s are named: name some, not %s", hits,
+        return fl_fail(err, FL_E_CONFLICT, "alerts",
+                       "%zu of the %zu alerts of %s are named: name some, not %s", hits,
                        from->pub.alerts_total, from->pub.id, hits ? "all" : "none");
     struct incident *i = incident_open(c, s, first, NULL);
-    say(s, i, "incident.opened", fl_fx_printf(s->fx, "split off %s by %s: %zu alerts", from->pub.id, s->actor, hits));
+    say(s, i, "incident.opened",
+        fl_fx_printf(s->fx, "split off %s by %s: %zu alerts", from->pub.id, s->actor, hits));
     for (struct episode *e = from->head, *next; e; e = next) {
         next = e->next;
         if (!listed(fingerprints, n, e->key.fingerprint))
             continue;
         incident_drop(c, from, e);
         incident_add(c, s, i, e);
-        set_text(&e->joined, fl_fx_printf(s->fx, "joined %s: split off %s by %s", i->pub.id, from->pub.id, s->actor));
+        set_text(&e->joined,
+                 fl_fx_printf(s->fx, "joined %s: split off %s by %s", i->pub.id, from->pub.id, s->actor));
         episode_row(s, e);
     }
     for (struct episode *e = from->head; e; e = e->next)

@@ -28,8 +28,7 @@ static void silence_free(struct silence *x)
 void silences_free(struct fl_corr *c)
 {
     struct silence *x, *tmp;
-    HASH_ITER(hh, c->silences, x, tmp)
-    {
+    HASH_ITER (hh, c->silences, x, tmp) {
         HASH_DEL(c->silences, x);
         silence_free(x);
     }
@@ -39,7 +38,9 @@ static void set_due(struct fl_corr *c)
 {
     c->silence_due = 0;
     for (const struct silence *x = c->silences; x; x = x->hh.next) {
-        fl_usec due = x->state == SIL_PENDING ? x->pub.starts_at : x->state == SIL_ACTIVE ? x->pub.ends_at : 0;
+        fl_usec due = x->state == SIL_PENDING  ? x->pub.starts_at
+                      : x->state == SIL_ACTIVE ? x->pub.ends_at
+                                               : 0;
         if (due && (!c->silence_due || due < c->silence_due))
             c->silence_due = due;
     }
@@ -51,10 +52,13 @@ static void silence_row(struct fl_step *s, const struct silence *x)
     struct fl_jw w = fl_jw_init(&b);
     fl_silence_matchers_json(&w, NULL, &x->pub);
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_SILENCE);
-    fx->silence = (struct fl_silence_row){
-        .id = fl_fx_str(s->fx, x->id), .created_by = fl_fx_str(s->fx, x->pub.created_by),
-        .comment = fl_fx_str(s->fx, x->pub.comment), .matchers = fl_fx_str(s->fx, b.p), .starts_at = x->pub.starts_at,
-        .ends_at = x->pub.ends_at, .updated_at = x->pub.updated_at};
+    fx->silence = (struct fl_silence_row){.id = fl_fx_str(s->fx, x->id),
+                                          .created_by = fl_fx_str(s->fx, x->pub.created_by),
+                                          .comment = fl_fx_str(s->fx, x->pub.comment),
+                                          .matchers = fl_fx_str(s->fx, b.p),
+                                          .starts_at = x->pub.starts_at,
+                                          .ends_at = x->pub.ends_at,
+                                          .updated_at = x->pub.updated_at};
 }
 
 /* ---- which episodes a silence is about ---- */
@@ -67,7 +71,8 @@ static bool lists(const char *ids, const char *id)
 /* By the step's time, not by the state: an alert may come in the same step in which a silence begins or ends. */
 static bool hides(const struct silence *x, const struct fl_step *s, const struct episode *e)
 {
-    return x->pub.starts_at <= s->at && s->at < x->pub.ends_at && fl_match_all(x->pub.m, x->pub.n, &e->alert->labels);
+    return x->pub.starts_at <= s->at && s->at < x->pub.ends_at &&
+           fl_match_all(x->pub.m, x->pub.n, &e->alert->labels);
 }
 
 /* After a change of x. @return how many alerts it hides now. */
@@ -94,7 +99,8 @@ static const char *alert_name(const struct episode *e)
 }
 
 /* Ids of the silences that hide e; *ret_first the first of them. */
-static char *ids_of(struct fl_corr *c, const struct fl_step *s, const struct episode *e, const struct silence **ret_first)
+static char *ids_of(struct fl_corr *c, const struct fl_step *s, const struct episode *e,
+                    const struct silence **ret_first)
 {
     FL_AUTO_BUF b = fl_buf_init(0);
     size_t n = 0;
@@ -114,9 +120,13 @@ static void tell(struct fl_step *s, struct episode *e, const char *action, const
     struct incident *i = e->incident;
     if (!i || ++i->quiet_now > JOINS_TOLD)
         return;
-    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE, .action = action, .incident = i->pub.id, .subject = "alert",
-                                 .text = fl_fx_printf(s->fx, "%s%s%s: %s", alert_name(e), e->node_id ? " on " : "",
-                                                      e->node_id ? e->node_id : "", what)});
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
+                                 .action = action,
+                                 .incident = i->pub.id,
+                                 .subject = "alert",
+                                 .text = fl_fx_printf(s->fx, "%s%s%s: %s", alert_name(e),
+                                                      e->node_id ? " on " : "", e->node_id ? e->node_id : "",
+                                                      what)});
 }
 
 /* @return whether anything changed. */
@@ -137,13 +147,16 @@ static bool find_suppression(struct fl_corr *c, struct fl_step *s, struct episod
         return false;
     const char *then = e->incident ? "it stays in its incident" : "kept out of incidents";
     if (first)
-        set_text(&e->quiet, fl_fx_printf(s->fx, "silenced by %s (\"%.200s\", %.100s): %s", first->id, first->pub.comment,
-                                         first->pub.created_by, then));
+        set_text(&e->quiet, fl_fx_printf(s->fx, "silenced by %s (\"%.200s\", %.100s): %s", first->id,
+                                         first->pub.comment, first->pub.created_by, then));
     else if (fp)
-        set_text(&e->quiet, fl_fx_printf(s->fx, "inhibited by rule \"%.100s\", because %.200s%s%.200s fires: %s", rule, alert_name(by),
-                                         by->node_id ? " on " : "", by->node_id ? by->node_id : "", then));
+        set_text(&e->quiet,
+                 fl_fx_printf(s->fx, "inhibited by rule \"%.100s\", because %.200s%s%.200s fires: %s", rule,
+                              alert_name(by), by->node_id ? " on " : "", by->node_id ? by->node_id : "",
+                              then));
     else if (was)
-        set_text(&e->quiet, fl_fx_printf(s->fx, "until %s %s", fl_time_format_ms(s->at, now), e->quiet ? e->quiet : "suppressed"));
+        set_text(&e->quiet, fl_fx_printf(s->fx, "until %s %s", fl_time_format_ms(s->at, now),
+                                         e->quiet ? e->quiet : "suppressed"));
     return true;
 }
 
@@ -163,7 +176,8 @@ static void release(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, 
     c->held--;
     if (e->status == FL_ALERT_STALE) {
         /* Nobody vouches for it: no incident is opened on its account. A report makes it a new episode again. */
-        set_text(&e->joined, "its sender fell silent meanwhile: joins no incident until it is reported again");
+        set_text(&e->joined,
+                 "its sender fell silent meanwhile: joins no incident until it is reported again");
         episode_row(s, e);
         episode_free(c, e);
         return;
@@ -178,7 +192,11 @@ static void settle(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, s
     if (!is_live(e) || !find_suppression(c, s, e))
         return;
     if (e->incident) {
-        tell(s, e, e->silenced_by ? "alert.silenced" : e->inhibited_by ? "alert.inhibited" : "alert.released", e->quiet);
+        tell(s, e,
+             e->silenced_by    ? "alert.silenced"
+             : e->inhibited_by ? "alert.inhibited"
+                               : "alert.released",
+             e->quiet);
         incident_touch(e->incident, s);
         episode_row(s, e);
     } else if (is_suppressed(e)) {
@@ -225,14 +243,16 @@ static void forget_old(struct fl_corr *c, const struct fl_step *s)
     for (struct silence *x = c->silences, *next; x; x = next) {
         next = x->hh.next;
         if (x->state == SIL_EXPIRED &&
-            (x->pub.ends_at + SILENCE_KEEP_HOURS * 3600 * FL_USEC_PER_SEC <= s->at || HASH_COUNT(c->silences) > 2 * SILENCES_MAX)) {
+            (x->pub.ends_at + SILENCE_KEEP_HOURS * 3600 * FL_USEC_PER_SEC <= s->at ||
+             HASH_COUNT(c->silences) > 2 * SILENCES_MAX)) {
             HASH_DEL(c->silences, x);
             silence_free(x);
         }
     }
 }
 
-static void audit(struct fl_step *s, const struct silence *x, const char *action, const char *actor, const char *text)
+static void audit(struct fl_step *s, const struct silence *x, const char *action, const char *actor,
+                  const char *text)
 {
     FL_AUTO_BUF b = fl_buf_init(0);
     struct fl_jw w = fl_jw_init(&b);
@@ -243,8 +263,13 @@ static void audit(struct fl_step *s, const struct silence *x, const char *action
     fl_jw_str(&w, "createdBy", x->pub.created_by);
     fl_jw_str(&w, "comment", x->pub.comment);
     fl_jw_obj_end(&w);
-    s->note(s, &(struct fl_note){.to = FL_NOTE_AUDIT, .action = action, .incident = "", .subject = x->id, .actor = actor,
-                                 .text = text, .detail = b.p});
+    s->note(s, &(struct fl_note){.to = FL_NOTE_AUDIT,
+                                 .action = action,
+                                 .incident = "",
+                                 .subject = x->id,
+                                 .actor = actor,
+                                 .text = text,
+                                 .detail = b.p});
 }
 
 static void on_time(struct fl_corr *c, struct fl_step *s)
@@ -255,7 +280,8 @@ static void on_time(struct fl_corr *c, struct fl_step *s)
         if (x->state == SIL_PENDING && x->pub.starts_at <= s->at) {
             x->state = SIL_ACTIVE;
             size_t n = look_again(c, s, x);
-            audit(s, x, "silence.started", NULL, fl_fx_printf(s->fx, "its time has come: it hides %zu alert%s", n, n == 1 ? "" : "s"));
+            audit(s, x, "silence.started", NULL,
+                  fl_fx_printf(s->fx, "its time has come: it hides %zu alert%s", n, n == 1 ? "" : "s"));
         }
         if (x->state == SIL_ACTIVE && x->pub.ends_at <= s->at) {
             x->state = SIL_EXPIRED;
@@ -329,7 +355,8 @@ static bool can_update(const struct silence *x, const struct fl_silence *want, c
 }
 
 /* Takes the arena; the strings of `want` live in it. */
-static void take(struct fl_corr *c, struct fl_step *s, struct silence *x, struct fl_arena *arena, const struct fl_silence *want)
+static void take(struct fl_corr *c, struct fl_step *s, struct silence *x, struct fl_arena *arena,
+                 const struct fl_silence *want)
 {
     fl_usec starts = x->arena && x->state == SIL_ACTIVE ? x->pub.starts_at : want->starts_at;
     if (x->arena) {
@@ -360,12 +387,12 @@ static void said(struct fl_corr *c, struct fl_step *s, struct silence *x, const 
     FL_AUTO_BUF m = fl_buf_init(2000);
     fl_silence_text(&x->pub, &m);
     audit(s, x, action, s->actor,
-          fl_fx_printf(s->fx, "%.1000s by %.100s: \"%.300s\"; it hides %zu alert%s now", m.p ? m.p : "", x->pub.created_by,
-                       x->pub.comment, n, n == 1 ? "" : "s"));
+          fl_fx_printf(s->fx, "%.1000s by %.100s: \"%.300s\"; it hides %zu alert%s now", m.p ? m.p : "",
+                       x->pub.created_by, x->pub.comment, n, n == 1 ? "" : "s"));
 }
 
-fl_status fl_corr_silence_set(struct fl_corr *c, struct fl_step *s, const struct fl_json *v, char ret[FL_SILENCE_ID_LEN],
-                              struct fl_err *err)
+fl_status fl_corr_silence_set(struct fl_corr *c, struct fl_step *s, const struct fl_json *v,
+                              char ret[FL_SILENCE_ID_LEN], struct fl_err *err)
 {
     struct fl_silence want;
     struct fl_arena *arena = fl_arena_new(0);
@@ -376,7 +403,8 @@ fl_status fl_corr_silence_set(struct fl_corr *c, struct fl_step *s, const struct
         st = unknown(err);
     bool update = x && can_update(x, &want, s);
     if (st == FL_OK && !update && count_current(c) >= SILENCES_MAX)
-        st = fl_fail(err, FL_E_LIMIT, NULL, "silence invalid: there are %d silences already, which is the limit", SILENCES_MAX);
+        st = fl_fail(err, FL_E_LIMIT, NULL,
+                     "silence invalid: there are %d silences already, which is the limit", SILENCES_MAX);
     if (st != FL_OK) {
         fl_silence_done(&want);
         fl_arena_free(arena);

@@ -90,8 +90,8 @@ void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key)
     fl_jw_int(w, "next", (int64_t)c->next_number);
     fl_jw_arr(w, "stats");
     const struct fl_corr_stats *st = &c->stats;
-    const uint64_t counters[] = {st->episodes, st->repeats, st->late, st->unmapped, st->opened, st->merged, st->resolved,
-                                 st->suppressed};
+    const uint64_t counters[] = {st->episodes, st->repeats, st->late,     st->unmapped,
+                                 st->opened,   st->merged,  st->resolved, st->suppressed};
     for (size_t k = 0; k < FL_ARRAY_LEN(counters); k++)
         fl_jw_int(w, NULL, (int64_t)counters[k]);
     fl_jw_arr_end(w);
@@ -151,7 +151,8 @@ static void copy_text(char **slot, const struct fl_json *v, const char *key)
     set_text(slot, fl_json_str(v, key, NULL));
 }
 
-static void read_episode(struct fl_corr *c, struct fl_arena *tmp, const struct fl_json *v, struct fl_topo *topo)
+static void read_episode(struct fl_corr *c, struct fl_arena *tmp, const struct fl_json *v,
+                         struct fl_topo *topo)
 {
     struct fl_alert a = {.labels = read_labels(tmp, fl_json_get(v, "labels")),
                          .annotations = read_labels(tmp, fl_json_get(v, "annotations")),
@@ -184,7 +185,8 @@ static void read_episode(struct fl_corr *c, struct fl_arena *tmp, const struct f
     episode_insert(c, e);
 }
 
-static fl_status read_members(struct fl_corr *c, struct incident *i, const struct fl_json *list, struct fl_err *err)
+static fl_status read_members(struct fl_corr *c, struct incident *i, const struct fl_json *list,
+                              struct fl_err *err)
 {
     for (size_t k = 0; k < fl_json_len(list); k++) {
         const struct fl_json *pair = fl_json_at(list, k);
@@ -193,7 +195,8 @@ static fl_status read_members(struct fl_corr *c, struct incident *i, const struc
         if (fl_fingerprint_parse(fl_json_string(fl_json_at(pair, 0)), &key.fingerprint))
             HASH_FIND(hh, c->episodes, &key, sizeof key, e);
         if (!e)
-            return fl_fail(err, FL_E_CORRUPT, i->pub.id, "the snapshot's incident names an alert it does not hold");
+            return fl_fail(err, FL_E_CORRUPT, i->pub.id,
+                           "the snapshot's incident names an alert it does not hold");
         e->incident = i;
         e->prev = i->tail;
         if (i->tail)
@@ -215,7 +218,8 @@ static fl_status read_members(struct fl_corr *c, struct incident *i, const struc
 
 static fl_status read_incident(struct fl_corr *c, const struct fl_json *v, struct fl_err *err)
 {
-    struct incident *i = incident_new(c, (uint64_t)fl_json_int(v, "number", 0), atoi(fl_json_str(v, "id", "INC-0") + 4));
+    struct incident *i = incident_new(c, (uint64_t)fl_json_int(v, "number", 0),
+                                      atoi(fl_json_str(v, "id", "INC-0") + 4));
     struct fl_incident *p = &i->pub;
     p->state = (fl_incident_state)fl_json_int(v, "state", 0);
     p->severity = (fl_severity)fl_json_int(v, "severity", 0);
@@ -270,16 +274,15 @@ static struct incident *by_number(struct fl_corr *c, uint64_t number)
     return NULL;
 }
 
-fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_topo *topo, const struct fl_rules *rules,
-                       struct fl_err *err)
+fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_topo *topo,
+                       const struct fl_rules *rules, struct fl_err *err)
 {
     FL_AUTO_ARENA tmp = fl_arena_new(0);
     FL_REQUIRE(tmp != NULL);
     c->next_number = (uint64_t)fl_json_int(v, "next", 1);
     const struct fl_json *st = fl_json_get(v, "stats");
-    uint64_t *counters[] = {&c->stats.episodes, &c->stats.repeats, &c->stats.late, &c->stats.unmapped,
-                            &c->stats.opened, &c->stats.merged, &c->stats.resolved,
-                            &c->stats.suppressed};
+    uint64_t *counters[] = {&c->stats.episodes, &c->stats.repeats, &c->stats.late,     &c->stats.unmapped,
+                            &c->stats.opened,   &c->stats.merged,  &c->stats.resolved, &c->stats.suppressed};
     for (size_t k = 0; k < FL_ARRAY_LEN(counters); k++)
         *counters[k] = (uint64_t)int_at(st, k);
     const struct fl_json *list = fl_json_get(v, "episodes");

@@ -57,7 +57,8 @@ static fl_status incident_of(struct command *c, struct fl_incident **ret)
     *ret = fl_corr_find(c->f->corr, c->incident);
     if (*ret)
         return FL_OK;
-    fl_fail(c->err, FL_E_NOTFOUND, "incident", "there is no incident \"%.60s\" that is open or recent", c->incident);
+    fl_fail(c->err, FL_E_NOTFOUND, "incident", "there is no incident \"%.60s\" that is open or recent",
+            c->incident);
     fl_hint(c->err, "faultline incident list");
     return FL_E_NOTFOUND;
 }
@@ -68,8 +69,13 @@ static fl_status say(struct command *c, const char *action, const char *text, co
     struct fl_incident *i;
     fl_status st = incident_of(c, &i);
     if (st == FL_OK)
-        flow_note(c->s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT, .action = action, .incident = i->id,
-                                          .subject = i->id, .actor = c->s->actor, .text = text, .detail = detail});
+        flow_note(c->s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT,
+                                          .action = action,
+                                          .incident = i->id,
+                                          .subject = i->id,
+                                          .actor = c->s->actor,
+                                          .text = text,
+                                          .detail = detail});
     return st;
 }
 
@@ -89,7 +95,8 @@ static fl_status do_confirm(struct command *c)
         return st;
     const char *node = fl_json_str(c->body, "node", i->cause ? i->cause : "");
     if (!*node)
-        return fl_fail(c->err, FL_E_SHAPE, "node", "there is no cause to confirm: name the component that was it");
+        return fl_fail(c->err, FL_E_SHAPE, "node",
+                       "there is no cause to confirm: name the component that was it");
     if (fl_topo_find(c->f->topo, node) < 0)
         return fl_fail(c->err, FL_E_NOTFOUND, "node", "the topology has no component \"%.200s\"", node);
     FL_AUTO_BUF b = fl_buf_init(0);
@@ -98,7 +105,8 @@ static fl_status do_confirm(struct command *c)
     fl_jw_str(&w, "node", node);
     fl_jw_str(&w, "change", fl_json_str(c->body, "change", NULL));
     fl_jw_obj_end(&w);
-    return say(c, "incident.confirmed", fl_fx_printf(c->s->fx, "%s was the cause, says %s", node, c->s->actor), b.p);
+    return say(c, "incident.confirmed",
+               fl_fx_printf(c->s->fx, "%s was the cause, says %s", node, c->s->actor), b.p);
 }
 
 static fl_status do_reject(struct command *c)
@@ -109,8 +117,9 @@ static fl_status do_reject(struct command *c)
         return st;
     const char *why = fl_json_str(c->body, "reason", NULL);
     return say(c, "incident.rejected",
-               fl_fx_printf(c->s->fx, "%s was not the cause, says %s%s%s", i->cause ? i->cause : "the first candidate",
-                            c->s->actor, why ? ": " : "", why ? why : ""),
+               fl_fx_printf(c->s->fx, "%s was not the cause, says %s%s%s",
+                            i->cause ? i->cause : "the first candidate", c->s->actor, why ? ": " : "",
+                            why ? why : ""),
                NULL);
 }
 
@@ -136,7 +145,8 @@ static fl_status do_approve(struct command *c)
     const struct fl_run *run = fl_resp_find(c->f->resp, c->run);
     struct flow_view view;
     flow_view(&view, c->f, c->s, run ? fl_corr_find(c->f->corr, run->incident) : NULL, NULL);
-    return fl_resp_approve(c->f->resp, c->s, &view.v, c->run, fl_json_bool(c->body, "override", false), c->err);
+    return fl_resp_approve(c->f->resp, c->s, &view.v, c->run, fl_json_bool(c->body, "override", false),
+                           c->err);
 }
 
 static fl_status do_deny(struct command *c)
@@ -185,19 +195,34 @@ static const struct {
     const char *op;
     fl_status (*run)(struct command *c);
 } verbs[] = {
-    {"incident.ack", do_ack},         {"incident.assign", do_assign},   {"incident.comment", do_comment},
-    {"incident.confirm", do_confirm}, {"incident.reject", do_reject},   {"incident.merge", do_merge},
-    {"incident.split", do_split},     {"incident.resolve", do_resolve}, {"run.request", do_request},
-    {"run.approve", do_approve},      {"run.deny", do_deny},            {"run.abort", do_abort},
-    {"run.settle", do_settle},        {"automation.halt", do_halt},     {"automation.resume", do_resume},
-    {"silence.set", do_silence_set},  {"silence.expire", do_silence_expire},
+    {"incident.ack", do_ack},
+    {"incident.assign", do_assign},
+    {"incident.comment", do_comment},
+    {"incident.confirm", do_confirm},
+    {"incident.reject", do_reject},
+    {"incident.merge", do_merge},
+    {"incident.split", do_split},
+    {"incident.resolve", do_resolve},
+    {"run.request", do_request},
+    {"run.approve", do_approve},
+    {"run.deny", do_deny},
+    {"run.abort", do_abort},
+    {"run.settle", do_settle},
+    {"automation.halt", do_halt},
+    {"automation.resume", do_resume},
+    {"silence.set", do_silence_set},
+    {"silence.expire", do_silence_expire},
 };
 
 void flow_command(struct fl_flow *f, struct fl_step *s, const struct fl_json *body)
 {
     struct fl_err err = {0};
-    struct command c = {.f = f, .s = s, .body = body, .incident = fl_json_str(body, "incident", ""),
-                        .run = fl_json_str(body, "run", ""), .err = &err};
+    struct command c = {.f = f,
+                        .s = s,
+                        .body = body,
+                        .incident = fl_json_str(body, "incident", ""),
+                        .run = fl_json_str(body, "run", ""),
+                        .err = &err};
     const char *op = fl_json_str(body, "op", "");
     fl_status st = FL_E_NOTFOUND;
     size_t i = 0;

@@ -10,8 +10,10 @@ static struct fl_playbook_def playbook_def(struct fl_arena *a, const struct fl_j
     const struct fl_json *m = fl_json_get(item, "meta"), *v = fl_json_get(m, "verify");
     char *meta = fl_json_text(m, true);
     struct fl_playbook_def d = {.source = fl_json_str(item, "source", "")};
-    d.meta = (struct fl_playbook){.name = fl_json_str(m, "name", ""), .version = fl_json_str(m, "version", ""),
-                                  .doc = fl_json_str(m, "doc", ""), .approval = fl_json_str(m, "approval", "required"),
+    d.meta = (struct fl_playbook){.name = fl_json_str(m, "name", ""),
+                                  .version = fl_json_str(m, "version", ""),
+                                  .doc = fl_json_str(m, "doc", ""),
+                                  .approval = fl_json_str(m, "approval", "required"),
                                   .timeout = fl_json_int(m, "timeout_us", 60 * FL_USEC_PER_SEC),
                                   .disruptive = fl_json_bool(m, "disruptive", true),
                                   .verify = fl_json_bool(v, "alerts_clear", false) ? "alerts_clear" : NULL,
@@ -74,8 +76,8 @@ fl_status flow_apply_config(struct fl_flow *f, const struct fl_json *body, struc
     return FL_OK;
 }
 
-fl_status flow_apply_topology(struct fl_flow *f, struct fl_step *s, const char *text, size_t n, struct fl_arena *arena,
-                              struct fl_topology_doc *doc, struct fl_err *err)
+fl_status flow_apply_topology(struct fl_flow *f, struct fl_step *s, const char *text, size_t n,
+                              struct fl_arena *arena, struct fl_topology_doc *doc, struct fl_err *err)
 {
     struct fl_topo *topo;
     fl_status st = fl_intake_topology(arena, text, n, doc, err);

@@ -83,7 +83,8 @@ static void on_alerts(struct fl_flow *f, struct fl_step *s, const struct fl_even
     char hex[65];
     fl_sha256_hex(&ev->body_hash, hex);
     if (!fl_format_parse(ev->source, &format)) {
-        flow_audit(s, "alerts.refused", "alerts", ev->actor, fl_fx_printf(s->fx, "unknown format \"%.60s\"", ev->source), NULL);
+        flow_audit(s, "alerts.refused", "alerts", ev->actor,
+                   fl_fx_printf(s->fx, "unknown format \"%.60s\"", ev->source), NULL);
         return;
     }
     struct fl_intake in = {0};
@@ -101,9 +102,11 @@ static void on_alerts(struct fl_flow *f, struct fl_step *s, const struct fl_even
     size_t repeats = fl_corr_alerts(f->corr, s, f->topo, ev->source, settle_times(s, format, alerts, n), n);
     f->alerts_in += n;
     flow_audit(s, "alerts.received", "alerts", ev->actor,
-               fl_fx_printf(s->fx, "%zu alert%s from %s, %zu of them known already", n, n == 1 ? "" : "s", ev->source, repeats),
-               fl_fx_printf(s->fx, "{\"alerts\":%zu,\"repeats\":%zu,\"source\":\"%s\",\"body_sha256\":\"%s\"}", n, repeats,
-                            ev->source, hex));
+               fl_fx_printf(s->fx, "%zu alert%s from %s, %zu of them known already", n, n == 1 ? "" : "s",
+                            ev->source, repeats),
+               fl_fx_printf(s->fx,
+                            "{\"alerts\":%zu,\"repeats\":%zu,\"source\":\"%s\",\"body_sha256\":\"%s\"}", n,
+                            repeats, ev->source, hex));
 }
 
 static void on_expired(struct fl_flow *f, struct fl_step *s, const struct fl_json *body)
@@ -138,8 +141,8 @@ static void on_topology(struct fl_flow *f, struct fl_step *s, const struct fl_ev
         flow_audit(s, "topology.refused", "topology", ev->actor, err.text, NULL);
     }
     flow_answer(s, st,
-                fl_fx_printf(s->fx, "{\"nodes\":%zu,\"edges\":%zu,\"sha256\":\"%s\"}", fl_topo_n_nodes(f->topo),
-                             fl_topo_n_edges(f->topo), hex),
+                fl_fx_printf(s->fx, "{\"nodes\":%zu,\"edges\":%zu,\"sha256\":\"%s\"}",
+                             fl_topo_n_nodes(f->topo), fl_topo_n_edges(f->topo), hex),
                 &err);
 }
 
@@ -157,8 +160,8 @@ static void on_config(struct fl_flow *f, struct fl_step *s, const struct fl_json
     fl_sha256_hex(&f->rules->hash, rules_hex);
     flow_audit(s, "config.changed", "config", actor,
                fl_fx_printf(s->fx, "%zu playbooks, rules %.12s", fl_resp_n_playbooks(f->resp), rules_hex),
-               fl_fx_printf(s->fx, "{\"rules_sha256\":\"%s\",\"config_sha256\":\"%s\",\"model\":\"%s\"}", rules_hex,
-                            fl_sha256_hex(&f->config_hash, all_hex), fl_model_id(f->model)));
+               fl_fx_printf(s->fx, "{\"rules_sha256\":\"%s\",\"config_sha256\":\"%s\",\"model\":\"%s\"}",
+                            rules_hex, fl_sha256_hex(&f->config_hash, all_hex), fl_model_id(f->model)));
     /* Alerts map by rules: the same snapshot, read with the new ones. */
     fl_corr_topology(f->corr, s, f->topo);
     flow_answer(s, FL_OK, NULL, NULL);
@@ -182,7 +185,8 @@ static void on_token(struct fl_step *s, const struct fl_json *body)
     /* The id is how the daemon tells that this token has its entry. */
     bool plain = id && strspn(id, "0123456789abcdef-") == strlen(id);
     flow_audit(s, action, name, s->actor,
-               fl_fx_printf(s->fx, "token \"%.120s\" with role %.20s %.20s", name, fl_json_str(body, "role", "?"), what),
+               fl_fx_printf(s->fx, "token \"%.120s\" with role %.20s %.20s", name,
+                            fl_json_str(body, "role", "?"), what),
                plain ? fl_fx_printf(s->fx, "{\"id\":\"%.40s\"}", id) : NULL);
     flow_answer(s, FL_OK, NULL, NULL);
 }
@@ -214,14 +218,20 @@ static void on_object(struct fl_flow *f, struct fl_step *s, const struct fl_even
 
 /* ---- the step ---- */
 
-fl_status fl_flow_step(struct fl_flow *f, const struct fl_event *ev, struct fl_effects *fx, struct fl_err *err)
+fl_status fl_flow_step(struct fl_flow *f, const struct fl_event *ev, struct fl_effects *fx,
+                       struct fl_err *err)
 {
     if (ev->seq != f->seq + 1)
-        return fl_fail(err, FL_E_CONFLICT, "journal", "expected event %llu, got %llu", (unsigned long long)f->seq + 1,
-                       (unsigned long long)ev->seq);
+        return fl_fail(err, FL_E_CONFLICT, "journal", "expected event %llu, got %llu",
+                       (unsigned long long)f->seq + 1, (unsigned long long)ev->seq);
     fl_usec at = ev->at > f->at ? ev->at : f->at;
-    struct fl_step s = {.at = at, .seq = ev->seq, .actor = ev->actor ? ev->actor : "", .rules = f->rules, .fx = fx,
-                        .note = flow_note, .ctx = f};
+    struct fl_step s = {.at = at,
+                        .seq = ev->seq,
+                        .actor = ev->actor ? ev->actor : "",
+                        .rules = f->rules,
+                        .fx = fx,
+                        .note = flow_note,
+                        .ctx = f};
     fx->realm = fl_fx_str(fx, f->realm);
     fx->event_seq = ev->seq;
     f->notes = 0;
@@ -233,12 +243,12 @@ fl_status fl_flow_step(struct fl_flow *f, const struct fl_event *ev, struct fl_e
     case FL_EV_TICK: break;
     default: on_object(f, &s, ev); break;
     }
-    fl_corr_tick(f->corr, &s, f->topo);                 /* silences and deadlines that this event's time has passed */
-    flow_close_out(f, &s);                              /* ended incidents teach; their runs move on */
-    flow_rank_due(f, &s);                               /* causes, then the playbooks they call for */
+    fl_corr_tick(f->corr, &s, f->topo); /* silences and deadlines that this event's time has passed */
+    flow_close_out(f, &s);              /* ended incidents teach; their runs move on */
+    flow_rank_due(f, &s);               /* causes, then the playbooks they call for */
     fl_resp_tick(f->resp, &s);
     fl_resp_verify(f->resp, &s, flow_firing_on, f);
-    fl_corr_flush(f->corr, &s);                         /* incident rows, once per step */
+    fl_corr_flush(f->corr, &s); /* incident rows, once per step */
 
     f->seq = ev->seq;
     f->at = at;
@@ -288,7 +298,8 @@ static void visit_alert(void *ctx, const struct fl_episode *e)
     v->visit(v->ctx, &a);
 }
 
-void fl_flow_each_alert(const struct fl_flow *f, void (*visit)(void *ctx, const struct fl_alert *a), void *ctx)
+void fl_flow_each_alert(const struct fl_flow *f, void (*visit)(void *ctx, const struct fl_alert *a),
+                        void *ctx)
 {
     struct alert_visit v = {visit, ctx};
     fl_corr_each_active(f->corr, visit_alert, &v);
@@ -300,8 +311,17 @@ void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret)
     struct fl_resp_stats r;
     fl_corr_stats(f->corr, &c);
     fl_resp_stats(f->resp, &r);
-    *ret = (struct fl_flow_stats){.events = f->seq, .alerts_in = f->alerts_in, .repeats = c.repeats, .episodes = c.episodes,
-                                  .incidents_opened = c.opened, .incidents_open = c.open_incidents, .merges = c.merged,
-                                  .runs = r.started, .unmapped = c.unmapped, .alerts_firing = c.firing,
-                                  .alerts_stale = c.stale, .suppressed = c.suppressed, .alerts_held = c.held};
+    *ret = (struct fl_flow_stats){.events = f->seq,
+                                  .alerts_in = f->alerts_in,
+                                  .repeats = c.repeats,
+                                  .episodes = c.episodes,
+                                  .incidents_opened = c.opened,
+                                  .incidents_open = c.open_incidents,
+                                  .merges = c.merged,
+                                  .runs = r.started,
+                                  .unmapped = c.unmapped,
+                                  .alerts_firing = c.firing,
+                                  .alerts_stale = c.stale,
+                                  .suppressed = c.suppressed,
+                                  .alerts_held = c.held};
 }

@@ -10,9 +10,9 @@
 #include <faultline/step.h>
 
 enum {
-    CHANGES_MAX = 1000,     /* recent changes kept as evidence */
+    CHANGES_MAX = 1000,      /* recent changes kept as evidence */
     RANK_ALERTS_MAX = 50000, /* alerts of one incident the ranking looks at: the first ones */
-    CTX_ALERTS_MAX = 50,    /* alerts shown to a playbook */
+    CTX_ALERTS_MAX = 50,     /* alerts shown to a playbook */
 };
 #define CHANGES_FOR (24 * 3600 * FL_USEC_PER_SEC)
 /* A cause named by the very first alert is a guess: nothing is proposed before the incident is this old. */
@@ -30,7 +30,7 @@ struct fl_flow {
     struct fl_rules *own_rules, *default_rules;
     const struct fl_model *model;
     struct fl_model *own_model;
-    char *config_text;   /* body of the last FL_EV_CONFIG, or NULL */
+    char *config_text; /* body of the last FL_EV_CONFIG, or NULL */
     struct fl_sha256 config_hash;
     struct fl_topo *topo; /* never NULL: an empty graph at first */
     char *topo_text;      /* canonical JSON of the graph, or NULL */
@@ -47,13 +47,14 @@ struct fl_flow {
 
 /* notes.c */
 void flow_note(struct fl_step *s, const struct fl_note *n);
-void flow_audit(struct fl_step *s, const char *action, const char *subject, const char *actor, const char *text, const char *detail);
+void flow_audit(struct fl_step *s, const char *action, const char *subject, const char *actor,
+                const char *text, const char *detail);
 void flow_answer(struct fl_step *s, fl_status st, const char *json, const struct fl_err *err);
 
 /* config.c */
 fl_status flow_apply_config(struct fl_flow *f, const struct fl_json *body, struct fl_err *err);
-fl_status flow_apply_topology(struct fl_flow *f, struct fl_step *s, const char *text, size_t n, struct fl_arena *arena,
-                              struct fl_topology_doc *doc, struct fl_err *err);
+fl_status flow_apply_topology(struct fl_flow *f, struct fl_step *s, const char *text, size_t n,
+                              struct fl_arena *arena, struct fl_topology_doc *doc, struct fl_err *err);
 
 /* ranking.c */
 void flow_rank_due(struct fl_flow *f, struct fl_step *s);
@@ -68,7 +69,8 @@ struct flow_view {
     struct fl_flow *f;
     struct fl_incident *i;
 };
-void flow_view(struct flow_view *ret, struct fl_flow *f, struct fl_step *s, struct fl_incident *i, const struct fl_ranking *r);
+void flow_view(struct flow_view *ret, struct fl_flow *f, struct fl_step *s, struct fl_incident *i,
+               const struct fl_ranking *r);
 size_t flow_firing_on(void *ctx, const char *incident, const char *node);
 
 /* commands.c */

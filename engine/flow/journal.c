@@ -29,7 +29,8 @@ fl_status fl_journal_line(const struct fl_event *ev, struct fl_buf *out)
     return out->failed ? FL_E_NOMEM : FL_OK;
 }
 
-static fl_status read_body(struct fl_arena *arena, const struct fl_json *v, struct fl_event *ev, struct fl_err *err)
+static fl_status read_body(struct fl_arena *arena, const struct fl_json *v, struct fl_event *ev,
+                           struct fl_err *err)
 {
     const char *text = fl_json_str(v, "body", NULL), *hex = fl_json_str(v, "body_hex", NULL);
     size_t n = hex ? strlen(hex) : 0;
@@ -50,7 +51,8 @@ static fl_status read_body(struct fl_arena *arena, const struct fl_json *v, stru
     return FL_OK;
 }
 
-fl_status fl_journal_parse(struct fl_arena *arena, const char *line, size_t n, struct fl_event *ret, struct fl_err *err)
+fl_status fl_journal_parse(struct fl_arena *arena, const char *line, size_t n, struct fl_event *ret,
+                           struct fl_err *err)
 {
     FL_AUTO_JSON v = fl_json_parse(line, n, err);
     if (!v)

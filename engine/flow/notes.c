@@ -9,10 +9,15 @@ static void add_audit(struct fl_flow *f, struct fl_step *s, const struct fl_note
 {
     struct fl_effects *x = s->fx;
     struct fl_fx *fx = fl_fx_add(x, FL_FX_AUDIT);
-    fx->audit = (struct fl_audit_entry){
-        .realm = fl_fx_str(x, f->realm), .at = s->at, .event_seq = s->seq, .actor = fl_fx_str(x, n->actor ? n->actor : "engine"),
-        .action = fl_fx_str(x, n->action), .subject = fl_fx_str(x, n->subject), .incident = fl_fx_str(x, n->incident),
-        .reason = fl_fx_str(x, n->text), .detail = fl_fx_str(x, n->detail && *n->detail ? n->detail : "{}")};
+    fx->audit = (struct fl_audit_entry){.realm = fl_fx_str(x, f->realm),
+                                        .at = s->at,
+                                        .event_seq = s->seq,
+                                        .actor = fl_fx_str(x, n->actor ? n->actor : "engine"),
+                                        .action = fl_fx_str(x, n->action),
+                                        .subject = fl_fx_str(x, n->subject),
+                                        .incident = fl_fx_str(x, n->incident),
+                                        .reason = fl_fx_str(x, n->text),
+                                        .detail = fl_fx_str(x, n->detail && *n->detail ? n->detail : "{}")};
     fl_audit_append(&f->chain, &fx->audit);
 }
 
@@ -22,18 +27,29 @@ void flow_note(struct fl_step *s, const struct fl_note *n)
     if ((n->to & FL_NOTE_TIMELINE) && n->incident && *n->incident) {
         struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_TIMELINE);
         fx->timeline = (struct fl_timeline_row){
-            .incident = fl_fx_str(s->fx, n->incident), .event_seq = s->seq, .n = f->notes++, .at = s->at,
-            .kind = fl_fx_str(s->fx, n->action), .actor = fl_fx_str(s->fx, n->actor ? n->actor : "engine"),
-            .text = fl_fx_str(s->fx, n->text), .detail = fl_fx_str(s->fx, n->detail && *n->detail ? n->detail : "{}")};
+            .incident = fl_fx_str(s->fx, n->incident),
+            .event_seq = s->seq,
+            .n = f->notes++,
+            .at = s->at,
+            .kind = fl_fx_str(s->fx, n->action),
+            .actor = fl_fx_str(s->fx, n->actor ? n->actor : "engine"),
+            .text = fl_fx_str(s->fx, n->text),
+            .detail = fl_fx_str(s->fx, n->detail && *n->detail ? n->detail : "{}")};
     }
     if (n->to & FL_NOTE_AUDIT)
         add_audit(f, s, n);
 }
 
-void flow_audit(struct fl_step *s, const char *action, const char *subject, const char *actor, const char *text, const char *detail)
+void flow_audit(struct fl_step *s, const char *action, const char *subject, const char *actor,
+                const char *text, const char *detail)
 {
-    flow_note(s, &(struct fl_note){.to = FL_NOTE_AUDIT, .action = action, .incident = "", .subject = subject, .actor = actor,
-                                   .text = text, .detail = detail});
+    flow_note(s, &(struct fl_note){.to = FL_NOTE_AUDIT,
+                                   .action = action,
+                                   .incident = "",
+                                   .subject = subject,
+                                   .actor = actor,
+                                   .text = text,
+                                   .detail = detail});
 }
 
 void flow_answer(struct fl_step *s, fl_status st, const char *json, const struct fl_err *err)

@@ -63,7 +63,8 @@ void flow_changes(struct fl_flow *f, struct fl_step *s, const char *body, size_t
         flow_audit(s, "change.recorded", v[i].component, s->actor,
                    fl_fx_printf(s->fx, "%s %s on %s", v[i].kind, v[i].id, v[i].component), NULL);
     }
-    while (f->n_changes > CHANGES_MAX || (f->changes && f->changes->change.time < s->at - CHANGES_FOR && f->n_changes > 1))
+    while (f->n_changes > CHANGES_MAX ||
+           (f->changes && f->changes->change.time < s->at - CHANGES_FOR && f->n_changes > 1))
         drop_first(f);
     flow_answer(s, FL_OK, fl_fx_printf(s->fx, "{\"recorded\":%zu}", count), NULL);
 }
@@ -82,7 +83,8 @@ static bool gather_one(void *ctx, const struct fl_episode *e)
     return g->n == RANK_ALERTS_MAX;
 }
 
-static void gather_alerts(struct fl_flow *f, struct fl_arena *a, const struct fl_incident *i, struct gather *g)
+static void gather_alerts(struct fl_flow *f, struct fl_arena *a, const struct fl_incident *i,
+                          struct gather *g)
 {
     size_t cap = i->alerts_total < RANK_ALERTS_MAX ? i->alerts_total : RANK_ALERTS_MAX;
     g->v = fl_arena_calloc(a, cap ? cap : 1, sizeof *g->v);
@@ -104,34 +106,44 @@ static const struct fl_change *gather_changes(struct fl_flow *f, struct fl_arena
 
 /* ---- ranking ---- */
 
-static void ranking_row(struct fl_flow *f, struct fl_step *s, const struct fl_incident *i, const struct fl_ranking *r)
+static void ranking_row(struct fl_flow *f, struct fl_step *s, const struct fl_incident *i,
+                        const struct fl_ranking *r)
 {
     FL_AUTO_BUF b = fl_buf_init(0);
     struct fl_jw w = fl_jw_init(&b);
     fl_ranking_json(&w, NULL, r);
     FL_REQUIRE(!b.failed);
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_RANKING);
-    fx->ranking = (struct fl_ranking_row){
-        .incident = fl_fx_str(s->fx, i->id), .version = i->rankings + 1, .at = s->at, .event_seq = s->seq,
-        .model = fl_fx_str(s->fx, r->model), .rules_hash = s->rules->hash, .topology_hash = *fl_topo_hash(f->topo),
-        .json = fl_fx_str(s->fx, b.p)};
+    fx->ranking = (struct fl_ranking_row){.incident = fl_fx_str(s->fx, i->id),
+                                          .version = i->rankings + 1,
+                                          .at = s->at,
+                                          .event_seq = s->seq,
+                                          .model = fl_fx_str(s->fx, r->model),
+                                          .rules_hash = s->rules->hash,
+                                          .topology_hash = *fl_topo_hash(f->topo),
+                                          .json = fl_fx_str(s->fx, b.p)};
 }
 
 /* Said when the answer changes, not at every ranking of a storm. */
-static void say_cause(struct fl_step *s, const struct fl_incident *i, const struct fl_ranking *r, const char *cause)
+static void say_cause(struct fl_step *s, const struct fl_incident *i, const struct fl_ranking *r,
+                      const char *cause)
 {
     if (fl_streq(i->cause, cause) || (!i->cause && !cause && i->rankings))
         return;
     const char *text;
     if (cause) {
         const struct fl_candidate *c = &r->candidates[0];
-        text = fl_fx_printf(s->fx, "likely cause: %s (confidence %d%%)%s%s", cause, (int)(r->confidence * 100 + 0.5),
-                            c->n_contributions ? ": " : "", c->n_contributions ? c->contributions[0].text : "");
+        text = fl_fx_printf(s->fx, "likely cause: %s (confidence %d%%)%s%s", cause,
+                            (int)(r->confidence * 100 + 0.5), c->n_contributions ? ": " : "",
+                            c->n_contributions ? c->contributions[0].text : "");
     } else {
         text = "no convincing cause";
     }
-    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT, .action = "ranking.changed", .incident = i->id,
-                                 .subject = i->id, .text = text});
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT,
+                                 .action = "ranking.changed",
+                                 .incident = i->id,
+                                 .subject = i->id,
+                                 .text = text});
 }
 
 static void rank_one(struct fl_flow *f, struct fl_step *s, struct fl_incident *i)
@@ -140,15 +152,24 @@ static void rank_one(struct fl_flow *f, struct fl_step *s, struct fl_incident *i
     FL_REQUIRE(a != NULL);
     struct gather g;
     gather_alerts(f, a, i, &g);
-    struct fl_rank_input in = {.topo = f->topo, .alerts = g.v, .n_alerts = g.n, .entry = -1, .history = f->history,
-                               .changes = gather_changes(f, a), .n_changes = f->n_changes, .explain = true};
+    struct fl_rank_input in = {.topo = f->topo,
+                               .alerts = g.v,
+                               .n_alerts = g.n,
+                               .entry = -1,
+                               .history = f->history,
+                               .changes = gather_changes(f, a),
+                               .n_changes = f->n_changes,
+                               .explain = true};
     struct fl_ranking *r = NULL;
     struct fl_err err = {0};
     fl_status st = fl_rank(a, f->model, &in, &r, &err);
     if (st != FL_OK) {
         /* Said, and the incident goes on without a cause; it is tried again when something changes. */
-        s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT, .action = "ranking.failed", .incident = i->id,
-                                     .subject = i->id, .text = fl_fx_printf(s->fx, "could not rank: %s", err.text)});
+        s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT,
+                                     .action = "ranking.failed",
+                                     .incident = i->id,
+                                     .subject = i->id,
+                                     .text = fl_fx_printf(s->fx, "could not rank: %s", err.text)});
         fl_corr_ranked(f->corr, s, i, i->cause ? fl_fx_str(s->fx, i->cause) : NULL, i->confidence);
         return;
     }

@@ -71,10 +71,11 @@ static fl_status read_parts(struct fl_flow *f, const struct fl_json *root, struc
     const struct fl_json *list = fl_json_get(root, "changes");
     for (size_t i = 0; i < fl_json_len(list); i++) {
         const struct fl_json *v = fl_json_at(list, i);
-        flow_keep_change(f, &(struct fl_change){fl_json_int(v, "time", 0), fl_json_str(v, "component", ""),
-                                                fl_json_str(v, "kind", ""), fl_json_str(v, "id", ""),
-                                                fl_json_str(v, "author", NULL), fl_json_str(v, "title", NULL),
-                                                fl_json_str(v, "link", NULL), fl_json_str(v, "detail", NULL)});
+        flow_keep_change(f,
+                         &(struct fl_change){fl_json_int(v, "time", 0), fl_json_str(v, "component", ""),
+                                             fl_json_str(v, "kind", ""), fl_json_str(v, "id", ""),
+                                             fl_json_str(v, "author", NULL), fl_json_str(v, "title", NULL),
+                                             fl_json_str(v, "link", NULL), fl_json_str(v, "detail", NULL)});
     }
     if (st == FL_OK)
         st = fl_history_read(f->history, fl_json_get(root, "history"), err);
@@ -85,15 +86,16 @@ static fl_status read_parts(struct fl_flow *f, const struct fl_json *root, struc
     return st;
 }
 
-fl_status fl_flow_restore(const struct fl_flow_options *o, const char *text, size_t n, struct fl_flow **ret, struct fl_err *err)
+fl_status fl_flow_restore(const struct fl_flow_options *o, const char *text, size_t n, struct fl_flow **ret,
+                          struct fl_err *err)
 {
     FL_AUTO_JSON root = fl_json_parse(text, n, err);
     if (!root)
         return FL_E_CORRUPT;
     int64_t version = fl_json_int(root, "version", 0);
     if (version != SNAPSHOT_VERSION)
-        return fl_fail(err, FL_E_CORRUPT, "snapshot", "its version is %lld, this program reads %d", (long long)version,
-                       SNAPSHOT_VERSION);
+        return fl_fail(err, FL_E_CORRUPT, "snapshot", "its version is %lld, this program reads %d",
+                       (long long)version, SNAPSHOT_VERSION);
     struct fl_flow *f;
     fl_status st = fl_flow_new(o, &f, err);
     if (st != FL_OK)

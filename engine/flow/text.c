@@ -135,8 +135,7 @@ static void other_line(struct fl_jw *w, const struct fl_fx *fx)
         fl_jw_str(w, "status", fl_status_name(fx->answer.status));
         fl_jw_raw(w, "json", fx->answer.json);
         break;
-    default:
-        break;
+    default: break;
     }
 }
 

@@ -13,7 +13,8 @@ static bool pass_on(void *ctx, const struct fl_episode *e)
     return e->status != FL_ALERT_RESOLVED && a->visit(a->vctx, &e->alert->labels, e->node_id);
 }
 
-static void each_alert(void *ctx, bool (*visit)(void *vctx, const struct fl_labels *l, const char *node), void *vctx)
+static void each_alert(void *ctx, bool (*visit)(void *vctx, const struct fl_labels *l, const char *node),
+                       void *vctx)
 {
     struct flow_view *w = ctx;
     struct alert_visit a = {visit, vctx};
@@ -67,7 +68,8 @@ static const char *incident_json(struct fl_flow *f, struct fl_step *s, const str
     return fl_fx_str(s->fx, b.p);
 }
 
-static const char *cause_json(struct fl_step *s, const struct fl_topo *topo, fl_vertex v, const struct fl_incident *i)
+static const char *cause_json(struct fl_step *s, const struct fl_topo *topo, fl_vertex v,
+                              const struct fl_incident *i)
 {
     FL_AUTO_BUF b = fl_buf_init(0);
     struct fl_jw w = fl_jw_init(&b);
@@ -94,13 +96,20 @@ static size_t known_services(const struct fl_topo *topo)
     return n;
 }
 
-void flow_view(struct flow_view *ret, struct fl_flow *f, struct fl_step *s, struct fl_incident *i, const struct fl_ranking *r)
+void flow_view(struct flow_view *ret, struct fl_flow *f, struct fl_step *s, struct fl_incident *i,
+               const struct fl_ranking *r)
 {
     *ret = (struct flow_view){.f = f, .i = i};
     struct fl_resp_view *v = &ret->v;
-    *v = (struct fl_resp_view){.incident = i ? i->id : "", .cause = "", .cause_type = "", .cause_service = "",
-                               .incident_json = "{}", .cause_json = "{}", .each_alert = each_alert,
-                               .firing_on = flow_firing_on, .ctx = ret};
+    *v = (struct fl_resp_view){.incident = i ? i->id : "",
+                               .cause = "",
+                               .cause_type = "",
+                               .cause_service = "",
+                               .incident_json = "{}",
+                               .cause_json = "{}",
+                               .each_alert = each_alert,
+                               .firing_on = flow_firing_on,
+                               .ctx = ret};
     if (!i)
         return;
     fl_vertex node = i->cause ? fl_topo_find(f->topo, i->cause) : -1;

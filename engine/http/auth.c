@@ -10,8 +10,9 @@
 #include <time.h>
 
 static const fl_usec RELOAD_EVERY = 2 * FL_USEC_PER_SEC; /* a revoked token works at most this long */
-static const fl_usec MISS_EVERY = FL_USEC_PER_SEC / 20; /* unknown tokens ask the database at most this often */
-static const fl_usec PATIENCE = 2 * FL_USEC_PER_SEC;    /* of whoever made or revoked a token over HTTP */
+static const fl_usec MISS_EVERY = FL_USEC_PER_SEC /
+                                  20;                /* unknown tokens ask the database at most this often */
+static const fl_usec PATIENCE = 2 * FL_USEC_PER_SEC; /* of whoever made or revoked a token over HTTP */
 enum { ASKING_MAX = 512, UNKNOWN_MAX = 256 };
 
 struct token_list {
@@ -74,7 +75,8 @@ static bool load(struct token_cache *t, struct fl_reader **db)
 
 static void wait_until(pthread_cond_t *c, pthread_mutex_t *m, fl_usec at)
 {
-    struct timespec ts = {.tv_sec = (time_t)(at / FL_USEC_PER_SEC), .tv_nsec = (long)(at % FL_USEC_PER_SEC) * 1000};
+    struct timespec ts = {.tv_sec = (time_t)(at / FL_USEC_PER_SEC),
+                          .tv_nsec = (long)(at % FL_USEC_PER_SEC) * 1000};
     pthread_cond_timedwait(c, m, &ts);
 }
 
@@ -192,8 +194,11 @@ static enum verdict judge(struct token_cache *t, const struct fl_sha256 *hash, s
 {
     pthread_mutex_lock(&t->lock);
     const struct fl_token *f = find(t, hash);
-    enum verdict v = f ? (f->revoked_at ? REVOKED : f->expires_at && f->expires_at <= fl_now() ? EXPIRED : GOOD)
-                     : known_unknown(t, hash) ? UNKNOWN : MAYBE_NEW;
+    enum verdict v = f                        ? (f->revoked_at                                ? REVOKED
+                                                 : f->expires_at && f->expires_at <= fl_now() ? EXPIRED
+                                                                                              : GOOD)
+                     : known_unknown(t, hash) ? UNKNOWN
+                                              : MAYBE_NEW;
     if (v == GOOD) {
         memcpy(ret->name, f->name, sizeof ret->name);
         memcpy(ret->id, f->id, sizeof ret->id);
@@ -230,7 +235,8 @@ static void answer_asking(struct token_cache *t, struct request **v, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (judge(t, &v[i]->token_hash, &nobody) == MAYBE_NEW) {
             pthread_mutex_lock(&t->lock);
-            t->unknown[t->n_unknown < UNKNOWN_MAX ? t->n_unknown++ : (size_t)v[i]->token_hash.b[0] % UNKNOWN_MAX] =
+            t->unknown[t->n_unknown < UNKNOWN_MAX ? t->n_unknown++
+                                                  : (size_t)v[i]->token_hash.b[0] % UNKNOWN_MAX] =
                 v[i]->token_hash;
             pthread_mutex_unlock(&t->lock);
         }
@@ -253,8 +259,8 @@ static size_t secret_of(const char *header, char *out, size_t cap)
         char plain[1024];
         size_t len = 0;
         header += 6 + strspn(header + 6, " ");
-        if (sodium_base642bin((unsigned char *)plain, sizeof plain - 1, header, strlen(header), NULL, &len, NULL,
-                              sodium_base64_VARIANT_ORIGINAL) != 0)
+        if (sodium_base642bin((unsigned char *)plain, sizeof plain - 1, header, strlen(header), NULL, &len,
+                              NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
             return 0;
         plain[len] = 0;
         const char *colon = memchr(plain, ':', len);
@@ -273,8 +279,8 @@ static bool refuse(struct request *r, const char *why)
 {
     atomic_fetch_add(&r->http->auth_refused, 1);
     r->answer.challenge = true;
-    reply_error(r, 401, "unauthorized", NULL, "send Authorization: Bearer TOKEN; `faultline token create` makes one", "%s",
-                why);
+    reply_error(r, 401, "unauthorized", NULL,
+                "send Authorization: Bearer TOKEN; `faultline token create` makes one", "%s", why);
     return false;
 }
 
@@ -290,8 +296,9 @@ static bool check_role(struct request *r)
             strncat(names, fl_role_name((fl_role)bit), sizeof names - strlen(names) - 1);
         }
     atomic_fetch_add(&r->http->auth_refused, 1);
-    reply_error(r, 403, "forbidden", NULL, NULL, "this needs the role %s; the token \"%.128s\" has the role %s", names,
-                r->caller.name, fl_role_name((fl_role)r->caller.role));
+    reply_error(r, 403, "forbidden", NULL, NULL,
+                "this needs the role %s; the token \"%.128s\" has the role %s", names, r->caller.name,
+                fl_role_name((fl_role)r->caller.role));
     return false;
 }
 

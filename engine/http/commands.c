@@ -37,7 +37,8 @@ void submission_push(struct request *r, struct fl_submission *sub)
 {
     request_ref(r);
     struct fl_arena *mine = r->body_arena;
-    r->body_arena = NULL; /* the store's, unless it refuses; another thread may use it from the next line on */
+    r->body_arena =
+        NULL; /* the store's, unless it refuses; another thread may use it from the next line on */
     fl_status st = fl_store_submit(r->http->o.store, sub);
     if (st == FL_OK)
         return;

@@ -28,8 +28,8 @@ static bool is(const char *name, size_t n, const char *word)
     return n == strlen(word) && strncasecmp(name, word, n) == 0;
 }
 
-static enum MHD_Result visit(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n, const char *value,
-                             size_t value_n)
+static enum MHD_Result visit(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n,
+                             const char *value, size_t value_n)
 {
     struct head *h = cls;
     (void)kind;
@@ -119,7 +119,8 @@ static bool parse_length(struct request *r, const struct head *h, const char *me
     int64_t length = 0;
     if (h->n_length && !fl_parse_i64(h->length, 0, INT64_MAX, &length)) {
         r->answer.close = true;
-        reply_error(r, 400, "bad_framing", NULL, NULL, "Content-Length is no whole number: \"%.64s\"", h->length);
+        reply_error(r, 400, "bad_framing", NULL, NULL, "Content-Length is no whole number: \"%.64s\"",
+                    h->length);
         return false;
     }
     r->chunked = h->n_coding > 0;
@@ -179,7 +180,8 @@ bool headers_check_body(struct request *r)
         return false;
     }
     /* A command without a body needs no type. */
-    bool type_ok = is_json(h.type) || (t->flags & ROUTE_ANY_TYPE) || ((t->flags & ROUTE_FORM) && is_form(h.type));
+    bool type_ok = is_json(h.type) || (t->flags & ROUTE_ANY_TYPE) ||
+                   ((t->flags & ROUTE_FORM) && is_form(h.type));
     if ((has_body || (t->flags & ROUTE_BODY)) && !type_ok) {
         char bare[128] = "";
         if (h.type)
@@ -199,7 +201,8 @@ bool headers_check_body(struct request *r)
     if (r->body_cap) {
         r->budget = r->body_cap;
         if (atomic_fetch_add(&r->http->body_bytes, r->budget) > r->http->body_budget) {
-            reply_error(r, 503, "overload", NULL, "try again in a moment", "too many bodies are being received");
+            reply_error(r, 503, "overload", NULL, "try again in a moment",
+                        "too many bodies are being received");
             return false;
         }
     }

@@ -18,8 +18,8 @@ enum {
     HEADER_MEMORY = 32 * 1024,  /* per connection: request line and headers (431 over it) */
     COMMAND_BODY_MAX = 1 << 20, /* body of a command */
     READ_THREADS = 4,
-    READ_QUEUE = 256,           /* reads waiting for a thread; more is a 503 */
-    REPLY_MAX = 256 << 20,      /* bytes of one answer */
+    READ_QUEUE = 256,      /* reads waiting for a thread; more is a 503 */
+    REPLY_MAX = 256 << 20, /* bytes of one answer */
 };
 
 /* Who a caller is. */
@@ -43,16 +43,17 @@ enum {
     ROLE_SEND = FL_ROLE_INGEST | FL_ROLE_OPERATOR | FL_ROLE_APPROVER | FL_ROLE_ADMIN,
 };
 enum {
-    ROUTE_LOOKALIKE = 1,  /* errors as Alertmanager writes them */
-    ROUTE_BODY = 2,       /* a body of JSON is required */
-    ROUTE_BODY_MAY = 4,   /* a body of JSON is allowed */
-    ROUTE_BULK = 8,       /* the body may be as long as max_body_bytes; others: COMMAND_BODY_MAX */
-    ROUTE_JOURNAL = 16,   /* writes to the journal: 503 while draining */
-    ROUTE_FORM = 32,      /* the body may be a form, too */
-    ROUTE_ANY_TYPE = 64,  /* the handler judges the body's type */
-    ROUTE_BODY_TOKEN = 128, /* the token may be in the body: the handler calls auth_secret() before anything else */
+    ROUTE_LOOKALIKE = 1, /* errors as Alertmanager writes them */
+    ROUTE_BODY = 2,      /* a body of JSON is required */
+    ROUTE_BODY_MAY = 4,  /* a body of JSON is allowed */
+    ROUTE_BULK = 8,      /* the body may be as long as max_body_bytes; others: COMMAND_BODY_MAX */
+    ROUTE_JOURNAL = 16,  /* writes to the journal: 503 while draining */
+    ROUTE_FORM = 32,     /* the body may be a form, too */
+    ROUTE_ANY_TYPE = 64, /* the handler judges the body's type */
+    ROUTE_BODY_TOKEN =
+        128, /* the token may be in the body: the handler calls auth_secret() before anything else */
     ROUTE_PATH_TOKEN = 256, /* the token may be the path's first parameter */
-    ROUTE_ALIAS = 512,    /* only with the option `aliases` */
+    ROUTE_ALIAS = 512,      /* only with the option `aliases` */
 };
 struct route {
     const char *method, *path;
@@ -76,10 +77,10 @@ struct arg {
 };
 struct answer {
     unsigned code;
-    const char *type;  /* static; NULL: no Content-Type */
-    char *body;        /* malloc()ed */
+    const char *type; /* static; NULL: no Content-Type */
+    char *body;       /* malloc()ed */
     size_t n;
-    char allow[64];    /* of a 405 and of OPTIONS */
+    char allow[64]; /* of a 405 and of OPTIONS */
     bool close, challenge;
     const char *origin; /* OPTIONS of a web hook: who may send; in the request's arena, or NULL */
     bool any_rate;
@@ -104,38 +105,38 @@ struct request {
     struct connection *connection;
     atomic_int refs, phase;
     bool head_seen, admitted, suspended; /* http thread only */
-    fl_usec started;           /* mono: the request line was read */
-    fl_usec received_at;       /* wall: the body was complete */
+    fl_usec started;                     /* mono: the request line was read */
+    fl_usec received_at;                 /* wall: the body was complete */
 
-    struct fl_arena *arena;    /* path, arguments, parameters */
-    const char *uri;           /* as received */
+    struct fl_arena *arena; /* path, arguments, parameters */
+    const char *uri;        /* as received */
     const char *segments[MAX_SEGMENTS];
     size_t n_segments;
     struct arg args[MAX_ARGS];
     size_t n_args;
-    const char *bad;           /* why the request line is refused; NULL = fine */
+    const char *bad; /* why the request line is refused; NULL = fine */
     const struct route *route;
     const char *params[MAX_PARAMS];
     bool lookalike, is_head, http10;
-    bool db_lost;              /* a read handler's: its connection is of no more use */
+    bool db_lost; /* a read handler's: its connection is of no more use */
 
     struct caller caller;
     struct fl_sha256 token_hash;
-    bool asked;                /* the token was looked for in the database, too */
+    bool asked; /* the token was looked for in the database, too */
 
     struct fl_arena *body_arena; /* the body, then what was parsed from it; moves to a submission */
     char *body;
-    size_t body_n, body_cap;   /* cap: announced */
+    size_t body_n, body_cap; /* cap: announced */
     bool chunked, too_long;
-    struct fl_buf spill;       /* body of unknown length */
-    size_t budget;             /* bytes taken from http->body_bytes */
+    struct fl_buf spill; /* body of unknown length */
+    size_t budget;       /* bytes taken from http->body_bytes */
 
     /* of an intake request: what the answer and the leases need after the commit */
     fl_format format;
-    const char *source;     /* its name in the journal; NULL: the format's */
+    const char *source; /* its name in the journal; NULL: the format's */
     enum answer_style style;
-    const char *dedup_key;  /* PagerDuty's answer */
-    atomic_int pending;     /* rows that must be committed before the answer */
+    const char *dedup_key; /* PagerDuty's answer */
+    atomic_int pending;    /* rows that must be committed before the answer */
     struct fl_intake intake;
     struct answer answer;
 };
@@ -232,13 +233,13 @@ void run_ready(struct request *r);
 void read_reload(struct request *r, struct fl_reader *db);
 void run_metrics(struct request *r);
 void run_openapi(struct request *r);
-void run_intake(struct request *r);        /* arg: fl_format */
+void run_intake(struct request *r); /* arg: fl_format */
 void run_grafana(struct request *r);
 void run_pagerduty(struct request *r);
 void run_pagerduty_change(struct request *r);
 void run_cloudevents(struct request *r);
 void run_nagios(struct request *r);
-void run_sender(struct request *r);        /* arg: fl_format */
+void run_sender(struct request *r); /* arg: fl_format */
 void run_mapped(struct request *r);
 void run_incident_command(struct request *r); /* word: op */
 void run_run_command(struct request *r);
@@ -253,7 +254,8 @@ void run_v2_silence_delete(struct request *r);
 void read_v2_silences(struct request *r, struct fl_reader *db);
 void read_v2_silence(struct request *r, struct fl_reader *db);
 void read_v2_groups(struct request *r, struct fl_reader *db);
-void read_document(struct request *r, struct fl_reader *db); /* arg: fl_read; word: name of the list, or NULL */
+void read_document(struct request *r,
+                   struct fl_reader *db); /* arg: fl_read; word: name of the list, or NULL */
 void read_ranking(struct request *r, struct fl_reader *db);
 void read_audit(struct request *r, struct fl_reader *db);
 void read_impact(struct request *r, struct fl_reader *db);
@@ -268,7 +270,8 @@ struct audit_span {
     size_t n;
     struct fl_buf *out;
 };
-fl_status audit_measure(struct request *r, struct fl_reader *db, const char *incident, struct audit_span *ret, struct fl_err *err);
+fl_status audit_measure(struct request *r, struct fl_reader *db, const char *incident, struct audit_span *ret,
+                        struct fl_err *err);
 struct fl_json *audit_signed(struct request *r, struct fl_err *err); /* {"signed","key"} */
 /* reads.c: for the files beside it */
 struct fl_audit_entry;

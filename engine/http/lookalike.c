@@ -74,8 +74,10 @@ void run_v2_receivers(struct request *r)
 void run_v1_gone(struct request *r)
 {
     struct fl_buf b = fl_buf_init(1 << 16);
-    fl_buf_str(&b, "{\"status\":\"deprecated\",\"error\":\"The Alertmanager v1 API was deprecated in version 0.16.0 and is removed as of "
-                   "version 0.27.0 - please use the equivalent route in the v2 API\"}");
+    fl_buf_str(
+        &b,
+        "{\"status\":\"deprecated\",\"error\":\"The Alertmanager v1 API was deprecated in version 0.16.0 and is removed as of "
+        "version 0.27.0 - please use the equivalent route in the v2 API\"}");
     reply_buf(r, 410, TYPE_JSON, &b);
 }
 
@@ -83,7 +85,8 @@ void run_v1_gone(struct request *r)
 
 bool v2_flag(const struct request *r, const char *name)
 {
-    static const char *const words[] = {"true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"};
+    static const char *const words[] = {"true", "1",        "yes",     "ok", "y",
+                                        "on",   "selected", "checked", "t",  "enabled"};
     const char *v = request_arg(r, name);
     if (!v)
         return true;
@@ -123,8 +126,9 @@ bool v2_filters_parse(struct request *r, struct v2_filters *f)
         const char *text = r->args[i].value;
         if (strcmp(r->args[i].name, "filter") != 0)
             continue;
-        fl_status st = f->n == V2_FILTERS_MAX ? fl_fail(&err, FL_E_LIMIT, NULL, "more than %d filters", V2_FILTERS_MAX)
-                                              : fl_matcher_parse(r->arena, text, strlen(text), &f->m[f->n], &err);
+        fl_status st = f->n == V2_FILTERS_MAX
+                           ? fl_fail(&err, FL_E_LIMIT, NULL, "more than %d filters", V2_FILTERS_MAX)
+                           : fl_matcher_parse(r->arena, text, strlen(text), &f->m[f->n], &err);
         if (st == FL_OK)
             st = compile(r, &f->m[f->n], &err);
         if (st != FL_OK) {

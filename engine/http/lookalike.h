@@ -5,7 +5,8 @@
 #include "http_priv.h"
 
 #define V2_RECEIVER "faultline"
-#define V2_VERSION "0.25.0" /* whose answers these are: amtool warns of any other one than its own, Karma wants 0.22 at least */
+#define V2_VERSION \
+    "0.25.0" /* whose answers these are: amtool warns of any other one than its own, Karma wants 0.22 at least */
 enum { V2_FILTERS_MAX = 32, V2_PAGE = 10000, V2_PAGES_MAX = 100 };
 
 /* The labels that `config.original` groups by and alerts/groups does. */

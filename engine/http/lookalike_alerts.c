@@ -64,9 +64,10 @@ struct wanted {
 
 static bool wants(const struct wanted *q, const struct row *row)
 {
-    bool silenced = fl_json_len(fl_json_get(row->v, "silenced_by")) > 0, inhibited = fl_json_len(fl_json_get(row->v, "inhibited_by")) > 0;
-    return q->receiver && (q->silenced || !silenced) && (q->inhibited || !inhibited) && (q->active || silenced || inhibited) &&
-           fl_match_all(q->filters.m, q->filters.n, &row->labels);
+    bool silenced = fl_json_len(fl_json_get(row->v, "silenced_by")) > 0,
+         inhibited = fl_json_len(fl_json_get(row->v, "inhibited_by")) > 0;
+    return q->receiver && (q->silenced || !silenced) && (q->inhibited || !inhibited) &&
+           (q->active || silenced || inhibited) && fl_match_all(q->filters.m, q->filters.n, &row->labels);
 }
 
 static int by_fingerprint(const void *a, const void *b)
@@ -84,7 +85,9 @@ static bool read_firing(struct request *r, struct fl_reader *db, const struct wa
     bool ok = (l->arena = fl_arena_new(0)) != NULL, more = q->receiver;
     while (ok && more && l->n_pages < V2_PAGES_MAX) {
         FL_AUTO_BUF b = fl_buf_init(REPLY_MAX);
-        struct fl_json *doc = fl_read_json(db, FL_READ_ALERTS, &a, &b, &err) == FL_OK ? fl_json_parse(b.p, b.n, &err) : NULL;
+        struct fl_json *doc = fl_read_json(db, FL_READ_ALERTS, &a, &b, &err) == FL_OK
+                                  ? fl_json_parse(b.p, b.n, &err)
+                                  : NULL;
         if (!doc) {
             r->db_lost = true;
             reply_status(r, &err);
@@ -94,7 +97,8 @@ static bool read_firing(struct request *r, struct fl_reader *db, const struct wa
         size_t n = fl_json_len(doc);
         for (size_t i = 0; ok && i < n; i++) {
             const struct fl_json *v = fl_json_at(doc, i);
-            ok = add_row(l, &(struct row){.v = v, .fingerprint = fl_json_str(v, "fingerprint", ""), .order = l->n});
+            ok = add_row(
+                l, &(struct row){.v = v, .fingerprint = fl_json_str(v, "fingerprint", ""), .order = l->n});
         }
         more = n == V2_PAGE;
         a.offset += n;
@@ -128,7 +132,8 @@ static void raw_member(struct fl_jw *w, const char *key, const struct fl_json *v
 static void add_alert(struct fl_jw *w, const struct fl_json *a)
 {
     fl_usec now = fl_now();
-    const struct fl_json *silenced = fl_json_get(a, "silenced_by"), *inhibited = fl_json_get(a, "inhibited_by");
+    const struct fl_json *silenced = fl_json_get(a, "silenced_by"),
+                         *inhibited = fl_json_get(a, "inhibited_by");
     const char *url = fl_json_str(a, "generator_url", "");
     fl_jw_obj(w, NULL);
     raw_member(w, "annotations", fl_json_get(a, "annotations"), "{}");
@@ -151,7 +156,9 @@ static void add_alert(struct fl_jw *w, const struct fl_json *a)
 
 static bool parse_query(struct request *r, struct wanted *q)
 {
-    *q = (struct wanted){.active = v2_flag(r, "active"), .silenced = v2_flag(r, "silenced"), .inhibited = v2_flag(r, "inhibited")};
+    *q = (struct wanted){.active = v2_flag(r, "active"),
+                         .silenced = v2_flag(r, "silenced"),
+                         .inhibited = v2_flag(r, "inhibited")};
     return v2_receiver(r, &q->receiver) && v2_filters_parse(r, &q->filters);
 }
 

@@ -45,7 +45,9 @@ static int in_order(const void *a, const void *b)
     const struct item *x = a, *y = b;
     if (x->state != y->state)
         return x->state < y->state ? -1 : 1;
-    int d = x->state == ACTIVE ? compare(x->ends, y->ends) : x->state == PENDING ? compare(x->starts, y->starts) : compare(y->ends, x->ends);
+    int d = x->state == ACTIVE    ? compare(x->ends, y->ends)
+            : x->state == PENDING ? compare(x->starts, y->starts)
+                                  : compare(y->ends, x->ends);
     return d ? d : strcmp(fl_json_str(x->v, "id", ""), fl_json_str(y->v, "id", ""));
 }
 
@@ -74,7 +76,8 @@ static bool wanted(struct fl_arena *arena, const struct v2_filters *f, const str
     size_t n = fl_json_len(list);
     struct fl_label *l = fl_arena_calloc(arena, n ? n : 1, sizeof *l);
     for (size_t i = 0; l && i < n; i++)
-        l[i] = (struct fl_label){fl_json_str(fl_json_at(list, i), "name", ""), fl_json_str(fl_json_at(list, i), "value", "")};
+        l[i] = (struct fl_label){fl_json_str(fl_json_at(list, i), "name", ""),
+                                 fl_json_str(fl_json_at(list, i), "value", "")};
     return l && fl_match_all(f->m, f->n, &(struct fl_labels){l, fl_labels_normalise(l, n)});
 }
 
@@ -113,7 +116,9 @@ void read_v2_silences(struct request *r, struct fl_reader *db)
         return;
     struct fl_read_args a = {.realm = r->http->o.config->realm, .since = fl_now() - KEEP, .limit = V2_PAGE};
     FL_AUTO_BUF b = fl_buf_init(REPLY_MAX);
-    FL_AUTO_JSON doc = fl_read_json(db, FL_READ_SILENCES, &a, &b, &err) == FL_OK ? fl_json_parse(b.p, b.n, &err) : NULL;
+    FL_AUTO_JSON doc = fl_read_json(db, FL_READ_SILENCES, &a, &b, &err) == FL_OK
+                           ? fl_json_parse(b.p, b.n, &err)
+                           : NULL;
     if (doc) {
         answer_list(r, &f, doc);
     } else {

@@ -47,21 +47,24 @@ static void one(struct fl_buf *b, const char *name, const char *type, const char
 
 static void per_route(struct fl_http *h, struct fl_buf *b)
 {
-    family(b, "faultline_http_requests_total", "counter", "Requests answered, by route and class of status code.");
+    family(b, "faultline_http_requests_total", "counter",
+           "Requests answered, by route and class of status code.");
     for (size_t i = 0; i <= n_routes; i++)
         for (unsigned c = 2; c < 6; c++) {
             unsigned long long n = atomic_load(&h->stats[i].by_class[c]);
             if (n)
-                fl_buf_printf(b, "faultline_http_requests_total{method=\"%s\",path=\"%s\",code=\"%uxx\"} %llu\n",
+                fl_buf_printf(b,
+                              "faultline_http_requests_total{method=\"%s\",path=\"%s\",code=\"%uxx\"} %llu\n",
                               i < n_routes ? routes[i].method : "", i < n_routes ? routes[i].path : "", c, n);
         }
-    family(b, "faultline_http_request_seconds_total", "counter", "Time spent on requests, from request line to answer.");
+    family(b, "faultline_http_request_seconds_total", "counter",
+           "Time spent on requests, from request line to answer.");
     for (size_t i = 0; i <= n_routes; i++) {
         unsigned long long us = atomic_load(&h->stats[i].usec);
         if (us)
             fl_buf_printf(b, "faultline_http_request_seconds_total{method=\"%s\",path=\"%s\"} %llu.%06llu\n",
-                          i < n_routes ? routes[i].method : "", i < n_routes ? routes[i].path : "", us / 1000000,
-                          us % 1000000);
+                          i < n_routes ? routes[i].method : "", i < n_routes ? routes[i].path : "",
+                          us / 1000000, us % 1000000);
     }
 }
 
@@ -72,9 +75,11 @@ static void http_figures(struct fl_http *h, struct fl_buf *b)
     pthread_mutex_unlock(&h->lock);
     one(b, "faultline_http_connections", "gauge", "Open connections.", connections);
     one(b, "faultline_http_requests_in_flight", "gauge", "Requests not answered yet.", requests);
-    one(b, "faultline_http_body_bytes", "gauge", "Bytes of request bodies held.", atomic_load(&h->body_bytes));
+    one(b, "faultline_http_body_bytes", "gauge", "Bytes of request bodies held.",
+        atomic_load(&h->body_bytes));
     one(b, "faultline_http_reads_waiting", "gauge", "Reads waiting for a thread.", fl_queue_items(h->reads));
-    one(b, "faultline_http_connections_cut_total", "counter", "Connections cut at their deadline.", atomic_load(&h->cut));
+    one(b, "faultline_http_connections_cut_total", "counter", "Connections cut at their deadline.",
+        atomic_load(&h->cut));
     one(b, "faultline_http_framing_refused_total", "counter", "Requests refused for their framing.",
         atomic_load(&h->framing_refused));
     one(b, "faultline_http_auth_refused_total", "counter", "Requests refused with 401 or 403.",
@@ -83,10 +88,10 @@ static void http_figures(struct fl_http *h, struct fl_buf *b)
         atomic_load(&h->alerts_accepted));
     one(b, "faultline_intake_alerts_repeated_total", "counter", "Alerts that only renewed their lease.",
         atomic_load(&h->alerts_repeated));
-    one(b, "faultline_intake_alerts_rejected_total", "counter", "Elements that could not be an alert (dead letters).",
-        atomic_load(&h->alerts_rejected));
-    one(b, "faultline_intake_refused_total", "counter", "Bodies refused as a whole, unreadable or for lack of room.",
-        atomic_load(&h->intake_refused));
+    one(b, "faultline_intake_alerts_rejected_total", "counter",
+        "Elements that could not be an alert (dead letters).", atomic_load(&h->alerts_rejected));
+    one(b, "faultline_intake_refused_total", "counter",
+        "Bodies refused as a whole, unreadable or for lack of room.", atomic_load(&h->intake_refused));
     one(b, "faultline_leases", "gauge", "Alert episodes with a lease.", fl_leases_count(h->o.leases));
 }
 
@@ -100,15 +105,19 @@ static void store_figures(struct fl_store *s, struct fl_buf *b)
     one(b, "faultline_journal_last_seq", "gauge", "Sequence of the last event committed.", t.last_seq);
     one(b, "faultline_journal_queue_items", "gauge", "Submissions waiting for their commit.", t.queue_items);
     one(b, "faultline_journal_queue_bytes", "gauge", "Bytes of them.", t.queue_bytes);
-    one(b, "faultline_projected_seq", "gauge", "Sequence of the last event whose rows are committed.", t.projected_seq);
+    one(b, "faultline_projected_seq", "gauge", "Sequence of the last event whose rows are committed.",
+        t.projected_seq);
     one(b, "faultline_projected_rows_total", "counter", "Rows written by the projector.", t.projected_rows);
     one(b, "faultline_projector_commits_total", "counter", "Commits of the projector.", t.projector_commits);
     one(b, "faultline_store_errors_total", "counter", "Database errors.", t.errors);
     one(b, "faultline_store_reconnects_total", "counter", "Reconnections to the database.", t.reconnects);
     family(b, "faultline_store_refused_total", "counter", "Submissions refused with 503.");
-    fl_buf_printf(b, "faultline_store_refused_total{reason=\"full\"} %llu\n", (unsigned long long)t.refused_full);
-    fl_buf_printf(b, "faultline_store_refused_total{reason=\"down\"} %llu\n", (unsigned long long)t.refused_down);
-    one(b, "faultline_store_health", "gauge", "0 ok, 1 degraded, 2 down, 3 fenced.", (unsigned long long)fl_store_health(s));
+    fl_buf_printf(b, "faultline_store_refused_total{reason=\"full\"} %llu\n",
+                  (unsigned long long)t.refused_full);
+    fl_buf_printf(b, "faultline_store_refused_total{reason=\"down\"} %llu\n",
+                  (unsigned long long)t.refused_down);
+    one(b, "faultline_store_health", "gauge", "0 ok, 1 degraded, 2 down, 3 fenced.",
+        (unsigned long long)fl_store_health(s));
 }
 
 void run_metrics(struct request *r)
@@ -119,7 +128,8 @@ void run_metrics(struct request *r)
     fl_buf_printf(&b, "faultline_build_info{version=\"%s\"} 1\n", FL_VERSION);
     /* Karma reads this one to learn which API to speak. */
     family(&b, "alertmanager_build_info", "gauge", "The Alertmanager whose API v2 is spoken.");
-    fl_buf_str(&b, "alertmanager_build_info{version=\"" V2_VERSION "\",branch=\"faultline\",revision=\"" FL_VERSION "\"} 1\n");
+    fl_buf_str(&b, "alertmanager_build_info{version=\"" V2_VERSION
+                   "\",branch=\"faultline\",revision=\"" FL_VERSION "\"} 1\n");
     http_figures(h, &b);
     per_route(h, &b);
     if (h->o.store)

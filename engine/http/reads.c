@@ -10,7 +10,8 @@
 void read_failed(struct request *r, const struct fl_err *err)
 {
     if (err->status == FL_E_NOTFOUND && r->params[0]) {
-        reply_error(r, 404, "notfound", NULL, NULL, "there is no \"%.64s\" under /api/v1/%s", r->params[0], r->segments[2]);
+        reply_error(r, 404, "notfound", NULL, NULL, "there is no \"%.64s\" under /api/v1/%s", r->params[0],
+                    r->segments[2]);
         return;
     }
     if (err->status == FL_E_NOTFOUND && r->route->arg == FL_READ_TOPOLOGY) {
@@ -28,7 +29,8 @@ static bool fill_args(struct request *r, struct fl_read_args *a)
     a->state = request_arg(r, "state");
     a->text = request_arg(r, "incident");
     return request_arg_size(r, "limit", 100, 10000, &a->limit) &&
-           request_arg_size(r, r->route->arg == FL_READ_RANKING ? "version" : "offset", 0, 1000000, &a->offset) &&
+           request_arg_size(r, r->route->arg == FL_READ_RANKING ? "version" : "offset", 0, 1000000,
+                            &a->offset) &&
            request_arg_time(r, "since", &a->since) &&
            request_arg_time(r, r->route->arg == FL_READ_TOPOLOGY ? "at" : "until", &a->until);
 }
@@ -39,8 +41,8 @@ void read_document(struct request *r, struct fl_reader *db)
     struct fl_read_args a;
     uint64_t fp;
     if (r->route->arg == FL_READ_ALERT && !fl_fingerprint_parse(r->params[0], &fp)) {
-        reply_error(r, 404, "notfound", NULL, "a fingerprint has 16 hexadecimal digits", "\"%.64s\" is no fingerprint",
-                    r->params[0]);
+        reply_error(r, 404, "notfound", NULL, "a fingerprint has 16 hexadecimal digits",
+                    "\"%.64s\" is no fingerprint", r->params[0]);
         return;
     }
     if (!fill_args(r, &a))
@@ -75,7 +77,9 @@ void read_ranking(struct request *r, struct fl_reader *db)
     FL_AUTO_BUF row = fl_buf_init(REPLY_MAX);
     if (!fill_args(r, &a))
         return;
-    FL_AUTO_JSON doc = fl_read_json(db, FL_READ_RANKING, &a, &row, &err) == FL_OK ? fl_json_parse(row.p, row.n, &err) : NULL;
+    FL_AUTO_JSON doc = fl_read_json(db, FL_READ_RANKING, &a, &row, &err) == FL_OK
+                           ? fl_json_parse(row.p, row.n, &err)
+                           : NULL;
     const struct fl_json *ranking = doc ? fl_json_get(doc, "ranking") : NULL;
     if (!doc) {
         read_failed(r, &err);
@@ -137,10 +141,12 @@ static fl_status add_entry(void *ctx, const struct fl_audit_entry *e)
 static bool audit_query(struct request *r, struct fl_audit_query *q)
 {
     size_t after = 0;
-    *q = (struct fl_audit_query){.incident = request_arg(r, "incident"), .actor = request_arg(r, "actor"),
+    *q = (struct fl_audit_query){.incident = request_arg(r, "incident"),
+                                 .actor = request_arg(r, "actor"),
                                  .action = request_arg(r, "action")};
-    if (!request_arg_size(r, "limit", 100, 10000, &q->limit) || !request_arg_size(r, "after", 0, INT64_MAX, &after) ||
-        !request_arg_time(r, "since", &q->since) || !request_arg_time(r, "until", &q->until))
+    if (!request_arg_size(r, "limit", 100, 10000, &q->limit) ||
+        !request_arg_size(r, "after", 0, INT64_MAX, &after) || !request_arg_time(r, "since", &q->since) ||
+        !request_arg_time(r, "until", &q->until))
         return false;
     q->after_seq = after;
     return true;

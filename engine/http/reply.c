@@ -33,7 +33,8 @@ void reply_buf(struct request *r, unsigned code, const char *type, struct fl_buf
     size_t n = 0;
     if (b->failed) {
         fl_buf_done(b);
-        reply_error(r, 503, "too_large", NULL, "ask for fewer rows with limit=", "the answer is too large to build");
+        reply_error(r, 503, "too_large", NULL,
+                    "ask for fewer rows with limit=", "the answer is too large to build");
         return;
     }
     char *p = fl_buf_take(b, &n);
@@ -110,7 +111,8 @@ static void add_headers(struct MHD_Response *resp, const struct answer *a)
     MHD_add_response_header(resp, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff");
     if (a->type == TYPE_HTML) /* a second wall behind the escaping: nothing of a page may run or load */
-        MHD_add_response_header(resp, "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox");
+        MHD_add_response_header(resp, "Content-Security-Policy",
+                                "default-src 'none'; style-src 'unsafe-inline'; sandbox");
     if (a->allow[0])
         MHD_add_response_header(resp, MHD_HTTP_HEADER_ALLOW, a->allow);
     if (a->origin)
@@ -121,7 +123,8 @@ static void add_headers(struct MHD_Response *resp, const struct answer *a)
         MHD_add_response_header(resp, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     if (a->challenge) {
         MHD_add_response_header(resp, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"faultline\"");
-        MHD_add_response_header(resp, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Basic realm=\"faultline\", charset=\"UTF-8\"");
+        MHD_add_response_header(resp, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+                                "Basic realm=\"faultline\", charset=\"UTF-8\"");
     }
     if (a->close)
         MHD_add_response_header(resp, MHD_HTTP_HEADER_CONNECTION, "close");
@@ -140,7 +143,8 @@ enum MHD_Result reply_queue(struct request *r)
     struct answer *a = &r->answer;
     static char nothing[1];
     struct MHD_Response *resp = MHD_create_response_from_buffer(
-        a->n, a->body ? (void *)a->body : (void *)nothing, a->body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+        a->n, a->body ? (void *)a->body : (void *)nothing,
+        a->body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
     if (!resp)
         return MHD_NO;
     a->body = NULL; /* the response's now */

@@ -150,8 +150,8 @@ bool request_arg_size(struct request *r, const char *name, size_t dflt, size_t m
     if (!text || !*text)
         return true;
     if (!fl_parse_i64(text, 0, (int64_t)max, &v)) {
-        reply_error(r, 400, "bad_argument", name, NULL, "argument %s must be a whole number from 0 to %zu, not \"%.64s\"",
-                    name, max, text);
+        reply_error(r, 400, "bad_argument", name, NULL,
+                    "argument %s must be a whole number from 0 to %zu, not \"%.64s\"", name, max, text);
         return false;
     }
     *ret = (size_t)v;

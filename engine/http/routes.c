@@ -5,73 +5,115 @@
 #include <stdio.h>
 #include <string.h>
 
-#define V2_ALERTS(prefix)                                                                                              \
-    {"GET", prefix "/api/v2/alerts", ROLE_READ, ROUTE_LOOKALIKE, NULL, read_v2_alerts, 0, NULL,                        \
-     "filter,active,silenced,inhibited,unprocessed,receiver", "Alerts, as Alertmanager lists them"},                   \
-    {                                                                                                                  \
-        "POST", prefix "/api/v2/alerts", ROLE_SEND, ROUTE_LOOKALIKE | ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL,         \
-            run_intake, NULL, FL_FORMAT_ALERTMANAGER_V2, NULL, NULL,                                                   \
-            "Alerts, as Prometheus sends them to an Alertmanager; 200 means committed"                                 \
+#define V2_ALERTS(prefix)                                                                \
+    {"GET",                                                                              \
+     prefix "/api/v2/alerts",                                                            \
+     ROLE_READ,                                                                          \
+     ROUTE_LOOKALIKE,                                                                    \
+     NULL,                                                                               \
+     read_v2_alerts,                                                                     \
+     0,                                                                                  \
+     NULL,                                                                               \
+     "filter,active,silenced,inhibited,unprocessed,receiver",                            \
+     "Alerts, as Alertmanager lists them"},                                              \
+    {                                                                                    \
+        "POST", prefix "/api/v2/alerts", ROLE_SEND,                                      \
+            ROUTE_LOOKALIKE | ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_intake, NULL, \
+            FL_FORMAT_ALERTMANAGER_V2, NULL, NULL,                                       \
+            "Alerts, as Prometheus sends them to an Alertmanager; 200 means committed"   \
     }
-#define V2_OTHERS(prefix)                                                                                              \
-    {"GET", prefix "/api/v2/alerts/groups", ROLE_READ, ROUTE_LOOKALIKE, NULL, read_v2_groups, 0, NULL,                 \
-     "filter,active,silenced,inhibited,receiver", "Alerts in groups, as Alertmanager lists them"},                     \
-    {"GET", prefix "/api/v2/receivers", ROLE_READ, ROUTE_LOOKALIKE, run_v2_receivers, NULL, 0, NULL, NULL,             \
-     "Receivers, as Alertmanager lists them"},                                                                         \
-    {"GET", prefix "/api/v2/silences", ROLE_READ, ROUTE_LOOKALIKE, NULL, read_v2_silences, 0, NULL, "filter",          \
-     "Silences, as Alertmanager lists them"},                                                                          \
-    {"POST", prefix "/api/v2/silences", ROLE_OPERATE, ROUTE_LOOKALIKE | ROUTE_BODY | ROUTE_JOURNAL,                    \
-     run_v2_silence_post, NULL, 0, NULL, NULL, "Create or change a silence, as Alertmanager does"},                    \
-    {"GET", prefix "/api/v2/silence/{silenceID}", ROLE_READ, ROUTE_LOOKALIKE, NULL, read_v2_silence, 0, NULL, NULL,    \
-     "One silence"},                                                                                                   \
-    {                                                                                                                  \
-        "DELETE", prefix "/api/v2/silence/{silenceID}", ROLE_OPERATE, ROUTE_LOOKALIKE | ROUTE_JOURNAL,                 \
-            run_v2_silence_delete, NULL, 0, NULL, NULL, "Expire a silence"                                             \
+#define V2_OTHERS(prefix)                                                                              \
+    {"GET",                                                                                            \
+     prefix "/api/v2/alerts/groups",                                                                   \
+     ROLE_READ,                                                                                        \
+     ROUTE_LOOKALIKE,                                                                                  \
+     NULL,                                                                                             \
+     read_v2_groups,                                                                                   \
+     0,                                                                                                \
+     NULL,                                                                                             \
+     "filter,active,silenced,inhibited,receiver",                                                      \
+     "Alerts in groups, as Alertmanager lists them"},                                                  \
+        {"GET",                                                                                        \
+         prefix "/api/v2/receivers",                                                                   \
+         ROLE_READ,                                                                                    \
+         ROUTE_LOOKALIKE,                                                                              \
+         run_v2_receivers,                                                                             \
+         NULL,                                                                                         \
+         0,                                                                                            \
+         NULL,                                                                                         \
+         NULL,                                                                                         \
+         "Receivers, as Alertmanager lists them"},                                                     \
+        {"GET",     prefix "/api/v2/silences",                                                         \
+         ROLE_READ, ROUTE_LOOKALIKE,                                                                   \
+         NULL,      read_v2_silences,                                                                  \
+         0,         NULL,                                                                              \
+         "filter",  "Silences, as Alertmanager lists them"},                                           \
+        {"POST",                                                                                       \
+         prefix "/api/v2/silences",                                                                    \
+         ROLE_OPERATE,                                                                                 \
+         ROUTE_LOOKALIKE | ROUTE_BODY | ROUTE_JOURNAL,                                                 \
+         run_v2_silence_post,                                                                          \
+         NULL,                                                                                         \
+         0,                                                                                            \
+         NULL,                                                                                         \
+         NULL,                                                                                         \
+         "Create or change a silence, as Alertmanager does"},                                          \
+        {"GET",     prefix "/api/v2/silence/{silenceID}",                                              \
+         ROLE_READ, ROUTE_LOOKALIKE,                                                                   \
+         NULL,      read_v2_silence,                                                                   \
+         0,         NULL,                                                                              \
+         NULL,      "One silence"},                                                                    \
+    {                                                                                                  \
+        "DELETE", prefix "/api/v2/silence/{silenceID}", ROLE_OPERATE, ROUTE_LOOKALIKE | ROUTE_JOURNAL, \
+            run_v2_silence_delete, NULL, 0, NULL, NULL, "Expire a silence"                             \
     }
-#define V1_GONE(method_, path_)                                                                                        \
-    {                                                                                                                  \
-        method_, path_, (method_)[0] == 'G' ? ROLE_READ : ROLE_SEND, ROUTE_GONE(method_), run_v1_gone, NULL, 0, NULL,  \
-            NULL, "Alertmanager's API v1: gone, 410"                                                                   \
+#define V1_GONE(method_, path_)                                                                              \
+    {                                                                                                        \
+        method_, path_, (method_)[0] == 'G' ? ROLE_READ : ROLE_SEND, ROUTE_GONE(method_), run_v1_gone, NULL, \
+            0, NULL, NULL, "Alertmanager's API v1: gone, 410"                                                \
     }
 /* Old senders get their 410 whatever they send. */
 #define ROUTE_GONE(method_) ((method_)[0] == 'P' ? ROUTE_BODY_MAY | ROUTE_ANY_TYPE | ROUTE_BULK : 0)
-#define V1_ALL(prefix)                                                                                                 \
-    V1_GONE("POST", prefix "/api/v1/alerts"), V1_GONE("GET", prefix "/api/v1/alerts/groups"),                          \
-        V1_GONE("GET", prefix "/api/v1/silences"), V1_GONE("POST", prefix "/api/v1/silences"),                         \
-        V1_GONE("GET", prefix "/api/v1/silence/{silenceID}"), V1_GONE("DELETE", prefix "/api/v1/silence/{silenceID}"), \
-        V1_GONE("GET", prefix "/api/v1/status"), V1_GONE("GET", prefix "/api/v1/receivers")
-#define INCIDENT_COMMAND(verb, text)                                                                                   \
-    {                                                                                                                  \
-        "POST", "/api/v1/incidents/{id}/" verb, ROLE_OPERATE, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_incident_command,    \
-            NULL, 0, "incident." verb, NULL, text                                                                      \
+#define V1_ALL(prefix)                                                                                    \
+    V1_GONE("POST", prefix "/api/v1/alerts"), V1_GONE("GET", prefix "/api/v1/alerts/groups"),             \
+        V1_GONE("GET", prefix "/api/v1/silences"), V1_GONE("POST", prefix "/api/v1/silences"),            \
+        V1_GONE("GET", prefix "/api/v1/silence/{silenceID}"),                                             \
+        V1_GONE("DELETE", prefix "/api/v1/silence/{silenceID}"), V1_GONE("GET", prefix "/api/v1/status"), \
+        V1_GONE("GET", prefix "/api/v1/receivers")
+#define INCIDENT_COMMAND(verb, text)                                                          \
+    {                                                                                         \
+        "POST", "/api/v1/incidents/{id}/" verb, ROLE_OPERATE, ROUTE_BODY_MAY | ROUTE_JOURNAL, \
+            run_incident_command, NULL, 0, "incident." verb, NULL, text                       \
     }
-#define RUN_COMMAND(verb, roles_, text)                                                                                \
-    {                                                                                                                  \
-        "POST", "/api/v1/runs/{id}/" verb, roles_, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_run_command, NULL, 0,           \
-            "run." verb, NULL, text                                                                                    \
+#define RUN_COMMAND(verb, roles_, text)                                                                      \
+    {                                                                                                        \
+        "POST", "/api/v1/runs/{id}/" verb, roles_, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_run_command, NULL, 0, \
+            "run." verb, NULL, text                                                                          \
     }
-#define READ(path_, what, list, query_, text)                                                                          \
-    {                                                                                                                  \
-        "GET", path_, ROLE_READ, 0, NULL, read_document, what, list, query_, text                                      \
+#define READ(path_, what, list, query_, text)                                     \
+    {                                                                             \
+        "GET", path_, ROLE_READ, 0, NULL, read_document, what, list, query_, text \
     }
 
-#define SENDER(method_, path_, flags_, run_, format_, text)                                                           \
-    {                                                                                                                  \
-        method_, path_, ROLE_SEND, ROUTE_BODY | ROUTE_JOURNAL | (flags_), run_, NULL, format_, NULL, NULL, text         \
+#define SENDER(method_, path_, flags_, run_, format_, text)                                                \
+    {                                                                                                      \
+        method_, path_, ROLE_SEND, ROUTE_BODY | ROUTE_JOURNAL | (flags_), run_, NULL, format_, NULL, NULL, \
+            text                                                                                           \
     }
-#define PAGERDUTY(path_)                                                                                               \
-    SENDER("POST", path_, ROUTE_BODY_TOKEN, run_pagerduty, FL_FORMAT_PAGERDUTY,                                        \
+#define PAGERDUTY(path_)                                                        \
+    SENDER("POST", path_, ROUTE_BODY_TOKEN, run_pagerduty, FL_FORMAT_PAGERDUTY, \
            "PagerDuty Events API v2; the routing key may be the token")
-#define PAGERDUTY_CHANGE(path_)                                                                                        \
-    SENDER("POST", path_, ROUTE_BODY_TOKEN, run_pagerduty_change, FL_FORMAT_PAGERDUTY, "PagerDuty change event")
-#define ALIAS(path_, flags_, run_, format_, text)                                                                      \
+#define PAGERDUTY_CHANGE(path_)                                                        \
+    SENDER("POST", path_, ROUTE_BODY_TOKEN, run_pagerduty_change, FL_FORMAT_PAGERDUTY, \
+           "PagerDuty change event")
+#define ALIAS(path_, flags_, run_, format_, text) \
     SENDER("POST", path_, ROUTE_BULK | ROUTE_ALIAS | (flags_), run_, format_, text)
 #define CLOUDEVENTS_PATH "/api/v1/intake/cloudevents"
 
 const struct route routes[] = {
     /* alerts in */
-    {"POST", "/api/v1/intake/alertmanager", ROLE_SEND, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_intake, NULL,
-     FL_FORMAT_ALERTMANAGER, NULL, NULL, "Alertmanager webhook, version 4; 200 means committed"},
+    {"POST", "/api/v1/intake/alertmanager", ROLE_SEND, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_intake,
+     NULL, FL_FORMAT_ALERTMANAGER, NULL, NULL, "Alertmanager webhook, version 4; 200 means committed"},
     SENDER("POST", "/api/v1/intake/grafana", ROUTE_BULK, run_grafana, FL_FORMAT_GRAFANA,
            "Grafana alerting webhook; the signature is checked when grafana_secret is set"),
     SENDER("PUT", "/api/v1/intake/grafana", ROUTE_BULK, run_grafana, FL_FORMAT_GRAFANA,
@@ -85,7 +127,8 @@ const struct route routes[] = {
            "CloudEvents 1.0, structured, batch or binary: alerts and changes"),
     SENDER("POST", "/api/v1/intake/nagios", ROUTE_FORM | ROUTE_BODY_TOKEN, run_nagios, FL_FORMAT_NAGIOS,
            "Nagios: NRDP's form with JSONDATA, or our notification as JSON or form"),
-    SENDER("POST", "/api/v1/intake/zabbix", 0, run_sender, FL_FORMAT_ZABBIX, "Zabbix, by the media type that is shipped"),
+    SENDER("POST", "/api/v1/intake/zabbix", 0, run_sender, FL_FORMAT_ZABBIX,
+           "Zabbix, by the media type that is shipped"),
     SENDER("POST", "/api/v1/intake/kubernetes", ROUTE_BULK, run_sender, FL_FORMAT_KUBERNETES,
            "Kubernetes events, one or a list"),
     SENDER("POST", "/api/v1/intake/{source}", ROUTE_BULK, run_mapped, FL_FORMAT_MAPPED,
@@ -120,13 +163,17 @@ const struct route routes[] = {
     READ("/api/v1/why/{fingerprint}", FL_READ_ALERT, "episodes", NULL, "What became of one alert, and why"),
 
     /* incidents */
-    READ("/api/v1/incidents", FL_READ_INCIDENTS, "incidents", "state,since,until,limit,offset", "Incidents, newest first"),
+    READ("/api/v1/incidents", FL_READ_INCIDENTS, "incidents", "state,since,until,limit,offset",
+         "Incidents, newest first"),
     READ("/api/v1/incidents/{id}", FL_READ_INCIDENT, NULL, NULL, "One incident: alerts, last ranking, runs"),
-    READ("/api/v1/incidents/{id}/timeline", FL_READ_TIMELINE, "timeline", NULL, "Everything that happened, in order"),
-    {"GET", "/api/v1/incidents/{id}/ranking", ROLE_READ, 0, NULL, read_ranking, FL_READ_RANKING, NULL, "version",
-     "Ranked causes with their evidence"},
-    {"GET", "/api/v1/incidents/{id}/report.md", ROLE_READ, 0, NULL, read_report, 0, NULL, NULL, "Postmortem draft, Markdown"},
-    {"GET", "/api/v1/incidents/{id}/report.html", ROLE_READ, 0, NULL, read_report, 1, NULL, NULL, "Postmortem draft to print"},
+    READ("/api/v1/incidents/{id}/timeline", FL_READ_TIMELINE, "timeline", NULL,
+         "Everything that happened, in order"),
+    {"GET", "/api/v1/incidents/{id}/ranking", ROLE_READ, 0, NULL, read_ranking, FL_READ_RANKING, NULL,
+     "version", "Ranked causes with their evidence"},
+    {"GET", "/api/v1/incidents/{id}/report.md", ROLE_READ, 0, NULL, read_report, 0, NULL, NULL,
+     "Postmortem draft, Markdown"},
+    {"GET", "/api/v1/incidents/{id}/report.html", ROLE_READ, 0, NULL, read_report, 1, NULL, NULL,
+     "Postmortem draft to print"},
     INCIDENT_COMMAND("ack", "Acknowledge"),
     INCIDENT_COMMAND("assign", "Assign to a person: {\"to\"}"),
     INCIDENT_COMMAND("comment", "Add a comment: {\"text\"}"),
@@ -138,54 +185,65 @@ const struct route routes[] = {
 
     /* playbook runs */
     READ("/api/v1/runs", FL_READ_RUNS, "runs", "state,incident,limit,offset", "Playbook runs, newest first"),
-    {"POST", "/api/v1/runs", ROLE_OPERATE, ROUTE_BODY | ROUTE_JOURNAL, run_plain_command, NULL, 0, "run.request", NULL,
-     "Ask for a playbook: {\"playbook\",\"incident\",\"params\"?}"},
+    {"POST", "/api/v1/runs", ROLE_OPERATE, ROUTE_BODY | ROUTE_JOURNAL, run_plain_command, NULL, 0,
+     "run.request", NULL, "Ask for a playbook: {\"playbook\",\"incident\",\"params\"?}"},
     READ("/api/v1/runs/{id}", FL_READ_RUN, NULL, NULL, "One run with its calls"),
     RUN_COMMAND("approve", ROLE_APPROVE, "Approve a proposed run: {\"override\"?}"),
     RUN_COMMAND("deny", ROLE_APPROVE, "Deny a proposed run: {\"reason\"?}"),
     RUN_COMMAND("abort", ROLE_OPERATE, "Stop a run: {\"reason\"?}"),
-    RUN_COMMAND("settle", ROLE_APPROVE, "Say what became of a call in doubt: {\"verdict\":\"done|retry\",\"result\"?}"),
-    {"POST", "/api/v1/automation/halt", ROLE_OPERATE, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_plain_command, NULL, 0,
-     "automation.halt", NULL, "Stop all automation: {\"reason\"?}"},
-    {"POST", "/api/v1/automation/resume", ROLE_APPROVE, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_plain_command, NULL, 0,
-     "automation.resume", NULL, "Let automation act again: {\"playbook\"?} closes its circuit breaker"},
+    RUN_COMMAND("settle", ROLE_APPROVE,
+                "Say what became of a call in doubt: {\"verdict\":\"done|retry\",\"result\"?}"),
+    {"POST", "/api/v1/automation/halt", ROLE_OPERATE, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_plain_command, NULL,
+     0, "automation.halt", NULL, "Stop all automation: {\"reason\"?}"},
+    {"POST", "/api/v1/automation/resume", ROLE_APPROVE, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_plain_command,
+     NULL, 0, "automation.resume", NULL,
+     "Let automation act again: {\"playbook\"?} closes its circuit breaker"},
 
     /* the graph and changes */
-    READ("/api/v1/topology", FL_READ_TOPOLOGY, NULL, "at", "The service-dependency graph, now or as known at a time"),
-    {"PUT", "/api/v1/topology", ROLE_OPERATE, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_topology_put, NULL, 0, NULL,
-     NULL, "Replace the service-dependency graph"},
+    READ("/api/v1/topology", FL_READ_TOPOLOGY, NULL, "at",
+         "The service-dependency graph, now or as known at a time"),
+    {"PUT", "/api/v1/topology", ROLE_OPERATE, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_topology_put, NULL,
+     0, NULL, NULL, "Replace the service-dependency graph"},
     {"GET", "/api/v1/topology/impact", ROLE_READ, 0, NULL, read_impact, 0, NULL, "node,at",
      "What needs a component, directly or not, nearest first"},
     READ("/api/v1/topology/history", FL_READ_TOPOLOGY_HISTORY, "versions", "limit,offset",
          "Versions of the graph, newest first, with how much each changed"),
-    READ("/api/v1/changes", FL_READ_CHANGES, "changes", "since,until,limit,offset", "Deploys, flags, configuration changes"),
-    {"POST", "/api/v1/changes", ROLE_SEND, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_changes_post, NULL, 0, NULL,
-     NULL, "Report one change or a list"},
+    READ("/api/v1/changes", FL_READ_CHANGES, "changes", "since,until,limit,offset",
+         "Deploys, flags, configuration changes"),
+    {"POST", "/api/v1/changes", ROLE_SEND, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_changes_post, NULL, 0,
+     NULL, NULL, "Report one change or a list"},
 
     /* the record */
     {"GET", "/api/v1/audit", ROLE_READ, 0, NULL, read_audit, 0, NULL,
-     "incident,actor,action,since,until,after,limit,format", "Audit trail; format=jsonl for one entry a line"},
+     "incident,actor,action,since,until,after,limit,format",
+     "Audit trail; format=jsonl for one entry a line"},
     {"GET", "/api/v1/audit/head", ROLE_READ, 0, NULL, read_audit_head, 0, NULL, NULL,
      "Head of the audit chain: the last entry, and the last signed head"},
     {"GET", "/api/v1/audit/bundle", ROLE_READ, 0, NULL, read_audit_bundle, 0, NULL, "incident",
      "What proves one incident's part of the trail: its entries, those between, the signed head"},
-    READ("/api/v1/deadletters", FL_READ_DEADLETTERS, "deadletters", "limit,offset", "What was sent and could not be read"),
-    {"GET", "/api/v1/tokens", ROLE_ADMIN_ONLY, 0, NULL, read_tokens, 0, NULL, NULL, "Tokens, never their secrets"},
+    READ("/api/v1/deadletters", FL_READ_DEADLETTERS, "deadletters", "limit,offset",
+         "What was sent and could not be read"),
+    {"GET", "/api/v1/tokens", ROLE_ADMIN_ONLY, 0, NULL, read_tokens, 0, NULL, NULL,
+     "Tokens, never their secrets"},
     {"POST", "/api/v1/tokens", ROLE_ADMIN_ONLY, ROUTE_BODY, NULL, read_token_create, 0, NULL, NULL,
      "Create a token: {\"name\",\"role\",\"expires_in\"?}; the secret is shown once"},
-    {"DELETE", "/api/v1/tokens/{id}", ROLE_ADMIN_ONLY, 0, NULL, read_token_revoke, 0, NULL, NULL, "Revoke a token"},
+    {"DELETE", "/api/v1/tokens/{id}", ROLE_ADMIN_ONLY, 0, NULL, read_token_revoke, 0, NULL, NULL,
+     "Revoke a token"},
 
     /* the process */
     {"GET", "/-/healthy", ROLE_PUBLIC, 0, run_healthy, NULL, 0, NULL, NULL, "The process runs"},
-    {"GET", "/-/ready", ROLE_PUBLIC, 0, run_ready, NULL, 0, NULL, NULL, "Alerts are accepted; else 503 and why"},
+    {"GET", "/-/ready", ROLE_PUBLIC, 0, run_ready, NULL, 0, NULL, NULL,
+     "Alerts are accepted; else 503 and why"},
     {"POST", "/-/reload", ROLE_ADMIN_ONLY, ROUTE_BODY_MAY, NULL, read_reload, 0, NULL, NULL,
      "Read rules and playbooks again; a bad file changes nothing"},
     {"GET", "/metrics", ROLE_PUBLIC, 0, run_metrics, NULL, 0, NULL, NULL, "Metrics for Prometheus"},
-    {"GET", "/openapi.json", ROLE_PUBLIC, 0, run_openapi, NULL, 0, NULL, NULL, "This table as an OpenAPI document"},
+    {"GET", "/openapi.json", ROLE_PUBLIC, 0, run_openapi, NULL, 0, NULL, NULL,
+     "This table as an OpenAPI document"},
 };
 const size_t n_routes = FL_ARRAY_LEN(routes);
 
-int route_match(const struct route *t, const char *method, const char *const *segments, size_t n, const char **params)
+int route_match(const struct route *t, const char *method, const char *const *segments, size_t n,
+                const char **params)
 {
     const char *p = t->path;
     size_t n_params = 0;
@@ -241,7 +299,8 @@ bool route_find(struct request *r, const char *method)
             return true;
         }
         if (m == 1 && !strstr(allow, routes[i].method))
-            snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s", allow[0] ? "," : "", routes[i].method);
+            snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s", allow[0] ? "," : "",
+                     routes[i].method);
     }
     if (!allow[0])
         return no_such_path(r);

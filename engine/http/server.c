@@ -88,7 +88,8 @@ static enum MHD_Result on_end(struct request *r)
     case FL_OK: dispatch(r); break;
     case FL_E_LIMIT:
         r->answer.close = true;
-        reply_error(r, 413, "too_large", NULL, "send fewer alerts in one request", "the body is longer than the limit");
+        reply_error(r, 413, "too_large", NULL, "send fewer alerts in one request",
+                    "the body is longer than the limit");
         break;
     default: reply_error(r, 503, "nomem", NULL, NULL, "out of memory"); break;
     }
@@ -131,7 +132,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     return request_body(r, upload, n) ? MHD_YES : MHD_NO;
 }
 
-static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls, enum MHD_RequestTerminationCode toe)
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
+                         enum MHD_RequestTerminationCode toe)
 {
     struct fl_http *h = cls;
     struct request *r = *req_cls;
@@ -153,12 +155,14 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls, 
     request_unref(r);
 }
 
-static void on_connection(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode code)
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode code)
 {
     struct fl_http *h = cls;
     struct connection *c = *context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd,
+                                                                       MHD_CONNECTION_INFO_CONNECTION_FD);
         c = calloc(1, sizeof *c);
         *context = c;
         if (!c)
@@ -208,7 +212,8 @@ static size_t find_late(struct fl_http *h, struct request **late)
     for (struct connection *c = h->connections; c; c = c->next) {
         struct request *r = c->request;
         int phase = r ? atomic_load(&r->phase) : PHASE_RECEIVING;
-        fl_usec limit = phase >= PHASE_ANSWERING ? 4 * h->deadline : h->deadline; /* a slow reader of a long answer */
+        fl_usec limit = phase >= PHASE_ANSWERING ? 4 * h->deadline
+                                                 : h->deadline; /* a slow reader of a long answer */
         if (now - (r ? r->started : c->since) <= limit || c->cut)
             continue;
         if (phase == PHASE_WAITING && n < LATE_MAX) {
@@ -271,7 +276,8 @@ static bool is_loopback(const struct sockaddr *sa)
 {
     if (sa->sa_family == AF_INET)
         return (ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr) >> 24) == 127;
-    return sa->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
+    return sa->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
 }
 
 static fl_status resolve(const char *listen_on, struct addrinfo **ret, struct fl_err *err)
@@ -279,7 +285,8 @@ static fl_status resolve(const char *listen_on, struct addrinfo **ret, struct fl
     char host[256];
     const char *colon = strrchr(listen_on, ':');
     if (!colon || (size_t)(colon - listen_on) >= sizeof host)
-        return fl_fail(err, FL_E_USAGE, "listen", "cannot listen on \"%s\": it is no ADDRESS:PORT", listen_on);
+        return fl_fail(err, FL_E_USAGE, "listen", "cannot listen on \"%s\": it is no ADDRESS:PORT",
+                       listen_on);
     size_t n = (size_t)(colon - listen_on);
     const char *from = listen_on;
     if (n >= 2 && from[0] == '[' && from[n - 1] == ']') {
@@ -290,7 +297,8 @@ static fl_status resolve(const char *listen_on, struct addrinfo **ret, struct fl
     host[n] = 0;
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     int rc = getaddrinfo(n ? host : NULL, colon + 1, &hints, ret);
-    return rc ? fl_fail(err, FL_E_USAGE, "listen", "cannot listen on \"%s\": %s", listen_on, gai_strerror(rc)) : FL_OK;
+    return rc ? fl_fail(err, FL_E_USAGE, "listen", "cannot listen on \"%s\": %s", listen_on, gai_strerror(rc))
+              : FL_OK;
 }
 
 /* Our own socket: libmicrohttpd would only say that it did not work. */
@@ -304,7 +312,8 @@ static fl_status open_socket(struct fl_http *h, int *ret_fd, bool *ret_v6, struc
     FL_AUTO_FD fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int one = 1;
     if (h->auth_off && !is_loopback(ai->ai_addr)) {
-        st = fl_fail(err, FL_E_USAGE, "listen", "cannot listen on \"%s\" with auth = \"off\": it is no loopback address", on);
+        st = fl_fail(err, FL_E_USAGE, "listen",
+                     "cannot listen on \"%s\" with auth = \"off\": it is no loopback address", on);
         fl_hint(err, "listen on 127.0.0.1, or set auth = \"on\" and make tokens");
     } else if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
                bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 || listen(fd, 1024) != 0) {
@@ -338,12 +347,13 @@ static fl_status start_daemon(struct fl_http *h, struct fl_err *err)
     unsigned pool = c->http_threads > 1 ? (unsigned)c->http_threads : 0;
     unsigned silence = (unsigned)(h->deadline / FL_USEC_PER_SEC) + 1;
     h->daemon = MHD_start_daemon(
-        v6 ? flags | MHD_USE_IPv6 : flags, 0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, pool, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)c->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)c->max_connections_per_address,
-        MHD_OPTION_CONNECTION_TIMEOUT, silence, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MEMORY,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, request_open, h, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+        v6 ? flags | MHD_USE_IPv6 : flags, 0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+        NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, pool, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)c->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)c->max_connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, silence,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_URI_LOG_CALLBACK, request_open, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
     if (!h->daemon) {
         close(fd);
         return fl_fail(err, FL_E_INTERNAL, "http", "could not start the HTTP server: %s", strerror(errno));
@@ -460,7 +470,8 @@ struct fl_http *fl_http_stop(struct fl_http *h)
             poll(NULL, 0, 5);
         atomic_store(&h->stopping, true);
         answer_waiting(h);
-        for (int i = 0; i < 100 && requests_left(h); i++) /* let the answers leave; half-sent requests are cut */
+        for (int i = 0; i < 100 && requests_left(h);
+             i++) /* let the answers leave; half-sent requests are cut */
             poll(NULL, 0, 5);
         answer_waiting(h);
     }

@@ -178,7 +178,12 @@ static const char *refused_by_re2(const char *pattern)
 /* The mistakes people make, in the words Go's regexp has for them: Alertmanager's clients know those. */
 static bool say_as_go(struct fl_err *err, const char *pattern, size_t n, int code, size_t at)
 {
-    enum { QUANTIFIER_ALONE = 109, NO_CLOSING_BRACKET = 106, NO_CLOSING_PAREN = 114, EXTRA_CLOSING_PAREN = 122 };
+    enum {
+        QUANTIFIER_ALONE = 109,
+        NO_CLOSING_BRACKET = 106,
+        NO_CLOSING_PAREN = 114,
+        EXTRA_CLOSING_PAREN = 122
+    };
     const char *what, *from = pattern;
     char one[2] = "";
     if (code == NO_CLOSING_PAREN) {
@@ -195,7 +200,8 @@ static bool say_as_go(struct fl_err *err, const char *pattern, size_t n, int cod
     } else {
         return false;
     }
-    fl_fail(err, FL_E_SHAPE, NULL, "invalid regular expression \"%.200s\": error parsing regexp: %s: `%.200s`", pattern, what, from);
+    fl_fail(err, FL_E_SHAPE, NULL,
+            "invalid regular expression \"%.200s\": error parsing regexp: %s: `%.200s`", pattern, what, from);
     return true;
 }
 

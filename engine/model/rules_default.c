@@ -5,19 +5,20 @@
 
 /* A rule matches when all its matchers hold, so "alertname or metric" takes two rules. Words are looked for
  * between separators, because "disk" is a resource in node_disk_used but not in a "diskette" service. */
-#define CLASS(name, cls, label, regex)                                                                        \
-    "{\"name\":\"" name "\",\"match\":[{\"label\":\"" label "\",\"op\":\"=~\",\"value\":\"" regex                \
+#define CLASS(name, cls, label, regex)                                                            \
+    "{\"name\":\"" name "\",\"match\":[{\"label\":\"" label "\",\"op\":\"=~\",\"value\":\"" regex \
     "\"}],\"class\":\"" cls "\"}"
-#define IS(name, cls, label, value)                                                                           \
-    "{\"name\":\"" name "\",\"match\":[{\"label\":\"" label "\",\"op\":\"=\",\"value\":\"" value                 \
+#define IS(name, cls, label, value)                                                              \
+    "{\"name\":\"" name "\",\"match\":[{\"label\":\"" label "\",\"op\":\"=\",\"value\":\"" value \
     "\"}],\"class\":\"" cls "\"}"
 
 #define PEER "\"peer\":\"{caller}|{source_workload}|{client}\""
 #define MAP(name, node) "{\"name\":\"" name "\",\"node\":\"" node "\"," PEER "}"
-#define CUT(name, from, regex)                                                                                \
+#define CUT(name, from, regex) \
     "{\"name\":\"" name "\",\"from\":\"" from "\",\"regex\":\"" regex "\",\"node\":\"{1}\"," PEER "}"
 
-/* clang-format off: it would indent each line under the last macro */
+/* Formatted by hand: clang-format would indent each line under the last macro. */
+/* clang-format off */
 static const char rules[] =
     "{\"mapping\":["
     MAP("component", "{component}") ","

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RULES_MAX 10000u /* entries of one list */
-#define MATCHERS_MAX 64u /* of one rule */
+#define RULES_MAX 10000u      /* entries of one list */
+#define MATCHERS_MAX 64u      /* of one rule */
 #define INHIBITIONS_MAX 1000u /* each is looked at for each new alert */
 #define RULES_JSON_MAX (16u << 20)
 
@@ -210,8 +210,8 @@ static void list(struct reader *rd, const struct fl_json *v, const char *key, si
     }
 }
 
-static void matchers_of(struct reader *rd, const struct fl_json *obj, const char *key, const struct fl_matcher **ret,
-                        size_t *ret_n)
+static void matchers_of(struct reader *rd, const struct fl_json *obj, const char *key,
+                        const struct fl_matcher **ret, size_t *ret_n)
 {
     void *v = NULL;
     list(rd, fl_json_get(obj, key), key, MATCHERS_MAX, sizeof(struct fl_matcher), &v, ret_n, matcher);
@@ -374,8 +374,8 @@ static void inhibition_rule(struct reader *rd, const struct fl_json *v, void *sl
 static void section_inhibitions(struct reader *rd, const struct fl_json *v)
 {
     void *p = NULL;
-    list(rd, v, "inhibitions", INHIBITIONS_MAX, sizeof(struct fl_inhibition_rule), &p, &rd->rules->n_inhibitions,
-         inhibition_rule);
+    list(rd, v, "inhibitions", INHIBITIONS_MAX, sizeof(struct fl_inhibition_rule), &p,
+         &rd->rules->n_inhibitions, inhibition_rule);
     rd->rules->inhibitions = p;
 }
 
@@ -466,11 +466,15 @@ static const struct section {
     void (*read)(struct reader *rd, const struct fl_json *v);
     bool overlay; /* members missing from the section keep their defaults; a list is replaced as a whole */
 } sections[] = {
-    {"mapping", section_mapping, false},       {"classes", section_classes, false},
-    {"severities", section_severities, false}, {"correlation", section_correlation, true},
+    {"mapping", section_mapping, false},
+    {"classes", section_classes, false},
+    {"severities", section_severities, false},
+    {"correlation", section_correlation, true},
     {"inhibitions", section_inhibitions, false},
-    {"bindings", section_bindings, false},     {"guards", section_guards, true},
-    {"leases", section_leases, true},           {"sources", section_sources, false},
+    {"bindings", section_bindings, false},
+    {"guards", section_guards, true},
+    {"leases", section_leases, true},
+    {"sources", section_sources, false},
 };
 
 /* The version covers what was left to the defaults too: other defaults are other rules. Writing a default out
@@ -494,8 +498,8 @@ static void hash_section(struct reader *rd, const struct section *s, const struc
 static void read_sections(struct reader *rd, const struct fl_json *root, const struct fl_json *dflt)
 {
     FL_AUTO_BUF canonical = fl_buf_init(0);
-    ONLY(rd, root, "mapping", "classes", "severities", "correlation", "inhibitions", "bindings", "guards", "leases",
-         "sources");
+    ONLY(rd, root, "mapping", "classes", "severities", "correlation", "inhibitions", "bindings", "guards",
+         "leases", "sources");
     for (size_t i = 0; i < FL_ARRAY_LEN(sections) && !rd->st; i++) {
         const struct section *s = &sections[i];
         const struct fl_json *own = fl_json_get(root, s->key), *base = fl_json_get(dflt, s->key);

@@ -8,7 +8,8 @@
 
 #define WHY_INVALID "silence invalid: "
 
-static fl_status refuse(unsigned *code, unsigned value, struct fl_err *err, const char *where, const char *text)
+static fl_status refuse(unsigned *code, unsigned value, struct fl_err *err, const char *where,
+                        const char *text)
 {
     *code = value;
     return fl_fail(err, FL_E_SHAPE, where, "%s", text);
@@ -27,8 +28,8 @@ static fl_status required(unsigned *code, struct fl_err *err, const char *key)
     return fl_fail(err, FL_E_SHAPE, key, "%s in body is required", key);
 }
 
-static fl_status read_text(struct fl_arena *a, const struct fl_json *v, const char *key, size_t max, const char **ret,
-                           unsigned *code, struct fl_err *err)
+static fl_status read_text(struct fl_arena *a, const struct fl_json *v, const char *key, size_t max,
+                           const char **ret, unsigned *code, struct fl_err *err)
 {
     const struct fl_json *m = fl_json_get(v, key);
     if (!m)
@@ -42,7 +43,8 @@ static fl_status read_text(struct fl_arena *a, const struct fl_json *v, const ch
     return *ret ? FL_OK : fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
 }
 
-static fl_status read_time(const struct fl_json *v, const char *key, fl_usec *ret, unsigned *code, struct fl_err *err)
+static fl_status read_time(const struct fl_json *v, const char *key, fl_usec *ret, unsigned *code,
+                           struct fl_err *err)
 {
     const struct fl_json *m = fl_json_get(v, key);
     const char *s = fl_json_string(m);
@@ -51,30 +53,37 @@ static fl_status read_time(const struct fl_json *v, const char *key, fl_usec *re
     if (s && fl_time_parse(s, strlen(s), ret))
         return FL_OK;
     *code = 400;
-    return fl_fail(err, FL_E_SHAPE, key, "parsing silence body from \"\" failed, because parsing time \"%.64s\" as "
-                   "\"2006-01-02 15:04:05\": cannot parse \"%.64s\" as \"2006\"", s ? s : "", s ? s : "");
+    return fl_fail(err, FL_E_SHAPE, key,
+                   "parsing silence body from \"\" failed, because parsing time \"%.64s\" as "
+                   "\"2006-01-02 15:04:05\": cannot parse \"%.64s\" as \"2006\"",
+                   s ? s : "", s ? s : "");
 }
 
-static fl_status read_matcher(struct fl_arena *a, const struct fl_json *v, size_t i, struct fl_matcher *m, unsigned *code,
-                              struct fl_err *err)
+static fl_status read_matcher(struct fl_arena *a, const struct fl_json *v, size_t i, struct fl_matcher *m,
+                              unsigned *code, struct fl_err *err)
 {
     static const char *const needed[] = {"isRegex", "name", "value"};
     *code = 602;
     if (!fl_json_is_object(v))
-        return unreadable(code, err, "matchers", "json: cannot unmarshal a value into a field of type models.Matcher");
+        return unreadable(code, err, "matchers",
+                          "json: cannot unmarshal a value into a field of type models.Matcher");
     for (size_t k = 0; k < FL_ARRAY_LEN(needed); k++)
         if (!fl_json_get(v, needed[k])) {
             *code = 602;
             return fl_fail(err, FL_E_SHAPE, "matchers", "matchers.%zu.%s in body is required", i, needed[k]);
         }
-    const char *name = fl_json_string(fl_json_get(v, "name")), *value = fl_json_string(fl_json_get(v, "value"));
+    const char *name = fl_json_string(fl_json_get(v, "name")),
+               *value = fl_json_string(fl_json_get(v, "value"));
     if (!name || !value || !fl_json_is_bool(fl_json_get(v, "isRegex")))
-        return unreadable(code, err, "matchers", "json: cannot unmarshal a value into a field of another type");
+        return unreadable(code, err, "matchers",
+                          "json: cannot unmarshal a value into a field of another type");
     *code = 0;
     if (!*name || strlen(name) > FL_LABEL_NAME_MAX)
-        return fl_fail(err, FL_E_SHAPE, "matchers", WHY_INVALID "invalid label matcher %zu: invalid label name \"%.100s\"", i, name);
+        return fl_fail(err, FL_E_SHAPE, "matchers",
+                       WHY_INVALID "invalid label matcher %zu: invalid label name \"%.100s\"", i, name);
     if (strlen(value) > FL_LABEL_VALUE_MAX)
-        return fl_fail(err, FL_E_LIMIT, "matchers", WHY_INVALID "invalid label matcher %zu: the value is too long", i);
+        return fl_fail(err, FL_E_LIMIT, "matchers",
+                       WHY_INVALID "invalid label matcher %zu: the value is too long", i);
     bool equal = fl_json_bool(v, "isEqual", true), regex = fl_json_bool(v, "isRegex", false);
     m->name = fl_arena_strdup(a, name);
     m->value = fl_arena_strdup(a, value);
@@ -95,13 +104,14 @@ static bool matches_empty(const struct fl_matcher *m)
     return (m->op == '=' || m->op == '~') && fl_match_all(m, 1, &none);
 }
 
-static fl_status read_matchers(struct fl_arena *a, const struct fl_json *list, struct fl_silence *ret, unsigned *code,
-                               struct fl_err *err)
+static fl_status read_matchers(struct fl_arena *a, const struct fl_json *list, struct fl_silence *ret,
+                               unsigned *code, struct fl_err *err)
 {
     if (!list)
         return required(code, err, "matchers");
     if (!fl_json_is_array(list))
-        return unreadable(code, err, "matchers", "json: cannot unmarshal a value into a field of type models.Matchers");
+        return unreadable(code, err, "matchers",
+                          "json: cannot unmarshal a value into a field of type models.Matchers");
     size_t n = fl_json_len(list);
     if (!n)
         return refuse(code, 612, err, "matchers", "matchers in body should have at least 1 items");
@@ -119,7 +129,9 @@ static fl_status read_matchers(struct fl_arena *a, const struct fl_json *list, s
             return st;
         all_empty &= matches_empty(&m[i]);
     }
-    return all_empty ? refuse(code, 0, err, "matchers", WHY_INVALID "at least one matcher must not match the empty string") : FL_OK;
+    return all_empty ? refuse(code, 0, err, "matchers",
+                              WHY_INVALID "at least one matcher must not match the empty string")
+                     : FL_OK;
 }
 
 void fl_silence_done(struct fl_silence *s)
@@ -129,14 +141,15 @@ void fl_silence_done(struct fl_silence *s)
     s->n = 0;
 }
 
-fl_status fl_silence_parse(struct fl_arena *arena, const struct fl_json *v, fl_usec now, struct fl_silence *ret,
-                           unsigned *ret_code, struct fl_err *err)
+fl_status fl_silence_parse(struct fl_arena *arena, const struct fl_json *v, fl_usec now,
+                           struct fl_silence *ret, unsigned *ret_code, struct fl_err *err)
 {
     unsigned unused, *code = ret_code ? ret_code : &unused;
     *code = 0;
     *ret = (struct fl_silence){.id = ""};
     if (!fl_json_is_object(v))
-        return unreadable(code, err, "", "json: cannot unmarshal a value into Go value of type models.PostableSilence");
+        return unreadable(code, err, "",
+                          "json: cannot unmarshal a value into Go value of type models.PostableSilence");
     fl_status st = FL_OK;
     if (fl_json_get(v, "id"))
         st = read_text(arena, v, "id", 64, &ret->id, code, err);
@@ -166,7 +179,8 @@ bool fl_silence_same_matchers(const struct fl_silence *a, const struct fl_silenc
     if (a->n != b->n)
         return false;
     for (size_t i = 0; i < a->n; i++)
-        if (a->m[i].op != b->m[i].op || strcmp(a->m[i].name, b->m[i].name) != 0 || strcmp(a->m[i].value, b->m[i].value) != 0)
+        if (a->m[i].op != b->m[i].op || strcmp(a->m[i].name, b->m[i].name) != 0 ||
+            strcmp(a->m[i].value, b->m[i].value) != 0)
             return false;
     return true;
 }

@@ -42,7 +42,8 @@ const char *fl_fx_printf(struct fl_effects *fx, const char *fmt, ...)
     FL_REQUIRE(p != NULL);
     vsnprintf(p, (size_t)n + 1, fmt, again);
     va_end(again);
-    fl_utf8_repair(p, (size_t)n); /* "%.200s" may cut a character in two, and the database refuses such a row */
+    fl_utf8_repair(p,
+                   (size_t)n); /* "%.200s" may cut a character in two, and the database refuses such a row */
     return p;
 }
 

@@ -20,11 +20,12 @@ static const struct {
     {F_UP3, 3.0},            /* its dependants' symptoms are explained by it … */
     {F_STORE, 0.3},          /* state is where exhaustion shows and what others wait for */
     {F_SYMPTOM_BELOW, -3.0}, /* it shows what something it needs shows too: it is a victim */
-    {F_RESOURCE_BELOW, -2.0}, /* something it needs has run out of something: its own trouble follows from that */
-    {F_EARLY_RES, 2.0},      /* exhausted resources are intrinsic, those at the beginning above all */
-    {F_EARLY_SHARE, 0.3},    /* what was there when it began */
-    {F_EARLY, 0.7},          /* order in time breaks ties */
-    {F_ALONE, 0.2},          /* says what nobody else says */
+    {F_RESOURCE_BELOW,
+     -2.0},               /* something it needs has run out of something: its own trouble follows from that */
+    {F_EARLY_RES, 2.0},   /* exhausted resources are intrinsic, those at the beginning above all */
+    {F_EARLY_SHARE, 0.3}, /* what was there when it began */
+    {F_EARLY, 0.7},       /* order in time breaks ties */
+    {F_ALONE, 0.2},       /* says what nobody else says */
     {F_ALONE_MAX, 1.0},
     {F_PAGE_LEAF, 1.5}, /* with a page: nothing of its class below */
     {F_REACHED, 0.5},

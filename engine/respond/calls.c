@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DETAIL_MAX = 4096 }; /* bytes of arguments and result repeated in an audit entry; the hash is always there */
+enum {
+    DETAIL_MAX = 4096
+}; /* bytes of arguments and result repeated in an audit entry; the hash is always there */
 
 struct call *call_find(struct run *run, unsigned n)
 {
@@ -36,14 +38,21 @@ bool call_acts(const struct call *c)
 void call_row(struct fl_step *s, const struct run *run, const struct call *c)
 {
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_CALL);
-    fx->call = (struct fl_call_row){
-        .run = fl_fx_str(s->fx, run->pub.id), .n = c->n, .fn = fl_fx_str(s->fx, c->fn), .step = fl_fx_str(s->fx, c->step),
-        .args = fl_fx_str(s->fx, c->args), .args_hash = c->args_hash, .state = c->state,
-        .result = fl_fx_str(s->fx, c->result), .reason = fl_fx_str(s->fx, c->reason), .intent_at = c->intent_at,
-        .outcome_at = c->outcome_at};
+    fx->call = (struct fl_call_row){.run = fl_fx_str(s->fx, run->pub.id),
+                                    .n = c->n,
+                                    .fn = fl_fx_str(s->fx, c->fn),
+                                    .step = fl_fx_str(s->fx, c->step),
+                                    .args = fl_fx_str(s->fx, c->args),
+                                    .args_hash = c->args_hash,
+                                    .state = c->state,
+                                    .result = fl_fx_str(s->fx, c->result),
+                                    .reason = fl_fx_str(s->fx, c->reason),
+                                    .intent_at = c->intent_at,
+                                    .outcome_at = c->outcome_at};
 }
 
-static void say_call(struct fl_step *s, const struct run *run, const struct call *c, const char *action, const char *text)
+static void say_call(struct fl_step *s, const struct run *run, const struct call *c, const char *action,
+                     const char *text)
 {
     FL_AUTO_BUF b = fl_buf_init(0);
     struct fl_jw w = fl_jw_init(&b);
@@ -61,8 +70,12 @@ static void say_call(struct fl_step *s, const struct run *run, const struct call
     fl_jw_obj_end(&w);
     char actor[160];
     snprintf(actor, sizeof actor, "playbook:%.140s", run->pub.playbook);
-    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT, .action = action, .incident = run->pub.incident,
-                                 .subject = fl_fx_printf(s->fx, "%s/%u", run->pub.id, c->n), .actor = actor, .text = text,
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT,
+                                 .action = action,
+                                 .incident = run->pub.incident,
+                                 .subject = fl_fx_printf(s->fx, "%s/%u", run->pub.id, c->n),
+                                 .actor = actor,
+                                 .text = text,
                                  .detail = b.p});
 }
 
@@ -71,7 +84,8 @@ static const char *describe(struct fl_step *s, const struct call *c)
 {
     FL_AUTO_JSON args = fl_json_parse(c->args, strlen(c->args), NULL);
     if (fl_streq(c->fn, "http"))
-        return fl_fx_printf(s->fx, "http %s %.300s", fl_json_str(args, "method", "GET"), fl_json_str(args, "url", ""));
+        return fl_fx_printf(s->fx, "http %s %.300s", fl_json_str(args, "method", "GET"),
+                            fl_json_str(args, "url", ""));
     if (fl_streq(c->fn, "command"))
         return fl_fx_printf(s->fx, "command %.200s", fl_json_str(args, "name", ""));
     if (fl_streq(c->fn, "log"))
@@ -85,7 +99,9 @@ static const char *describe(struct fl_step *s, const struct call *c)
 void call_reply(struct fl_step *s, const struct run *run, const struct call *c)
 {
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_REPLY);
-    fx->reply = (struct fl_order_reply){.run = fl_fx_str(s->fx, run->pub.id), .n = c->n, .state = c->state,
+    fx->reply = (struct fl_order_reply){.run = fl_fx_str(s->fx, run->pub.id),
+                                        .n = c->n,
+                                        .state = c->state,
                                         .result = fl_fx_str(s->fx, c->result ? c->result : "null")};
 }
 
@@ -95,13 +111,16 @@ void call_act(struct fl_resp *r, struct fl_step *s, struct run *run, struct call
     c->intent_seq = s->seq;
     c->attempts++;
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_ACT);
-    fx->act = (struct fl_order_act){.run = fl_fx_str(s->fx, run->pub.id), .n = c->n, .fn = fl_fx_str(s->fx, c->fn),
+    fx->act = (struct fl_order_act){.run = fl_fx_str(s->fx, run->pub.id),
+                                    .n = c->n,
+                                    .fn = fl_fx_str(s->fx, c->fn),
                                     .args = fl_fx_str(s->fx, c->args),
                                     .idempotency_key = fl_fx_printf(s->fx, "%s-%u", run->pub.id, c->n),
                                     .deadline = run->deadline};
 }
 
-void call_finish(struct fl_step *s, struct run *run, struct call *c, fl_call_state st, const char *result, const char *reason)
+void call_finish(struct fl_step *s, struct run *run, struct call *c, fl_call_state st, const char *result,
+                 const char *reason)
 {
     c->state = st;
     c->outcome_at = s->at;
@@ -132,10 +151,12 @@ static bool is_idempotent(const char *fn, const struct fl_json *args)
 
 static void nonsense(struct fl_step *s, const char *what, const char *run, const char *why)
 {
-    s->note(s, &(struct fl_note){.to = FL_NOTE_AUDIT, .action = what, .incident = "", .subject = run, .text = why});
+    s->note(s, &(struct fl_note){
+                   .to = FL_NOTE_AUDIT, .action = what, .incident = "", .subject = run, .text = why});
 }
 
-static void settle_call(struct fl_resp *r, struct fl_step *s, struct run *run, struct call *c, const struct fl_json *args)
+static void settle_call(struct fl_resp *r, struct fl_step *s, struct run *run, struct call *c,
+                        const struct fl_json *args)
 {
     const char *verdict = fl_json_str(args, "verdict", "ask");
     if (fl_streq(verdict, "ask")) {
@@ -151,7 +172,8 @@ static void settle_call(struct fl_resp *r, struct fl_step *s, struct run *run, s
     call_finish(s, run, c, FL_CALL_DONE, c->args, NULL);
 }
 
-static void new_call(struct fl_resp *r, struct fl_step *s, struct run *run, struct call *c, const struct fl_json *args)
+static void new_call(struct fl_resp *r, struct fl_step *s, struct run *run, struct call *c,
+                     const struct fl_json *args)
 {
     if (fl_streq(c->fn, "sleep")) {
         double seconds = fl_json_real(args, "seconds", 0);
@@ -206,7 +228,8 @@ void fl_resp_call(struct fl_resp *r, struct fl_step *s, const struct fl_json *bo
         /* Asked again after a restart: the same call gets its recorded answer, another one is a divergence. */
         if (memcmp(c->args_hash.b, hash.b, sizeof hash.b) != 0 || !fl_streq(c->fn, fn)) {
             run_stop(s, run, "diverged");
-            run_event(r, s, run, RE_DIVERGED, fl_fx_printf(s->fx, "call %u was %s and now is %.60s", c->n, c->fn, fn));
+            run_event(r, s, run, RE_DIVERGED,
+                      fl_fx_printf(s->fx, "call %u was %s and now is %.60s", c->n, c->fn, fn));
         } else if (c->state != FL_CALL_INTENT) {
             call_reply(s, run, c);
         }
@@ -215,7 +238,8 @@ void fl_resp_call(struct fl_resp *r, struct fl_step *s, const struct fl_json *bo
     }
     if ((unsigned)n != run->n_calls + 1) {
         run_stop(s, run, "diverged");
-        run_event(r, s, run, RE_DIVERGED, fl_fx_printf(s->fx, "call %lld came after call %u", (long long)n, run->n_calls));
+        run_event(r, s, run, RE_DIVERGED,
+                  fl_fx_printf(s->fx, "call %lld came after call %u", (long long)n, run->n_calls));
         free(text);
         return;
     }
@@ -257,10 +281,12 @@ void fl_resp_outcome(struct fl_resp *r, struct fl_step *s, const struct fl_json 
         call_finish(s, run, c, FL_CALL_DENIED, error_json(s, error), error);
     } else if (fl_json_bool(body, "unknown", false) && c->idempotent && c->attempts < FL_ACT_ATTEMPTS_MAX &&
                !fl_run_is_over(run->pub.state)) {
-        say_call(s, run, c, "call.repeated", fl_fx_printf(s->fx, "outcome unknown (%.300s); safe to repeat: %s", error, describe(s, c)));
+        say_call(s, run, c, "call.repeated",
+                 fl_fx_printf(s->fx, "outcome unknown (%.300s); safe to repeat: %s", error, describe(s, c)));
         call_act(r, s, run, c);
     } else if (fl_json_bool(body, "unknown", false) && !c->idempotent) {
-        say_call(s, run, c, "call.in_doubt", fl_fx_printf(s->fx, "outcome unknown (%.300s): %s", error, describe(s, c)));
+        say_call(s, run, c, "call.in_doubt",
+                 fl_fx_printf(s->fx, "outcome unknown (%.300s): %s", error, describe(s, c)));
         call_finish(s, run, c, FL_CALL_IN_DOUBT, error_json(s, error), error);
     } else {
         say_call(s, run, c, "call.failed", fl_fx_printf(s->fx, "failed (%.300s): %s", error, describe(s, c)));
@@ -290,6 +316,7 @@ void fl_resp_ended(struct fl_resp *r, struct fl_step *s, const struct fl_json *b
     } else if (fl_streq(ending, "diverged")) {
         run_event(r, s, run, RE_DIVERGED, error);
     } else {
-        run_event(r, s, run, RE_ERROR, fl_fx_printf(s->fx, "%s%s%.400s", ending, error ? ": " : "", error ? error : ""));
+        run_event(r, s, run, RE_ERROR,
+                  fl_fx_printf(s->fx, "%s%s%.400s", ending, error ? ": " : "", error ? error : ""));
     }
 }

@@ -32,7 +32,8 @@ static bool has(const char *const *v, size_t n, const char *s)
 
 /* {cause} {service} {incident} {label:x} {node:x} in a parameter's template: labels of the matching alert, of the
  * cause's node. False when one of the last two is empty: the binding then does not apply. */
-static bool expand(struct fl_buf *out, const char *tmpl, const struct fl_resp_view *v, const struct fl_labels *l)
+static bool expand(struct fl_buf *out, const char *tmpl, const struct fl_resp_view *v,
+                   const struct fl_labels *l)
 {
     static const struct fl_labels none = {0};
     bool whole = true;
@@ -63,7 +64,8 @@ static bool expand(struct fl_buf *out, const char *tmpl, const struct fl_resp_vi
     return whole;
 }
 
-static char *params_json(const struct fl_binding_rule *b, const struct fl_resp_view *v, const struct fl_labels *l)
+static char *params_json(const struct fl_binding_rule *b, const struct fl_resp_view *v,
+                         const struct fl_labels *l)
 {
     FL_AUTO_BUF out = fl_buf_init(0);
     struct fl_jw w = fl_jw_init(&out);
@@ -104,12 +106,13 @@ static void propose(struct fl_resp *r, struct fl_step *s, const struct fl_resp_v
         /* The brake turns an automatic run into a question. */
         r->stats.denied_by_guard++;
         set_text(&run->approval, "required");
-        run_say(s, run, "guard.refused", NULL, fl_fx_printf(s->fx, "%s may not start by itself: %s", b->name, no), NULL);
+        run_say(s, run, "guard.refused", NULL,
+                fl_fx_printf(s->fx, "%s may not start by itself: %s", b->name, no), NULL);
         ask = true;
     }
     run_say(s, run, "run.proposed", NULL,
-            fl_fx_printf(s->fx, "binding \"%s\" proposes %s on %s (%s)%s", p->b->name, b->name, v->cause, run->pub.id,
-                         ask ? ": waits for an approval" : ""),
+            fl_fx_printf(s->fx, "binding \"%s\" proposes %s on %s (%s)%s", p->b->name, b->name, v->cause,
+                         run->pub.id, ask ? ": waits for an approval" : ""),
             run->params);
     run_row(s, run);
     if (!ask && run_event(r, s, run, RE_APPROVED, "no approval needed by rule and playbook"))

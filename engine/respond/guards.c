@@ -16,7 +16,8 @@ static bool occupies(const struct run *run)
 {
     if (!run->disruptive)
         return false;
-    return run->pub.state == FL_RUN_RUNNING || run->pub.state == FL_RUN_IN_DOUBT || run->pub.state == FL_RUN_VERIFYING;
+    return run->pub.state == FL_RUN_RUNNING || run->pub.state == FL_RUN_IN_DOUBT ||
+           run->pub.state == FL_RUN_VERIFYING;
 }
 
 static size_t disruptive_now(const struct fl_resp *r, const struct fl_step *s)
@@ -41,13 +42,14 @@ static const char *rate_brakes(struct fl_resp *r, struct fl_step *s, const struc
                             fl_format_duration(rest ? rest : FL_USEC_PER_SEC, left));
     }
     if (disruptive_now(r, s) >= g->max_disruptive)
-        return fl_fx_printf(s->fx, "%zu disruptive runs in the last %s, the limit is %u", disruptive_now(r, s),
-                            fl_format_duration(g->disruptive_window, left), g->max_disruptive);
+        return fl_fx_printf(s->fx, "%zu disruptive runs in the last %s, the limit is %u",
+                            disruptive_now(r, s), fl_format_duration(g->disruptive_window, left),
+                            g->max_disruptive);
     return NULL;
 }
 
-const char *guards_run(struct fl_resp *r, struct fl_step *s, const struct run *run, const struct fl_resp_view *v,
-                       bool person, bool override)
+const char *guards_run(struct fl_resp *r, struct fl_step *s, const struct run *run,
+                       const struct fl_resp_view *v, bool person, bool override)
 {
     const struct fl_guard_params *g = &s->rules->guards;
     if (r->halted)
@@ -62,13 +64,14 @@ const char *guards_run(struct fl_resp *r, struct fl_step *s, const struct run *r
     struct breaker *b;
     HASH_FIND_STR(r->breakers, run->pub.playbook, b);
     if (b && b->failures >= g->breaker_failures)
-        return fl_fx_printf(s->fx, "%s failed %u times in a row and is off until someone acknowledges it "
-                                   "(faultline playbook resume %s)",
+        return fl_fx_printf(s->fx,
+                            "%s failed %u times in a row and is off until someone acknowledges it "
+                            "(faultline playbook resume %s)",
                             run->pub.playbook, b->failures, run->pub.playbook);
     if (!person && run->disruptive && v->services_known &&
         (double)v->services_alerting > g->max_alerting_share * (double)v->services_known)
-        return fl_fx_printf(s->fx, "%zu of %zu known services alert: mass outages are for people", v->services_alerting,
-                            v->services_known);
+        return fl_fx_printf(s->fx, "%zu of %zu known services alert: mass outages are for people",
+                            v->services_alerting, v->services_known);
     return run->disruptive && !override ? rate_brakes(r, s, run) : NULL;
 }
 
@@ -107,7 +110,8 @@ void guards_started(struct fl_resp *r, struct fl_step *s, const struct run *run)
 
 void guards_ended(struct fl_resp *r, struct fl_step *s, const struct run *run)
 {
-    bool failed = run->pub.state == FL_RUN_FAILED || run->pub.state == FL_RUN_TIMED_OUT || run->pub.state == FL_RUN_DIVERGED;
+    bool failed = run->pub.state == FL_RUN_FAILED || run->pub.state == FL_RUN_TIMED_OUT ||
+                  run->pub.state == FL_RUN_DIVERGED;
     if (!failed && run->pub.state != FL_RUN_SUCCEEDED)
         return;
     struct breaker *b;
@@ -120,5 +124,7 @@ void guards_ended(struct fl_resp *r, struct fl_step *s, const struct run *run)
     b->failures = failed ? b->failures + 1 : 0;
     if (failed && b->failures == s->rules->guards.breaker_failures)
         run_say(s, run, "guard.tripped", NULL,
-                fl_fx_printf(s->fx, "%s failed %u times in a row: off until acknowledged", b->playbook, b->failures), NULL);
+                fl_fx_printf(s->fx, "%s failed %u times in a row: off until acknowledged", b->playbook,
+                             b->failures),
+                NULL);
 }

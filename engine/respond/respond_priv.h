@@ -16,7 +16,7 @@ struct call {
     struct fl_sha256 args_hash;
     fl_call_state state;
     fl_usec intent_at, outcome_at, wake_at; /* wake_at: end of a sleep */
-    uint64_t intent_seq; /* the event whose committed rows released the act */
+    uint64_t intent_seq;                    /* the event whose committed rows released the act */
     unsigned attempts;
     bool idempotent;
     struct call *next;
@@ -26,7 +26,8 @@ struct run {
     struct fl_run pub; /* first */
     char *version, *approval, *requested_by, *approved_by, *params, *ctx, *reason, *result;
     struct fl_sha256 hash;
-    fl_usec timeout, created_at, started_at, ended_at, deadline, approve_by, verify_by, verify_within, doubt_since;
+    fl_usec timeout, created_at, started_at, ended_at, deadline, approve_by, verify_by, verify_within,
+        doubt_since;
     bool disruptive, verifies, dirty, acted;
     unsigned recoveries, n_calls;
     struct call *calls, *last_call;
@@ -69,8 +70,19 @@ enum { RUNS_OVER_KEEP = 500 };
 
 /* run_fsm.c */
 enum run_event {
-    RE_APPROVED, RE_DENIED, RE_EXPIRED, RE_OK, RE_ERROR, RE_DIVERGED, RE_TIMEOUT, RE_ABORT, RE_DOUBT, RE_SETTLED,
-    RE_VERIFIED, RE_UNVERIFIED, RE_N
+    RE_APPROVED,
+    RE_DENIED,
+    RE_EXPIRED,
+    RE_OK,
+    RE_ERROR,
+    RE_DIVERGED,
+    RE_TIMEOUT,
+    RE_ABORT,
+    RE_DOUBT,
+    RE_SETTLED,
+    RE_VERIFIED,
+    RE_UNVERIFIED,
+    RE_N
 };
 /* The only writer of a run's state; false = refused by the table. */
 bool run_event(struct fl_resp *r, struct fl_step *s, struct run *run, enum run_event e, const char *detail);
@@ -78,14 +90,15 @@ bool run_event(struct fl_resp *r, struct fl_step *s, struct run *run, enum run_e
 /* runs.c */
 struct run *run_find(const struct fl_resp *r, const char *id);
 struct run *run_new(struct fl_resp *r, uint64_t number, const char *id);
-struct run *run_create(struct fl_resp *r, struct fl_step *s, const struct fl_resp_view *v, const struct book *b,
-                       const char *params, const char *by, const char *approval);
+struct run *run_create(struct fl_resp *r, struct fl_step *s, const struct fl_resp_view *v,
+                       const struct book *b, const char *params, const char *by, const char *approval);
 struct book *book_find(const struct fl_resp *r, const char *name);
 void run_row(struct fl_step *s, struct run *run);
-void run_start(struct fl_resp *r, struct fl_step *s, struct run *run);      /* RUNNING now: deadline, order */
+void run_start(struct fl_resp *r, struct fl_step *s, struct run *run); /* RUNNING now: deadline, order */
 void run_order_worker(struct fl_resp *r, struct fl_step *s, struct run *run); /* the order alone */
 void run_over(struct fl_resp *r, struct fl_step *s, struct run *run);
-void run_say(struct fl_step *s, const struct run *run, const char *action, const char *actor, const char *text, const char *detail);
+void run_say(struct fl_step *s, const struct run *run, const char *action, const char *actor,
+             const char *text, const char *detail);
 void run_stop(struct fl_step *s, const struct run *run, const char *reason);
 static inline void set_text(char **slot, const char *text)
 {
@@ -100,12 +113,13 @@ struct call *call_add(struct run *run, unsigned n);
 void call_row(struct fl_step *s, const struct run *run, const struct call *c);
 void call_act(struct fl_resp *r, struct fl_step *s, struct run *run, struct call *c);
 void call_reply(struct fl_step *s, const struct run *run, const struct call *c);
-void call_finish(struct fl_step *s, struct run *run, struct call *c, fl_call_state st, const char *result, const char *reason);
+void call_finish(struct fl_step *s, struct run *run, struct call *c, fl_call_state st, const char *result,
+                 const char *reason);
 bool call_acts(const struct call *c); /* http or command: touches the world */
 
 /* guards.c: NULL = go ahead; else why not. `person`: a person approved; `override`: and takes the brakes upon them. */
-const char *guards_run(struct fl_resp *r, struct fl_step *s, const struct run *run, const struct fl_resp_view *v,
-                       bool person, bool override);
+const char *guards_run(struct fl_resp *r, struct fl_step *s, const struct run *run,
+                       const struct fl_resp_view *v, bool person, bool override);
 const char *guards_act(struct fl_resp *r, struct fl_step *s, const struct run *run);
 void guards_started(struct fl_resp *r, struct fl_step *s, const struct run *run);
 void guards_ended(struct fl_resp *r, struct fl_step *s, const struct run *run);

@@ -4,13 +4,16 @@
 
 #include <stdio.h>
 
-#define OVER(state)                                                                                                  \
-    {state, RE_APPROVED, -1, "the run is over"}, {state, RE_DENIED, -1, "the run is over"},                          \
-        {state, RE_EXPIRED, state, "the run is over"}, {state, RE_OK, state, "the run is over"},                     \
-        {state, RE_ERROR, state, "the run is over"}, {state, RE_DIVERGED, state, "the run is over"},                 \
-        {state, RE_TIMEOUT, state, "the run is over"}, {state, RE_ABORT, -1, "the run is over"},                     \
-        {state, RE_DOUBT, state, "the run is over"}, {state, RE_SETTLED, -1, "the run is over"},                     \
-        {state, RE_VERIFIED, state, "the run is over"}, {state, RE_UNVERIFIED, state, "the run is over"}
+#define OVER(state)                                                                                  \
+    {state, RE_APPROVED, -1, "the run is over"}, {state, RE_DENIED, -1, "the run is over"},          \
+        {state, RE_EXPIRED, state, "the run is over"}, {state, RE_OK, state, "the run is over"},     \
+        {state, RE_ERROR, state, "the run is over"}, {state, RE_DIVERGED, state, "the run is over"}, \
+        {state, RE_TIMEOUT, state, "the run is over"}, {state, RE_ABORT, -1, "the run is over"},     \
+        {state, RE_DOUBT, state, "the run is over"}, {state, RE_SETTLED, -1, "the run is over"},     \
+        {state, RE_VERIFIED, state, "the run is over"},                                              \
+    {                                                                                                \
+        state, RE_UNVERIFIED, state, "the run is over"                                               \
+    }
 
 static const struct fl_fsm_row rows[] = {
     {FL_RUN_PROPOSED, RE_APPROVED, FL_RUN_RUNNING, "approved"},
@@ -65,8 +68,13 @@ static const struct fl_fsm_row rows[] = {
     {FL_RUN_VERIFYING, RE_VERIFIED, FL_RUN_SUCCEEDED, "verified: its alerts cleared"},
     {FL_RUN_VERIFYING, RE_UNVERIFIED, FL_RUN_FAILED, "not verified: its alerts did not clear in time"},
 
-    OVER(FL_RUN_SUCCEEDED), OVER(FL_RUN_FAILED), OVER(FL_RUN_DENIED), OVER(FL_RUN_EXPIRED),
-    OVER(FL_RUN_ABORTED), OVER(FL_RUN_DIVERGED), OVER(FL_RUN_TIMED_OUT),
+    OVER(FL_RUN_SUCCEEDED),
+    OVER(FL_RUN_FAILED),
+    OVER(FL_RUN_DENIED),
+    OVER(FL_RUN_EXPIRED),
+    OVER(FL_RUN_ABORTED),
+    OVER(FL_RUN_DIVERGED),
+    OVER(FL_RUN_TIMED_OUT),
 };
 
 static const char *state_name(int s)
@@ -76,12 +84,14 @@ static const char *state_name(int s)
 
 static const char *event_name(int e)
 {
-    static const char *const names[RE_N] = {"approved", "denied", "expired", "ok", "error", "diverged", "timeout",
-                                            "abort", "doubt", "settled", "verified", "unverified"};
+    static const char *const names[RE_N] = {"approved", "denied",   "expired",  "ok",
+                                            "error",    "diverged", "timeout",  "abort",
+                                            "doubt",    "settled",  "verified", "unverified"};
     return e >= 0 && e < RE_N ? names[e] : "?";
 }
 
-static const struct fl_fsm machine = {"run", rows, FL_ARRAY_LEN(rows), FL_RUN_N, RE_N, state_name, event_name};
+static const struct fl_fsm machine = {"run", rows,       FL_ARRAY_LEN(rows), FL_RUN_N,
+                                      RE_N,  state_name, event_name};
 
 const struct fl_fsm *fl_run_fsm(void)
 {

@@ -40,8 +40,9 @@ static void free_run(struct run *run)
         free(c->reason);
         free(c);
     }
-    char *texts[] = {run->pub.incident, run->pub.playbook, run->pub.target, run->version, run->approval,
-                     run->requested_by, run->approved_by, run->params, run->ctx, run->reason, run->result};
+    char *texts[] = {run->pub.incident, run->pub.playbook, run->pub.target,  run->version,
+                     run->approval,     run->requested_by, run->approved_by, run->params,
+                     run->ctx,          run->reason,       run->result};
     for (size_t i = 0; i < FL_ARRAY_LEN(texts); i++)
         free(texts[i]);
     free(run);
@@ -68,15 +69,13 @@ struct fl_resp *fl_resp_free(struct fl_resp *r)
     while (r->first)
         forget_run(r, r->first);
     struct breaker *b, *btmp;
-    HASH_ITER(hh, r->breakers, b, btmp)
-    {
+    HASH_ITER (hh, r->breakers, b, btmp) {
         HASH_DEL(r->breakers, b);
         free(b->playbook);
         free(b);
     }
     struct cooling *c, *ctmp;
-    HASH_ITER(hh, r->cooling, c, ctmp)
-    {
+    HASH_ITER (hh, r->cooling, c, ctmp) {
         HASH_DEL(r->cooling, c);
         free(c->target);
         free(c);
@@ -108,12 +107,17 @@ void fl_resp_playbooks(struct fl_resp *r, const struct fl_playbook_def *v, size_
     r->n_books = n;
     for (size_t i = 0; i < n; i++) {
         const struct fl_playbook *p = &v[i].meta;
-        r->books[i] = (struct book){.name = fl_core_strdup(p->name), .version = fl_core_strdup(p->version ? p->version : ""),
+        r->books[i] = (struct book){.name = fl_core_strdup(p->name),
+                                    .version = fl_core_strdup(p->version ? p->version : ""),
                                     .doc = fl_core_strdup(p->doc ? p->doc : ""),
                                     .approval = fl_core_strdup(p->approval ? p->approval : "required"),
-                                    .source = fl_core_strdup(v[i].source), .meta_json = fl_core_strdup(p->meta_json),
-                                    .hash = p->hash, .timeout = p->timeout, .disruptive = p->disruptive,
-                                    .verifies = p->verify != NULL, .verify_within = p->verify_within,
+                                    .source = fl_core_strdup(v[i].source),
+                                    .meta_json = fl_core_strdup(p->meta_json),
+                                    .hash = p->hash,
+                                    .timeout = p->timeout,
+                                    .disruptive = p->disruptive,
+                                    .verifies = p->verify != NULL,
+                                    .verify_within = p->verify_within,
                                     .cooldown = own_cooldown(p->meta_json)};
     }
 }
@@ -177,8 +181,8 @@ static char *context(const struct run *run, const struct fl_step *s, const struc
     return fl_buf_take(&b, NULL);
 }
 
-struct run *run_create(struct fl_resp *r, struct fl_step *s, const struct fl_resp_view *v, const struct book *b,
-                       const char *params, const char *by, const char *approval)
+struct run *run_create(struct fl_resp *r, struct fl_step *s, const struct fl_resp_view *v,
+                       const struct book *b, const char *params, const char *by, const char *approval)
 {
     char id[FL_ID_LEN], year[FL_TIME_LEN];
     fl_time_format(s->at ? s->at : 1, year);
@@ -206,25 +210,41 @@ struct run *run_create(struct fl_resp *r, struct fl_step *s, const struct fl_res
     return run;
 }
 
-void run_say(struct fl_step *s, const struct run *run, const char *action, const char *actor, const char *text, const char *detail)
+void run_say(struct fl_step *s, const struct run *run, const char *action, const char *actor,
+             const char *text, const char *detail)
 {
-    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT, .action = action, .incident = run->pub.incident,
-                                 .subject = run->pub.id, .actor = actor, .text = text, .detail = detail});
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT,
+                                 .action = action,
+                                 .incident = run->pub.incident,
+                                 .subject = run->pub.id,
+                                 .actor = actor,
+                                 .text = text,
+                                 .detail = detail});
 }
 
 void run_row(struct fl_step *s, struct run *run)
 {
     struct fl_effects *x = s->fx;
     struct fl_fx *fx = fl_fx_add(x, FL_FX_RUN);
-    fx->run = (struct fl_run_row){
-        .id = fl_fx_str(x, run->pub.id), .incident = fl_fx_str(x, run->pub.incident),
-        .playbook = fl_fx_str(x, run->pub.playbook), .version = fl_fx_str(x, run->version), .playbook_hash = run->hash,
-        .state = run->pub.state, .requested_by = fl_fx_str(x, run->requested_by),
-        .approved_by = fl_fx_str(x, run->approved_by), .approval = fl_fx_str(x, run->approval),
-        .params = fl_fx_str(x, run->params), .ctx = fl_fx_str(x, run->ctx), .reason = fl_fx_str(x, run->reason),
-        .result = fl_fx_str(x, run->result), .created_at = run->created_at, .started_at = run->started_at,
-        .ended_at = run->ended_at, .deadline = run->deadline, .approve_by = run->approve_by,
-        .recoveries = run->recoveries};
+    fx->run = (struct fl_run_row){.id = fl_fx_str(x, run->pub.id),
+                                  .incident = fl_fx_str(x, run->pub.incident),
+                                  .playbook = fl_fx_str(x, run->pub.playbook),
+                                  .version = fl_fx_str(x, run->version),
+                                  .playbook_hash = run->hash,
+                                  .state = run->pub.state,
+                                  .requested_by = fl_fx_str(x, run->requested_by),
+                                  .approved_by = fl_fx_str(x, run->approved_by),
+                                  .approval = fl_fx_str(x, run->approval),
+                                  .params = fl_fx_str(x, run->params),
+                                  .ctx = fl_fx_str(x, run->ctx),
+                                  .reason = fl_fx_str(x, run->reason),
+                                  .result = fl_fx_str(x, run->result),
+                                  .created_at = run->created_at,
+                                  .started_at = run->started_at,
+                                  .ended_at = run->ended_at,
+                                  .deadline = run->deadline,
+                                  .approve_by = run->approve_by,
+                                  .recoveries = run->recoveries};
 }
 
 void run_order_worker(struct fl_resp *r, struct fl_step *s, struct run *run)
@@ -232,21 +252,32 @@ void run_order_worker(struct fl_resp *r, struct fl_step *s, struct run *run)
     const struct book *b = book_find(r, run->pub.playbook);
     if (!b || memcmp(b->hash.b, run->hash.b, sizeof b->hash.b) != 0) {
         run_event(r, s, run, RE_DIVERGED,
-                  b ? "the playbook's text changed since the run began" : "the playbook is no longer installed");
+                  b ? "the playbook's text changed since the run began"
+                    : "the playbook is no longer installed");
         return;
     }
-    struct fl_recorded_call *calls = fl_arena_calloc(s->fx->arena, run->n_calls ? run->n_calls : 1, sizeof *calls);
+    struct fl_recorded_call *calls = fl_arena_calloc(s->fx->arena, run->n_calls ? run->n_calls : 1,
+                                                     sizeof *calls);
     FL_REQUIRE(calls != NULL);
     size_t n = 0;
     for (const struct call *c = run->calls; c; c = c->next)
-        calls[n++] = (struct fl_recorded_call){.n = c->n, .fn = fl_fx_str(s->fx, c->fn), .args = fl_fx_str(s->fx, c->args),
-                                               .step = fl_fx_str(s->fx, c->step), .args_hash = c->args_hash,
-                                               .state = c->state, .result = fl_fx_str(s->fx, c->result)};
+        calls[n++] = (struct fl_recorded_call){.n = c->n,
+                                               .fn = fl_fx_str(s->fx, c->fn),
+                                               .args = fl_fx_str(s->fx, c->args),
+                                               .step = fl_fx_str(s->fx, c->step),
+                                               .args_hash = c->args_hash,
+                                               .state = c->state,
+                                               .result = fl_fx_str(s->fx, c->result)};
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_RUN_START);
-    fx->start = (struct fl_order_start){
-        .run = fl_fx_str(s->fx, run->pub.id), .incident = fl_fx_str(s->fx, run->pub.incident),
-        .playbook = fl_fx_str(s->fx, run->pub.playbook), .source = fl_fx_str(s->fx, b->source),
-        .ctx = fl_fx_str(s->fx, run->ctx), .playbook_hash = run->hash, .deadline = run->deadline, .calls = calls, .n_calls = n};
+    fx->start = (struct fl_order_start){.run = fl_fx_str(s->fx, run->pub.id),
+                                        .incident = fl_fx_str(s->fx, run->pub.incident),
+                                        .playbook = fl_fx_str(s->fx, run->pub.playbook),
+                                        .source = fl_fx_str(s->fx, b->source),
+                                        .ctx = fl_fx_str(s->fx, run->ctx),
+                                        .playbook_hash = run->hash,
+                                        .deadline = run->deadline,
+                                        .calls = calls,
+                                        .n_calls = n};
 }
 
 void run_start(struct fl_resp *r, struct fl_step *s, struct run *run)
@@ -262,7 +293,8 @@ void run_start(struct fl_resp *r, struct fl_step *s, struct run *run)
 void run_stop(struct fl_step *s, const struct run *run, const char *reason)
 {
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_STOP);
-    fx->stop = (struct fl_order_stop){.run = fl_fx_str(s->fx, run->pub.id), .reason = fl_fx_str(s->fx, reason)};
+    fx->stop = (struct fl_order_stop){.run = fl_fx_str(s->fx, run->pub.id),
+                                      .reason = fl_fx_str(s->fx, reason)};
 }
 
 void run_over(struct fl_resp *r, struct fl_step *s, struct run *run)
@@ -271,7 +303,8 @@ void run_over(struct fl_resp *r, struct fl_step *s, struct run *run)
     guards_ended(r, s, run);
     if (run->pub.state == FL_RUN_SUCCEEDED)
         r->stats.succeeded++;
-    else if (run->pub.state == FL_RUN_FAILED || run->pub.state == FL_RUN_TIMED_OUT || run->pub.state == FL_RUN_DIVERGED)
+    else if (run->pub.state == FL_RUN_FAILED || run->pub.state == FL_RUN_TIMED_OUT ||
+             run->pub.state == FL_RUN_DIVERGED)
         r->stats.failed++;
     size_t over = 0;
     for (struct run *x = r->first; x; x = x->next)

@@ -44,18 +44,27 @@ struct text_field {
     size_t offset;
 };
 static const struct text_field texts[] = {
-    {"incident", offsetof(struct run, pub.incident)}, {"playbook", offsetof(struct run, pub.playbook)},
-    {"target", offsetof(struct run, pub.target)},     {"version", offsetof(struct run, version)},
-    {"approval", offsetof(struct run, approval)},     {"requested_by", offsetof(struct run, requested_by)},
-    {"approved_by", offsetof(struct run, approved_by)}, {"params", offsetof(struct run, params)},
-    {"ctx", offsetof(struct run, ctx)},               {"reason", offsetof(struct run, reason)},
+    {"incident", offsetof(struct run, pub.incident)},
+    {"playbook", offsetof(struct run, pub.playbook)},
+    {"target", offsetof(struct run, pub.target)},
+    {"version", offsetof(struct run, version)},
+    {"approval", offsetof(struct run, approval)},
+    {"requested_by", offsetof(struct run, requested_by)},
+    {"approved_by", offsetof(struct run, approved_by)},
+    {"params", offsetof(struct run, params)},
+    {"ctx", offsetof(struct run, ctx)},
+    {"reason", offsetof(struct run, reason)},
     {"result", offsetof(struct run, result)},
 };
 static const struct text_field times[] = {
-    {"timeout", offsetof(struct run, timeout)},       {"created_at", offsetof(struct run, created_at)},
-    {"started_at", offsetof(struct run, started_at)}, {"ended_at", offsetof(struct run, ended_at)},
-    {"deadline", offsetof(struct run, deadline)},     {"approve_by", offsetof(struct run, approve_by)},
-    {"verify_by", offsetof(struct run, verify_by)},   {"verify_within", offsetof(struct run, verify_within)},
+    {"timeout", offsetof(struct run, timeout)},
+    {"created_at", offsetof(struct run, created_at)},
+    {"started_at", offsetof(struct run, started_at)},
+    {"ended_at", offsetof(struct run, ended_at)},
+    {"deadline", offsetof(struct run, deadline)},
+    {"approve_by", offsetof(struct run, approve_by)},
+    {"verify_by", offsetof(struct run, verify_by)},
+    {"verify_within", offsetof(struct run, verify_within)},
     {"doubt_since", offsetof(struct run, doubt_since)},
 };
 
@@ -96,8 +105,9 @@ void fl_resp_write(const struct fl_resp *r, struct fl_jw *w, const char *key)
     fl_jw_int(w, "next", (int64_t)r->next_number);
     fl_jw_bool(w, "halted", r->halted);
     fl_jw_arr(w, "stats");
-    const uint64_t counters[] = {r->stats.proposed, r->stats.started, r->stats.succeeded, r->stats.failed,
-                                 r->stats.denied_by_guard, r->stats.in_doubt, r->stats.calls};
+    const uint64_t counters[] = {r->stats.proposed, r->stats.started,         r->stats.succeeded,
+                                 r->stats.failed,   r->stats.denied_by_guard, r->stats.in_doubt,
+                                 r->stats.calls};
     for (size_t i = 0; i < FL_ARRAY_LEN(counters); i++)
         fl_jw_int(w, NULL, (int64_t)counters[i]);
     fl_jw_arr_end(w);
@@ -162,8 +172,9 @@ fl_status fl_resp_read(struct fl_resp *r, const struct fl_json *v, struct fl_err
         return fl_fail(err, FL_E_CORRUPT, "respond", "the snapshot has no runs");
     r->next_number = (uint64_t)fl_json_int(v, "next", 1);
     r->halted = fl_json_bool(v, "halted", false);
-    uint64_t *counters[] = {&r->stats.proposed, &r->stats.started, &r->stats.succeeded, &r->stats.failed,
-                            &r->stats.denied_by_guard, &r->stats.in_doubt, &r->stats.calls};
+    uint64_t *counters[] = {&r->stats.proposed, &r->stats.started,         &r->stats.succeeded,
+                            &r->stats.failed,   &r->stats.denied_by_guard, &r->stats.in_doubt,
+                            &r->stats.calls};
     const struct fl_json *st = fl_json_get(v, "stats");
     for (size_t i = 0; i < FL_ARRAY_LEN(counters); i++)
         *counters[i] = (uint64_t)fl_json_number(fl_json_at(st, i), 0);

@@ -63,7 +63,7 @@ struct run {
     const char *id;
     bool live;   /* has a worker; else waits for a place */
     bool parked; /* gave its place up while a person decides or time passes; its record brings it back */
-    bool over; /* to be freed by the loop */
+    bool over;   /* to be freed by the loop */
     struct fl_worker worker;
     struct source socket;
     bool wants_write;

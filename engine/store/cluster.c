@@ -255,7 +255,9 @@ static void stop_server(struct fl_cluster *c, pid_t pid)
         fl_usec patience;
     } steps[] = {
         /* What a long last checkpoint does not finish, the next start recovers; who stops us waits 35 s. */
-        {SIGINT, 8 * FL_USEC_PER_SEC}, {SIGQUIT, 3 * FL_USEC_PER_SEC}, {SIGKILL, 5 * FL_USEC_PER_SEC}};
+        {SIGINT, 8 * FL_USEC_PER_SEC},
+        {SIGQUIT, 3 * FL_USEC_PER_SEC},
+        {SIGKILL, 5 * FL_USEC_PER_SEC}};
     for (size_t i = 0; i < FL_ARRAY_LEN(steps); i++) {
         kill(pid, SIGCONT);
         kill(pid, steps[i].sig);
@@ -277,42 +279,43 @@ static fl_status launch(struct fl_cluster *c, struct fl_err *err)
     char fsync[32], fpw[32];
     snprintf(fsync, sizeof fsync, "fsync=%s", sync);
     snprintf(fpw, sizeof fpw, "full_page_writes=%s", sync);
-    const char *argv[] = {program,
-                          "-D",
-                          c->data,
-                          "-c",
-                          sockets,
-                          "-c",
-                          "listen_addresses=",
-                          "-c",
-                          "port=5432",
-                          "-c",
-                          "unix_socket_permissions=0700",
-                          "-c",
-                          "synchronous_commit=on",
-                          "-c",
-                          fsync,
-                          "-c",
-                          fpw,
-                          "-c",
-                          "max_connections=60",
-                          "-c",
-                          "logging_collector=off",
-                          "-c",
-                          "log_destination=stderr",
-                          "-c",
-                          "log_min_messages=warning",
-                          "-c",
-                          "log_min_error_statement=panic",
-                          "-c",
-                          "idle_session_timeout=0",
-                          "-c",
-                          "wal_compression=on",
-                          "-c",
-                          "jit=off", /* short queries only, and the unit forbids memory both writable and executable */
-                          "-c",
-                          "max_wal_size=2GB",
-                          NULL};
+    const char *argv[] = {
+        program,
+        "-D",
+        c->data,
+        "-c",
+        sockets,
+        "-c",
+        "listen_addresses=",
+        "-c",
+        "port=5432",
+        "-c",
+        "unix_socket_permissions=0700",
+        "-c",
+        "synchronous_commit=on",
+        "-c",
+        fsync,
+        "-c",
+        fpw,
+        "-c",
+        "max_connections=60",
+        "-c",
+        "logging_collector=off",
+        "-c",
+        "log_destination=stderr",
+        "-c",
+        "log_min_messages=warning",
+        "-c",
+        "log_min_error_statement=panic",
+        "-c",
+        "idle_session_timeout=0",
+        "-c",
+        "wal_compression=on",
+        "-c",
+        "jit=off", /* short queries only, and the unit forbids memory both writable and executable */
+        "-c",
+        "max_wal_size=2GB",
+        NULL};
     fl_status st = fl_spawn_as(&c->account, argv, c->log, &c->pid, err);
     c->ours = !st;
     return st;

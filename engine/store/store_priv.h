@@ -14,9 +14,9 @@
 
 #define FL_BATCH_ITEMS 2048 /* submissions in one journal transaction */
 #define FL_BATCH_BYTES ((size_t)16 << 20)
-#define FL_PROJECT_STEPS 1024 /* steps … */
+#define FL_PROJECT_STEPS 1024        /* steps … */
 #define FL_PROJECT_PAUSE (20 * 1000) /* microseconds between commits nobody waits for */
-#define FL_PROJECT_ROWS 2000  /* … and rows in one projection transaction */
+#define FL_PROJECT_ROWS 2000         /* … and rows in one projection transaction */
 #define FL_LEASE (10 * FL_USEC_PER_SEC)
 #define FL_STALL (2 * FL_USEC_PER_SEC) /* a commit that takes longer: stop accepting until it ends */
 #define FL_DEADLETTERS_MAX 100000

@@ -137,7 +137,8 @@ static fl_status read_layout(struct fl_arena *arena, const struct fl_graph *g, c
     if (!off || !link || !ret->spot || !ret->bend || !ret->bend_off)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     for (size_t i = 0; i < rows; i++)
-        ret->spot[i] = (struct fl_spot){MATRIX(*at, (igraph_integer_t)i, 0), MATRIX(*at, (igraph_integer_t)i, 1)};
+        ret->spot[i] = (struct fl_spot){MATRIX(*at, (igraph_integer_t)i, 0),
+                                        MATRIX(*at, (igraph_integer_t)i, 1)};
     sort_links(of, m, off, link);
     for (size_t e = 0; e < m; e++)
         ret->bend_off[e + 1] = ret->bend_off[e] + follow(ext, link + off[e], off[e + 1] - off[e],

@@ -55,9 +55,9 @@ struct fl_spot {
     double x, y;
 };
 struct fl_sugiyama {
-    struct fl_spot *spot;   /* of each vertex, then of each bend */
-    size_t *bend;           /* bends of edge e, from its start: bend[bend_off[e]] … bend[bend_off[e + 1] - 1] */
-    size_t *bend_off;       /* as indices of spot */
+    struct fl_spot *spot; /* of each vertex, then of each bend */
+    size_t *bend;     /* bends of edge e, from its start: bend[bend_off[e]] … bend[bend_off[e + 1] - 1] */
+    size_t *bend_off; /* as indices of spot */
 };
 /** Layered drawing of a small graph (m edges: from, to, from, to, …). Deterministic. All of it in `arena`. */
 FL_MUST_CHECK fl_status fl_graph_sugiyama(struct fl_arena *arena, size_t n, const fl_vertex *ends, size_t m,

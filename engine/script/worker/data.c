@@ -196,7 +196,8 @@ static const struct rule_function {
     {"mapping", "mapping", true},          {"class", "classes", true},
     {"severity", "severities", true},      {"binding", "bindings", true},
     {"correlation", "correlation", false}, {"guards", "guards", false},
-    {"source", "sources", true},           {"leases", "leases", false},           {"inhibition", "inhibitions", true},
+    {"source", "sources", true},           {"leases", "leases", false},
+    {"inhibition", "inhibitions", true},
 };
 
 static void part_push(lua_State *L, const struct rule_function *f)

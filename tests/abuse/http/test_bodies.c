@@ -18,8 +18,12 @@ static struct fl_http *h;
 static int port;
 static const char *token;
 static const char *const targets[][2] = {
-    {"POST", "/api/v1/intake/alertmanager"}, {"POST", "/api/v2/alerts"},  {"PUT", "/api/v1/topology"},
-    {"POST", "/api/v1/changes"},             {"POST", "/api/v1/runs"},    {"POST", "/api/v1/incidents/INC-1/comment"},
+    {"POST", "/api/v1/intake/alertmanager"},
+    {"POST", "/api/v2/alerts"},
+    {"PUT", "/api/v1/topology"},
+    {"POST", "/api/v1/changes"},
+    {"POST", "/api/v1/runs"},
+    {"POST", "/api/v1/incidents/INC-1/comment"},
     {"POST", "/api/v1/tokens"},
 };
 
@@ -40,15 +44,53 @@ static void small_ones(void **state)
 {
     (void)state;
     static const char *const bodies[] = {
-        "", " ", "null", "true", "0", "-0", "1e400", "123456789012345678901234567890", "\"x\"", "[", "]", "{", "}", "[[]]", "[null]",
-        "[1,2]", "{\"alerts\":null}", "{\"alerts\":{}}", "{\"alerts\":[null]}", "{\"version\":4,\"alerts\":[]}", "\xff\xfe", "\xef\xbb\xbf[]",
-        "[{\"labels\":{\"a\":\"\\u0000\"}}]", "[{\"labels\":{\"a\":\"\\ud800\"}}]", "[{\"labels\":{\"a\":1}}]", "[{\"labels\":[]}]",
-        "[{\"labels\":{\"a\":\"b\"},\"startsAt\":1}]", "[{\"labels\":{\"a\":\"b\"},\"startsAt\":\"9999-12-31T23:59:59Z\"}]",
-        "[{\"labels\":{\"a\":\"b\"},\"startsAt\":\"0000-00-00T00:00:00Z\"}]", "[{\"labels\":{\"a\":\"b\"},\"endsAt\":\"yesterday\"}]",
-        "{\"nodes\":[{\"id\":\"a\"},{\"id\":\"a\"}]}", "{\"nodes\":[{\"id\":\"\"}]}", "{\"edges\":[{\"from\":\"a\",\"to\":\"a\",\"weight\":-1}]}",
-        "{\"a\":1,\"a\":2}", "[{\"labels\":{\"__proto__\":\"x\"}}]", "{\"text\":\"'; drop table audit; --\"}", "{\"text\":\"<script>\"}",
-        "{\"name\":\"\",\"role\":\"admin\"}", "{\"name\":1,\"role\":2}", "{\"playbook\":null}", "[]garbage", "{} {}", "/* */ {}", "{'a':1}", "NaN",
-        "[1e-999]", "{\"params\":{\"a\":[[[[]]]]}}",
+        "",
+        " ",
+        "null",
+        "true",
+        "0",
+        "-0",
+        "1e400",
+        "123456789012345678901234567890",
+        "\"x\"",
+        "[",
+        "]",
+        "{",
+        "}",
+        "[[]]",
+        "[null]",
+        "[1,2]",
+        "{\"alerts\":null}",
+        "{\"alerts\":{}}",
+        "{\"alerts\":[null]}",
+        "{\"version\":4,\"alerts\":[]}",
+        "\xff\xfe",
+        "\xef\xbb\xbf[]",
+        "[{\"labels\":{\"a\":\"\\u0000\"}}]",
+        "[{\"labels\":{\"a\":\"\\ud800\"}}]",
+        "[{\"labels\":{\"a\":1}}]",
+        "[{\"labels\":[]}]",
+        "[{\"labels\":{\"a\":\"b\"},\"startsAt\":1}]",
+        "[{\"labels\":{\"a\":\"b\"},\"startsAt\":\"9999-12-31T23:59:59Z\"}]",
+        "[{\"labels\":{\"a\":\"b\"},\"startsAt\":\"0000-00-00T00:00:00Z\"}]",
+        "[{\"labels\":{\"a\":\"b\"},\"endsAt\":\"yesterday\"}]",
+        "{\"nodes\":[{\"id\":\"a\"},{\"id\":\"a\"}]}",
+        "{\"nodes\":[{\"id\":\"\"}]}",
+        "{\"edges\":[{\"from\":\"a\",\"to\":\"a\",\"weight\":-1}]}",
+        "{\"a\":1,\"a\":2}",
+        "[{\"labels\":{\"__proto__\":\"x\"}}]",
+        "{\"text\":\"'; drop table audit; --\"}",
+        "{\"text\":\"<script>\"}",
+        "{\"name\":\"\",\"role\":\"admin\"}",
+        "{\"name\":1,\"role\":2}",
+        "{\"playbook\":null}",
+        "[]garbage",
+        "{} {}",
+        "/* */ {}",
+        "{'a':1}",
+        "NaN",
+        "[1e-999]",
+        "{\"params\":{\"a\":[[[[]]]]}}",
     };
     for (size_t i = 0; i < FL_ARRAY_LEN(bodies); i++)
         throw_at_all(bodies[i], bodies[i]);
@@ -86,8 +128,9 @@ static void deep_and_wide(void **state)
 static void each_prefix(void **state)
 {
     (void)state;
-    static const char whole[] = "{\"version\":\"4\",\"alerts\":[{\"status\":\"firing\",\"labels\":{\"alertname\":\"A\\u00e9\"},"
-                                "\"startsAt\":\"2026-11-01T00:00:00Z\",\"endsAt\":\"0001-01-01T00:00:00Z\"}]}";
+    static const char whole[] =
+        "{\"version\":\"4\",\"alerts\":[{\"status\":\"firing\",\"labels\":{\"alertname\":\"A\\u00e9\"},"
+        "\"startsAt\":\"2026-11-01T00:00:00Z\",\"endsAt\":\"0001-01-01T00:00:00Z\"}]}";
     for (size_t n = 0; n < sizeof whole; n++) {
         char cut[sizeof whole];
         memcpy(cut, whole, n);
@@ -105,9 +148,10 @@ static void endless_chunks(void **state)
     (void)state;
     char head[512];
     static char chunk[65536 + 16];
-    snprintf(head, sizeof head,
-             "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
-             token);
+    snprintf(
+        head, sizeof head,
+        "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+        token);
     int n = sprintf(chunk, "10000\r\n");
     memset(chunk + n, ' ', 65536);
     memcpy(chunk + n + 65536, "\r\n", 2);
@@ -133,9 +177,11 @@ static void chunked_works(void **state)
 {
     (void)state;
     char text[512];
-    snprintf(text, sizeof text,
-             "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-             "1\r\n[\r\n20\r\n{\"labels\":{\"alertname\":\"Chunk\"}}\r\n1\r\n]\r\n0\r\n\r\n", token);
+    snprintf(
+        text, sizeof text,
+        "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "1\r\n[\r\n20\r\n{\"labels\":{\"alertname\":\"Chunk\"}}\r\n1\r\n]\r\n0\r\n\r\n",
+        token);
     size_t before = fake_submissions();
     assert_int_equal(raw_ask(port, text), 200);
     assert_int_equal(fake_submissions(), before + 1);
@@ -145,7 +191,7 @@ static void chunked_works(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small_ones), cmocka_unit_test(deep_and_wide), cmocka_unit_test(each_prefix),
+        cmocka_unit_test(small_ones),     cmocka_unit_test(deep_and_wide), cmocka_unit_test(each_prefix),
         cmocka_unit_test(endless_chunks), cmocka_unit_test(chunked_works),
     };
     if (fl_base_init() != FL_OK)

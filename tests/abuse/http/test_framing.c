@@ -21,7 +21,8 @@ struct attack {
     const char *name, *text; /* %s is the token */
     int code;
 };
-#define HEAD "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
+#define HEAD \
+    "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
 #define SMUGGLED "GET /api/v1/tokens HTTP/1.1\r\nHost: x\r\n\r\n"
 static const struct attack attacks[] = {
     {"two lengths", HEAD "Content-Length: 2\r\nContent-Length: 40\r\n\r\n[]" SMUGGLED, 400},
@@ -31,31 +32,44 @@ static const struct attack attacks[] = {
     {"negative length", HEAD "Content-Length: -1\r\n\r\n[]", 400},
     {"length in hex", HEAD "Content-Length: 0x2\r\n\r\n[]", 400},
     {"huge length", HEAD "Content-Length: 99999999999999999999999\r\n\r\n[]", 413},
-    {"length and chunked", HEAD "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SMUGGLED, 400},
-    {"chunked and length", HEAD "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" SMUGGLED, 400},
+    {"length and chunked", HEAD "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SMUGGLED,
+     400},
+    {"chunked and length", HEAD "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" SMUGGLED,
+     400},
     {"unknown coding", HEAD "Transfer-Encoding: fancy\r\n\r\n[]" SMUGGLED, 400},
     {"coding list", HEAD "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" SMUGGLED, 400},
-    {"two codings", HEAD "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n" SMUGGLED, 400},
+    {"two codings",
+     HEAD "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n" SMUGGLED, 400},
     {"chunked with a tab", HEAD "Transfer-Encoding:\tchunked\x0b\r\n\r\n0\r\n\r\n" SMUGGLED, 400},
     {"space before the colon", HEAD "Content-Length : 2\r\n\r\n[]" SMUGGLED, 400},
     {"two hosts", HEAD "Host: y\r\nContent-Length: 2\r\n\r\n[]", 400},
     {"two authorizations", HEAD "Authorization: Bearer x\r\nContent-Length: 2\r\n\r\n[]", 400},
     {"two types", HEAD "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n[]", 400},
     {"no host", "GET /-/healthy HTTP/1.1\r\nX: %s\r\n\r\n", 400},
-    {"NUL in the path", "GET /api/v1/incidents/%%00 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", 400},
-    {"NUL in the query", "GET /api/v1/incidents?state=a%%00b HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", 400},
+    {"NUL in the path", "GET /api/v1/incidents/%%00 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
+     400},
+    {"NUL in the query",
+     "GET /api/v1/incidents?state=a%%00b HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", 400},
     {"bad escape", "GET /api/v1/incidents/%%zz HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", 400},
     {"cut escape", "GET /api/v1/incidents/%%4 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", 400},
-    {"bytes that are no UTF-8", "GET /api/v1/incidents/%%ff HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", 400},
+    {"bytes that are no UTF-8",
+     "GET /api/v1/incidents/%%ff HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", 400},
     {"absolute form", "GET http://x/-/healthy HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n", 400},
-    {"body with GET", "GET /-/healthy HTTP/1.1\r\nHost: x\r\nX: %s\r\nContent-Length: 43\r\n\r\n" SMUGGLED, 400},
-    {"chunks with GET", "GET /-/healthy HTTP/1.1\r\nHost: x\r\nX: %s\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SMUGGLED, 400},
-    {"chunks in HTTP/1.0", "POST /api/v2/alerts HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n", 400},
+    {"body with GET", "GET /-/healthy HTTP/1.1\r\nHost: x\r\nX: %s\r\nContent-Length: 43\r\n\r\n" SMUGGLED,
+     400},
+    {"chunks with GET",
+     "GET /-/healthy HTTP/1.1\r\nHost: x\r\nX: %s\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SMUGGLED,
+     400},
+    {"chunks in HTTP/1.0",
+     "POST /api/v2/alerts HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n",
+     400},
     {"compressed", HEAD "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n[]", 415},
     {"no length", HEAD "\r\n", 411},
     {"too long, announced", HEAD "Content-Length: 2000000\r\n\r\n[", 413},
-    {"unknown path with a body", "POST /nowhere HTTP/1.1\r\nHost: x\r\nX: %s\r\nContent-Length: 43\r\n\r\n" SMUGGLED, 404},
-    {"wrong method with a body", "PUT /api/v2/alerts HTTP/1.1\r\nHost: x\r\nX: %s\r\nContent-Length: 43\r\n\r\n" SMUGGLED, 405},
+    {"unknown path with a body",
+     "POST /nowhere HTTP/1.1\r\nHost: x\r\nX: %s\r\nContent-Length: 43\r\n\r\n" SMUGGLED, 404},
+    {"wrong method with a body",
+     "PUT /api/v2/alerts HTTP/1.1\r\nHost: x\r\nX: %s\r\nContent-Length: 43\r\n\r\n" SMUGGLED, 405},
 };
 
 static size_t count(const char *needle)
@@ -115,7 +129,8 @@ static void big_headers(void **state)
 static void pipelining_still_works(void **state)
 {
     (void)state;
-    static const char text[] = "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\nGET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    static const char text[] =
+        "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\nGET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     bool closed;
     int fd = raw_open(port);
     raw_send(fd, text, strlen(text));

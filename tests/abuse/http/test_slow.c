@@ -51,9 +51,10 @@ static void drips_are_cut(void **state)
 {
     (void)state;
     char body[512];
-    snprintf(body, sizeof body,
-             "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n[",
-             token);
+    snprintf(
+        body, sizeof body,
+        "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n[",
+        token);
     assert_true(drip("") < DEADLINE_S + 1.5);
     assert_true(drip("GET /-/healthy HTTP/1.1\r\nHost: x\r\nX: ") < DEADLINE_S + 1.5);
     assert_true(drip(body) < DEADLINE_S + 1.5);
@@ -77,11 +78,13 @@ static void waiting_ends_with_503(void **state)
     (void)state;
     fake.hold = true;
     fl_usec began = fl_mono();
-    assert_int_equal(raw_request(port, "POST", "/api/v2/alerts", token, "[{\"labels\":{\"alertname\":\"Slow\"}}]"), 503);
+    assert_int_equal(
+        raw_request(port, "POST", "/api/v2/alerts", token, "[{\"labels\":{\"alertname\":\"Slow\"}}]"), 503);
     fl_usec took = fl_mono() - began;
     assert_true(took > (DEADLINE_S - 1) * FL_USEC_PER_SEC && took < (DEADLINE_S + 2) * FL_USEC_PER_SEC);
     fake_release();
-    assert_int_equal(raw_request(port, "POST", "/api/v2/alerts", token, "[{\"labels\":{\"alertname\":\"Slow2\"}}]"), 200);
+    assert_int_equal(
+        raw_request(port, "POST", "/api/v2/alerts", token, "[{\"labels\":{\"alertname\":\"Slow2\"}}]"), 200);
 }
 
 static int compare(const void *a, const void *b)
@@ -139,7 +142,8 @@ static void reads_queue_up_to_a_bound(void **state)
     char text[256];
     size_t served = 0, refused = 0;
     fake.slow_reads = 30 * 1000;
-    snprintf(text, sizeof text, "GET /api/v1/incidents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", token);
+    snprintf(text, sizeof text,
+             "GET /api/v1/incidents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", token);
     for (size_t i = 0; i < N; i++) {
         fds[i] = raw_open(port);
         raw_send(fds[i], text, strlen(text));
@@ -179,9 +183,9 @@ static void per_address_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(drips_are_cut),    cmocka_unit_test(silence_is_cut),
+        cmocka_unit_test(drips_are_cut),         cmocka_unit_test(silence_is_cut),
         cmocka_unit_test(waiting_ends_with_503), cmocka_unit_test(others_are_served_meanwhile),
-        cmocka_unit_test(many_sockets),     cmocka_unit_test(reads_queue_up_to_a_bound),
+        cmocka_unit_test(many_sockets),          cmocka_unit_test(reads_queue_up_to_a_bound),
         cmocka_unit_test(per_address_limit),
     };
     if (fl_base_init() != FL_OK)

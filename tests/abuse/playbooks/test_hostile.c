@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #define WALL (10 * FL_USEC_PER_SEC) /* processor time ends them first, also on a busy machine */
-#define OVERSHOOT FL_USEC_PER_SEC /* promised: 250 ms; the machine of a test run is busy */
+#define OVERSHOOT FL_USEC_PER_SEC   /* promised: 250 ms; the machine of a test run is busy */
 
 static const struct fl_worker_limits limits = {
     .memory_bytes = 32u << 20, .cpu_seconds = 1, .frame_bytes = 1u << 20, .depth = 32};

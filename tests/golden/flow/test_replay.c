@@ -105,8 +105,9 @@ static void test_journal_gives_the_recorded_decisions(void **state)
             size_t at = 0, line = 1;
             while (at < n && at < out.n && expected[at] == out.p[at])
                 line += expected[at++] == '\n';
-            fail_msg("%s differs in line %zu:\n expected %.300s\n got      %.300s\nRun with --update and read the diff.", path,
-                     line, expected + at, out.p + at);
+            fail_msg(
+                "%s differs in line %zu:\n expected %.300s\n got      %.300s\nRun with --update and read the diff.",
+                path, line, expected + at, out.p + at);
         }
         fl_arena_free(j.arena);
     }
@@ -126,7 +127,8 @@ static void test_any_snapshot_continues_the_same(void **state)
             assert_int_equal(fl_flow_snapshot(f, &snap), FL_OK);
             struct fl_flow *g;
             struct fl_err err = {0};
-            if (fl_flow_restore(&(struct fl_flow_options){.realm = "default"}, snap.p, snap.n, &g, &err) != FL_OK)
+            if (fl_flow_restore(&(struct fl_flow_options){.realm = "default"}, snap.p, snap.n, &g, &err) !=
+                FL_OK)
                 fail_msg("snapshot after event %zu: %s %s", i + 1, err.where, err.text);
             FL_AUTO_BUF again = fl_buf_init(0);
             assert_int_equal(fl_flow_snapshot(g, &again), FL_OK);
@@ -146,8 +148,8 @@ static void test_any_snapshot_continues_the_same(void **state)
         while (at < n && at < straight.n && expected[at] == straight.p[at])
             at++;
         if (n != straight.n || at < n)
-            fail_msg("%s: from snapshots, byte %zu differs:\n expected %.300s\n got      %.300s", cases[k], at, expected + at,
-                     straight.p + at);
+            fail_msg("%s: from snapshots, byte %zu differs:\n expected %.300s\n got      %.300s", cases[k],
+                     at, expected + at, straight.p + at);
         fl_flow_free(f);
         fl_arena_free(j.arena);
     }
@@ -170,14 +172,27 @@ static void test_a_gap_is_refused(void **state)
 static void test_hostile_bodies(void **state)
 {
     (void)state;
-    static const char *const bodies[] = {"", "{", "[]", "null", "{}", "{\"op\":5}", "{\"alerts\":[5,null,{}]}",
-                                         "{\"run\":\"RUN-x\",\"n\":-1,\"fn\":\"http\"}", "{\"rules\":{\"wrong\":1}}", "\xff\xfe"};
+    static const char *const bodies[] = {"",
+                                         "{",
+                                         "[]",
+                                         "null",
+                                         "{}",
+                                         "{\"op\":5}",
+                                         "{\"alerts\":[5,null,{}]}",
+                                         "{\"run\":\"RUN-x\",\"n\":-1,\"fn\":\"http\"}",
+                                         "{\"rules\":{\"wrong\":1}}",
+                                         "\xff\xfe"};
     struct fl_flow *f = fresh();
     uint64_t seq = 0;
     for (int kind = FL_EV_ALERTS; kind < FL_EV_N; kind++)
         for (size_t i = 0; i < FL_ARRAY_LEN(bodies); i++) {
-            struct fl_event ev = {.seq = ++seq, .at = 1790000000000000, .kind = (fl_event_kind)kind, .realm = "default",
-                                  .actor = "mallory", .source = i % 2 ? "alertmanager" : "nonsense", .body = bodies[i],
+            struct fl_event ev = {.seq = ++seq,
+                                  .at = 1790000000000000,
+                                  .kind = (fl_event_kind)kind,
+                                  .realm = "default",
+                                  .actor = "mallory",
+                                  .source = i % 2 ? "alertmanager" : "nonsense",
+                                  .body = bodies[i],
                                   .body_len = strlen(bodies[i])};
             FL_AUTO_BUF out = fl_buf_init(0);
             step(f, &ev, &out);
@@ -195,8 +210,10 @@ int main(int argc, char **argv)
         return 1;
     fl_topo_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_journal_gives_the_recorded_decisions), cmocka_unit_test(test_any_snapshot_continues_the_same),
-        cmocka_unit_test(test_a_gap_is_refused), cmocka_unit_test(test_hostile_bodies),
+        cmocka_unit_test(test_journal_gives_the_recorded_decisions),
+        cmocka_unit_test(test_any_snapshot_continues_the_same),
+        cmocka_unit_test(test_a_gap_is_refused),
+        cmocka_unit_test(test_hostile_bodies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

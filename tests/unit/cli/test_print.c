@@ -28,9 +28,18 @@ static void controls_are_harmless(void **state)
     assert_string_equal(shown("plain", 0), "plain");
     assert_string_equal(shown("\033[2Jgone\007\r\n", 0), "?[2Jgone???");
     assert_string_equal(shown("caf\xc3\xa9 \xe2\x86\x92", 0), "caf\xc3\xa9 \xe2\x86\x92");
-    assert_string_equal(shown("a\xc2\x9b" "31mb", 0), "a??31mb");           /* C1: also starts an escape */
-    assert_string_equal(shown("a\xe2\x80\xae" "b", 0), "a???b");             /* right-to-left override */
-    assert_string_equal(shown("a\xe2\x81\xa6" "b", 0), "a???b");             /* isolate */
+    assert_string_equal(shown("a\xc2\x9b"
+                              "31mb",
+                              0),
+                        "a??31mb"); /* C1: also starts an escape */
+    assert_string_equal(shown("a\xe2\x80\xae"
+                              "b",
+                              0),
+                        "a???b"); /* right-to-left override */
+    assert_string_equal(shown("a\xe2\x81\xa6"
+                              "b",
+                              0),
+                        "a???b"); /* isolate */
     assert_string_equal(shown("\xff\xfe\xc3", 0), "???");
     assert_string_equal(shown("\xf0\x9f\x94\xa5", 0), "\xf0\x9f\x94\xa5");
 }
@@ -67,8 +76,9 @@ static void urls(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(controls_are_harmless), cmocka_unit_test(cut_to_width),
-                                       cmocka_unit_test(ages), cmocka_unit_test(urls)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(controls_are_harmless),
+                                       cmocka_unit_test(cut_to_width), cmocka_unit_test(ages),
+                                       cmocka_unit_test(urls)};
     if (fl_base_init() != FL_OK)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,9 +19,11 @@ static char out[1 << 16];
 static int run(const char *arguments)
 {
     char command[2048];
-    snprintf(command, sizeof command,
-             "env -u FAULTLINE_TOKEN -u FAULTLINE_URL -u FAULTLINE_DATA -u FAULTLINE_DATABASE -u FAULTLINE_CONFIG HOME=/nonexistent "
-             "'%s' %s 2>&1 </dev/null", program, arguments);
+    snprintf(
+        command, sizeof command,
+        "env -u FAULTLINE_TOKEN -u FAULTLINE_URL -u FAULTLINE_DATA -u FAULTLINE_DATABASE -u FAULTLINE_CONFIG HOME=/nonexistent "
+        "'%s' %s 2>&1 </dev/null",
+        program, arguments);
     FILE *p = popen(command, "r");
     assert_non_null(p);
     size_t n = fread(out, 1, sizeof out - 1, p);
@@ -49,7 +51,8 @@ static void help_of_everything(void **state)
         if (strncmp(line, "  ", 2) != 0)
             continue;
         char arguments[128];
-        size_t n = strstr(line + 2, "  ") ? (size_t)(strstr(line + 2, "  ") - line - 2) : strcspn(line + 2, " ");
+        size_t n = strstr(line + 2, "  ") ? (size_t)(strstr(line + 2, "  ") - line - 2)
+                                          : strcspn(line + 2, " ");
         if (strlen(line) > 20 && n > 18)
             n = 18;
         snprintf(arguments, sizeof arguments, "%.*s --help", (int)n, line + 2);

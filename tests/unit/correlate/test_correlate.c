@@ -16,12 +16,16 @@
 
 /* a chain web -> api -> db, a far away pair batch -> tape, and a lonely printer */
 static const struct fl_node nodes[] = {
-    {.id = "web", .type = "service"},   {.id = "api", .type = "service"},  {.id = "db", .type = "store"},
-    {.id = "batch", .type = "service"}, {.id = "tape", .type = "store"},   {.id = "printer", .type = "service"},
+    {.id = "web", .type = "service"},  {.id = "api", .type = "service"},
+    {.id = "db", .type = "store"},     {.id = "batch", .type = "service"},
+    {.id = "tape", .type = "store"},   {.id = "printer", .type = "service"},
     {.id = "cdn", .type = "external"},
 };
 static const struct fl_edge edges[] = {
-    {"web", "api", "calls", 1}, {"api", "db", "data", 1}, {"batch", "tape", "data", 1}, {"cdn", "web", "calls", 1},
+    {"web", "api", "calls", 1},
+    {"api", "db", "data", 1},
+    {"batch", "tape", "data", 1},
+    {"cdn", "web", "calls", 1},
 };
 
 struct world {
@@ -45,7 +49,13 @@ static void begin(struct world *w, fl_usec at)
     w->fx = fl_effects_free(w->fx);
     w->fx = fl_effects_new();
     assert_non_null(w->fx);
-    w->step = (struct fl_step){.at = at, .seq = w->step.seq + 1, .actor = "ann", .rules = w->rules, .fx = w->fx, .note = note, .ctx = w};
+    w->step = (struct fl_step){.at = at,
+                               .seq = w->step.seq + 1,
+                               .actor = "ann",
+                               .rules = w->rules,
+                               .fx = w->fx,
+                               .note = note,
+                               .ctx = w};
 }
 
 static int setup(void **state)
@@ -54,7 +64,8 @@ static int setup(void **state)
     struct fl_err err = {0};
     const char *text = fl_rules_default_json();
     assert_int_equal(fl_rules_from_json(text, strlen(text), &w->rules, &err), FL_OK);
-    struct fl_topology_doc doc = {.nodes = nodes, .n_nodes = FL_ARRAY_LEN(nodes), .edges = edges, .n_edges = FL_ARRAY_LEN(edges)};
+    struct fl_topology_doc doc = {
+        .nodes = nodes, .n_nodes = FL_ARRAY_LEN(nodes), .edges = edges, .n_edges = FL_ARRAY_LEN(edges)};
     assert_int_equal(fl_topo_new(&doc, &w->topo, &err), FL_OK);
     w->c = fl_corr_new();
     begin(w, T0);
@@ -74,11 +85,16 @@ static int teardown(void **state)
     return 0;
 }
 
-static void send(struct world *w, fl_usec at, const char *component, const char *name, fl_alert_status st, fl_usec starts)
+static void send(struct world *w, fl_usec at, const char *component, const char *name, fl_alert_status st,
+                 fl_usec starts)
 {
     struct fl_label l[] = {{"alertname", name}, {"component", component}, {"severity", "critical"}};
-    struct fl_alert a = {.labels = {l, fl_labels_normalise(l, 3)}, .starts_at = starts, .status = st, .received_at = at,
-                         .ends_at = st == FL_ALERT_RESOLVED ? at : 0, .generator_url = ""};
+    struct fl_alert a = {.labels = {l, fl_labels_normalise(l, 3)},
+                         .starts_at = starts,
+                         .status = st,
+                         .received_at = at,
+                         .ends_at = st == FL_ALERT_RESOLVED ? at : 0,
+                         .generator_url = ""};
     a.fingerprint = fl_labels_fingerprint(&a.labels);
     begin(w, at);
     fl_corr_alerts(w->c, &w->step, w->topo, "alertmanager", &a, 1);
@@ -257,7 +273,8 @@ static void test_operator_merge_split_resolve(void **state)
     begin(w, T0 + SEC);
     assert_int_equal(fl_corr_merge(w->c, &w->step, "INC-2026-000002", "INC-2026-000001", &err), FL_OK);
     assert_int_equal(inc(w, "INC-2026-000001")->alerts_total, 2);
-    assert_int_equal(fl_corr_merge(w->c, &w->step, "INC-2026-000001", "INC-2026-000001", &err), FL_E_CONFLICT);
+    assert_int_equal(fl_corr_merge(w->c, &w->step, "INC-2026-000001", "INC-2026-000001", &err),
+                     FL_E_CONFLICT);
     struct fl_label l[] = {{"alertname", "Down"}, {"component", "batch"}, {"severity", "critical"}};
     struct fl_labels labels = {l, 3};
     uint64_t fp = fl_labels_fingerprint(&labels);
@@ -349,11 +366,18 @@ int main(void)
         return 1;
     fl_topo_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_pair_has_one_row), T(test_neighbours_join_and_strangers_do_not),
-        T(test_an_old_incident_does_not_attract), T(test_a_bridge_merges_into_the_oldest),
-        T(test_life_quiet_recovering_reopened_resolved), T(test_a_late_firing_report_does_not_reopen),
-        T(test_resolve_before_fire_and_repeats), T(test_stale_is_not_resolved), T(test_unmapped_alerts_group_by_labels),
-        T(test_operator_merge_split_resolve), T(test_a_new_graph_maps_old_alerts), T(test_snapshot_round_trip),
+        cmocka_unit_test(test_every_pair_has_one_row),
+        T(test_neighbours_join_and_strangers_do_not),
+        T(test_an_old_incident_does_not_attract),
+        T(test_a_bridge_merges_into_the_oldest),
+        T(test_life_quiet_recovering_reopened_resolved),
+        T(test_a_late_firing_report_does_not_reopen),
+        T(test_resolve_before_fire_and_repeats),
+        T(test_stale_is_not_resolved),
+        T(test_unmapped_alerts_group_by_labels),
+        T(test_operator_merge_split_resolve),
+        T(test_a_new_graph_maps_old_alerts),
+        T(test_snapshot_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,13 @@ static void begin(struct world *w, fl_usec at)
     w->fx = fl_effects_new();
     assert_non_null(w->fx);
     w->fx->realm = "default";
-    w->step = (struct fl_step){.at = at, .seq = w->step.seq + 1, .actor = "ann", .rules = w->rules, .fx = w->fx, .note = note, .ctx = w};
+    w->step = (struct fl_step){.at = at,
+                               .seq = w->step.seq + 1,
+                               .actor = "ann",
+                               .rules = w->rules,
+                               .fx = w->fx,
+                               .note = note,
+                               .ctx = w};
 }
 
 static void end(struct world *w)
@@ -74,13 +80,18 @@ static int teardown(void **state)
 
 static struct fl_alert alert_of(struct fl_label *l, size_t n, fl_alert_status st, fl_usec starts, fl_usec at)
 {
-    struct fl_alert a = {.labels = {l, fl_labels_normalise(l, n)}, .starts_at = starts, .status = st, .received_at = at,
-                         .ends_at = st == FL_ALERT_RESOLVED ? at : 0, .generator_url = ""};
+    struct fl_alert a = {.labels = {l, fl_labels_normalise(l, n)},
+                         .starts_at = starts,
+                         .status = st,
+                         .received_at = at,
+                         .ends_at = st == FL_ALERT_RESOLVED ? at : 0,
+                         .generator_url = ""};
     a.fingerprint = fl_labels_fingerprint(&a.labels);
     return a;
 }
 
-static uint64_t send(struct world *w, fl_usec at, const char *name, const char *severity, const char *cluster, fl_alert_status st, fl_usec starts)
+static uint64_t send(struct world *w, fl_usec at, const char *name, const char *severity, const char *cluster,
+                     fl_alert_status st, fl_usec starts)
 {
     struct fl_label l[] = {{"alertname", name}, {"severity", severity}, {"cluster", cluster}};
     struct fl_alert a = alert_of(l, 3, st, starts, at);
@@ -113,13 +124,15 @@ static struct fl_corr_stats stats(const struct world *w)
     return st;
 }
 
-static fl_status set(struct world *w, fl_usec at, const char *id, const char *name, fl_usec from, fl_usec to, char *ret, struct fl_err *err)
+static fl_status set(struct world *w, fl_usec at, const char *id, const char *name, fl_usec from, fl_usec to,
+                     char *ret, struct fl_err *err)
 {
     char text[1024], t1[FL_TIME_LEN], t2[FL_TIME_LEN];
-    snprintf(text, sizeof text,
-             "{\"id\":\"%s\",\"comment\":\"works\",\"createdBy\":\"ops\",\"startsAt\":\"%s\",\"endsAt\":\"%s\",\"matchers\":[{\"name\":\"alertname\","
-             "\"value\":\"%s\",\"isRegex\":true,\"isEqual\":true}]}",
-             id, fl_time_format(from, t1), fl_time_format(to, t2), name);
+    snprintf(
+        text, sizeof text,
+        "{\"id\":\"%s\",\"comment\":\"works\",\"createdBy\":\"ops\",\"startsAt\":\"%s\",\"endsAt\":\"%s\",\"matchers\":[{\"name\":\"alertname\","
+        "\"value\":\"%s\",\"isRegex\":true,\"isEqual\":true}]}",
+        id, fl_time_format(from, t1), fl_time_format(to, t2), name);
     FL_AUTO_JSON v = fl_json_parse(text, strlen(text), err);
     assert_non_null(v);
     begin(w, at);
@@ -265,7 +278,8 @@ static void test_refusals(void **state)
     struct world *w = *state;
     char id[FL_SILENCE_ID_LEN];
     struct fl_err err = {0};
-    assert_int_equal(set(w, T0, "00000000-0000-4000-8000-000000000000", "A", T0, T0 + SEC, id, &err), FL_E_NOTFOUND);
+    assert_int_equal(set(w, T0, "00000000-0000-4000-8000-000000000000", "A", T0, T0 + SEC, id, &err),
+                     FL_E_NOTFOUND);
     assert_string_equal(err.text, "silence not found");
     fl_err_clear(&err);
     assert_int_equal(set(w, T0, "", "A", T0 - 2 * SEC, T0 - SEC, id, &err), FL_E_SHAPE);
@@ -281,8 +295,9 @@ static void test_refusals(void **state)
 static void test_long_words_of_others(void **state)
 {
     struct world *w = *state;
-    char text[2048] = "{\"createdBy\":\"ops\",\"startsAt\":\"2026-01-01T00:00:00Z\",\"endsAt\":\"2030-01-01T00:00:00Z\",\"matchers\":[{\"name\":"
-                      "\"alertname\",\"value\":\"A\",\"isRegex\":false}],\"comment\":\"x";
+    char text[2048] =
+        "{\"createdBy\":\"ops\",\"startsAt\":\"2026-01-01T00:00:00Z\",\"endsAt\":\"2030-01-01T00:00:00Z\",\"matchers\":[{\"name\":"
+        "\"alertname\",\"value\":\"A\",\"isRegex\":false}],\"comment\":\"x";
     for (int i = 0; i < 300; i++)
         strcat(text, "é");
     strcat(text, "\"}");
@@ -356,7 +371,8 @@ static void test_both_sides_inhibit_nobody(void **state)
 {
     struct world *w = *state;
     struct fl_label l1[] = {{"alertname", "A"}, {"kind", "x"}}, l2[] = {{"alertname", "B"}, {"kind", "x"}};
-    struct fl_alert v[] = {alert_of(l1, 2, FL_ALERT_FIRING, T0, T0), alert_of(l2, 2, FL_ALERT_FIRING, T0, T0)};
+    struct fl_alert v[] = {alert_of(l1, 2, FL_ALERT_FIRING, T0, T0),
+                           alert_of(l2, 2, FL_ALERT_FIRING, T0, T0)};
     begin(w, T0);
     fl_corr_alerts(w->c, &w->step, w->topo, "alertmanager", v, 2);
     end(w);
@@ -417,9 +433,17 @@ int main(void)
         return 1;
     fl_topo_init();
     const struct CMUnitTest tests[] = {
-        T(test_a_silenced_alert_is_held_and_released), T(test_the_time_counts_even_before_the_tick), T(test_one_in_an_incident_stays_there),
-        T(test_over_while_held), T(test_edits), T(test_refusals), T(test_long_words_of_others), T(test_there_is_a_limit), T(test_inhibition),
-        T(test_both_sides_inhibit_nobody), T(test_a_storm_is_held_and_restored),
+        T(test_a_silenced_alert_is_held_and_released),
+        T(test_the_time_counts_even_before_the_tick),
+        T(test_one_in_an_incident_stays_there),
+        T(test_over_while_held),
+        T(test_edits),
+        T(test_refusals),
+        T(test_long_words_of_others),
+        T(test_there_is_a_limit),
+        T(test_inhibition),
+        T(test_both_sides_inhibit_nobody),
+        T(test_a_storm_is_held_and_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,28 +124,41 @@ fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_a
         return fl_fail(err, FL_E_NOTFOUND, "incident", "there is no such incident");
     if (what == FL_READ_SILENCE && !fake.silence_json)
         return fl_fail(err, FL_E_NOTFOUND, "silence", "no such thing");
-    if (what == FL_READ_SILENCE || (what == FL_READ_SILENCES && fake.silences_json) || (what == FL_READ_ALERTS && fake.alerts_json))
-        fl_buf_str(out, what == FL_READ_SILENCE ? fake.silence_json : what == FL_READ_SILENCES ? fake.silences_json : fake.alerts_json);
+    if (what == FL_READ_SILENCE || (what == FL_READ_SILENCES && fake.silences_json) ||
+        (what == FL_READ_ALERTS && fake.alerts_json))
+        fl_buf_str(out, what == FL_READ_SILENCE    ? fake.silence_json
+                        : what == FL_READ_SILENCES ? fake.silences_json
+                                                   : fake.alerts_json);
     else if (what == FL_READ_INCIDENT)
         fl_buf_printf(out, "{\"id\":\"%s\"}", a->id);
     else if (what == FL_READ_RANKING)
-        fl_buf_str(out, "{\"incident\":\"X\",\"version\":1,\"ranking\":{\"candidates\":[{\"node\":\"db\"}]}}");
+        fl_buf_str(out,
+                   "{\"incident\":\"X\",\"version\":1,\"ranking\":{\"candidates\":[{\"node\":\"db\"}]}}");
     else if (what == FL_READ_ALERTS)
-        fl_buf_str(out, "[{\"fingerprint\":\"00000000000000ff\",\"starts_at\":\"2026-01-02T03:04:05.678901Z\","
-                        "\"labels\":{\"alertname\":\"A\",\"team\":\"web\"},\"annotations\":{}}]");
+        fl_buf_str(out,
+                   "[{\"fingerprint\":\"00000000000000ff\",\"starts_at\":\"2026-01-02T03:04:05.678901Z\","
+                   "\"labels\":{\"alertname\":\"A\",\"team\":\"web\"},\"annotations\":{}}]");
     else
         fl_buf_str(out, "[]");
     return FL_OK;
 }
 
 fl_status fl_read_audit(struct fl_reader *r, const char *realm, const struct fl_audit_query *q,
-                        fl_status (*visit)(void *ctx, const struct fl_audit_entry *e), void *ctx, struct fl_err *err)
+                        fl_status (*visit)(void *ctx, const struct fl_audit_entry *e), void *ctx,
+                        struct fl_err *err)
 {
     (void)r;
     (void)err;
     for (uint64_t i = q->after_seq + 1; i <= 3 && i <= q->after_seq + q->limit; i++) {
-        struct fl_audit_entry e = {.realm = realm, .seq = i, .at = 1, .actor = "a", .action = "b", .subject = "c",
-                                   .incident = "", .reason = "d", .detail = "{}"};
+        struct fl_audit_entry e = {.realm = realm,
+                                   .seq = i,
+                                   .at = 1,
+                                   .actor = "a",
+                                   .action = "b",
+                                   .subject = "c",
+                                   .incident = "",
+                                   .reason = "d",
+                                   .detail = "{}"};
         fl_status st = visit(ctx, &e);
         if (st != FL_OK)
             return st;
@@ -198,8 +211,8 @@ void fake_revoke(const char *name)
     pthread_mutex_unlock(&lock);
 }
 
-fl_status fl_token_list(struct fl_reader *r, const char *realm, void (*visit)(void *ctx, const struct fl_token *t),
-                        void *ctx, struct fl_err *err)
+fl_status fl_token_list(struct fl_reader *r, const char *realm,
+                        void (*visit)(void *ctx, const struct fl_token *t), void *ctx, struct fl_err *err)
 {
     (void)r;
     (void)realm;
@@ -211,8 +224,9 @@ fl_status fl_token_list(struct fl_reader *r, const char *realm, void (*visit)(vo
     return FL_OK;
 }
 
-fl_status fl_token_create(struct fl_reader *r, const char *realm, const char *name, fl_role role, fl_usec expires_at,
-                          const char *by, char *secret, struct fl_token *ret, struct fl_err *err)
+fl_status fl_token_create(struct fl_reader *r, const char *realm, const char *name, fl_role role,
+                          fl_usec expires_at, const char *by, char *secret, struct fl_token *ret,
+                          struct fl_err *err)
 {
     (void)r;
     (void)realm;
@@ -312,7 +326,10 @@ struct fl_http *fake_server(const char *auth, int64_t deadline_s, int64_t max_bo
     leases = fl_leases_new(60 * FL_USEC_PER_SEC);
     stop = false;
     assert_int_equal(pthread_create(&committer, NULL, commit_thread, NULL), 0);
-    struct fl_http_options o = {.config = config, .store = (struct fl_store *)&fake, .leases = leases, .conninfo = "",
+    struct fl_http_options o = {.config = config,
+                                .store = (struct fl_store *)&fake,
+                                .leases = leases,
+                                .conninfo = "",
                                 .mapping = fake.mapping};
     if (fl_http_start(&o, &h, &err) != FL_OK)
         fail_msg("%s", err.text);

@@ -22,7 +22,8 @@ char raw_text[1 << 20];
 
 int raw_open(int port)
 {
-    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(0x7f000001)};
+    struct sockaddr_in sa = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(0x7f000001)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
@@ -90,8 +91,10 @@ int raw_request(int port, const char *method, const char *path, const char *toke
     if (token)
         snprintf(auth, sizeof auth, "Authorization: Bearer %s\r\n", token);
     if (body)
-        snprintf(text, cap, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%sContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                 method, path, auth, strlen(body), body);
+        snprintf(
+            text, cap,
+            "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%sContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+            method, path, auth, strlen(body), body);
     else
         snprintf(text, cap, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n", method, path, auth);
     int code = raw_ask(port, text);
@@ -109,7 +112,8 @@ const char *raw_header(const char *name)
 {
     static char value[1024];
     size_t n = strlen(name);
-    for (const char *p = strstr(raw_text, "\r\n"); p && strncmp(p, "\r\n\r\n", 4) != 0; p = strstr(p + 2, "\r\n"))
+    for (const char *p = strstr(raw_text, "\r\n"); p && strncmp(p, "\r\n\r\n", 4) != 0;
+         p = strstr(p + 2, "\r\n"))
         if (!strncasecmp(p + 2, name, n) && p[2 + n] == ':') {
             snprintf(value, sizeof value, "%.*s", (int)strcspn(p + 3 + n + strspn(p + 3 + n, " "), "\r"),
                      p + 3 + n + strspn(p + 3 + n, " "));

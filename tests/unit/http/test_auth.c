@@ -133,8 +133,8 @@ static const char *concrete(const char *pattern, char *buf, size_t cap)
     const char *brace = strchr(pattern, '{'), *end = brace ? strchr(brace, '}') : NULL;
     if (!brace)
         return pattern;
-    snprintf(buf, cap, "%.*s%s%s", (int)(brace - pattern), pattern, strstr(brace, "fingerprint") ? "00000000000000ff" : "INC-2026-000001",
-             end + 1);
+    snprintf(buf, cap, "%.*s%s%s", (int)(brace - pattern), pattern,
+             strstr(brace, "fingerprint") ? "00000000000000ff" : "INC-2026-000001", end + 1);
     return buf;
 }
 
@@ -184,7 +184,9 @@ static void refused_before_the_body(void **state)
     struct fl_http *h = fake_server("on", 30, 1 << 20, 100);
     char text[256];
     /* The body is announced and never sent: the answer comes all the same. */
-    snprintf(text, sizeof text, "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n");
+    snprintf(
+        text, sizeof text,
+        "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n");
     int fd = raw_open(fl_http_port(h));
     bool closed;
     raw_send(fd, text, strlen(text));
@@ -198,7 +200,8 @@ static void refused_before_the_body(void **state)
 static int with_auth(int port, const char *value)
 {
     char text[1024];
-    snprintf(text, sizeof text, "GET /api/v1/incidents HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n", value);
+    snprintf(text, sizeof text, "GET /api/v1/incidents HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n",
+             value);
     return raw_ask(port, text);
 }
 
@@ -218,7 +221,8 @@ static void schemes(void **state)
     assert_int_equal(with_auth(port, value), 200);
     snprintf(value, sizeof value, "Bearer  %s", secret);
     assert_int_equal(with_auth(port, value), 200);
-    static const char *const bad[] = {"Bearer", "Bearer ", "Basic", "Basic !!!!", "Basic Zm9v", "Basic Og==", "Digest x", "", "Bearer x y"};
+    static const char *const bad[] = {"Bearer",     "Bearer ",  "Basic", "Basic !!!!", "Basic Zm9v",
+                                      "Basic Og==", "Digest x", "",      "Bearer x y"};
     for (size_t i = 0; i < FL_ARRAY_LEN(bad); i++)
         assert_int_equal(with_auth(port, bad[i]), 401);
     char longest[900];
@@ -238,7 +242,8 @@ static void new_and_revoked_tokens(void **state)
     const char *secret = fake_token("fresh", FL_ROLE_VIEWER, 0, 0);
     assert_int_equal(raw_request(port, "GET", "/api/v1/incidents", secret, NULL), 200); /* at once */
     const char *sender = fake_token("sender", FL_ROLE_INGEST, 0, 0);
-    assert_int_equal(raw_request(port, "POST", "/api/v2/alerts", sender, "[{\"labels\":{\"alertname\":\"N\"}}]"), 200);
+    assert_int_equal(
+        raw_request(port, "POST", "/api/v2/alerts", sender, "[{\"labels\":{\"alertname\":\"N\"}}]"), 200);
     assert_string_equal(fake_body(), "[{\"labels\":{\"alertname\":\"N\"}}]");
     static char big[300001];
     memset(big, ' ', sizeof big - 1);
@@ -260,14 +265,17 @@ static void new_and_revoked_tokens(void **state)
     assert_int_equal(code, 401);
     /* Over HTTP it is immediate. */
     const char *admin = fake_token("boss", FL_ROLE_ADMIN, 0, 0);
-    assert_int_equal(raw_request(port, "POST", "/api/v1/tokens", admin, "{\"name\":\"n\",\"role\":\"viewer\"}"), 201);
+    assert_int_equal(
+        raw_request(port, "POST", "/api/v1/tokens", admin, "{\"name\":\"n\",\"role\":\"viewer\"}"), 201);
     assert_non_null(strstr(raw_body(), "\"token\":\"flt_"));
-    assert_int_not_equal(fake_kind(), FL_EV_TOKEN); /* the daemon tells the journal, else it would be there twice */
+    assert_int_not_equal(fake_kind(),
+                         FL_EV_TOKEN); /* the daemon tells the journal, else it would be there twice */
     assert_int_equal(raw_request(port, "GET", "/api/v1/tokens", admin, NULL), 200);
     assert_null(strstr(raw_body(), "flt_"));
     assert_int_equal(raw_request(port, "DELETE", "/api/v1/tokens/n", admin, NULL), 204);
     assert_int_equal(raw_request(port, "DELETE", "/api/v1/tokens/nobody", admin, NULL), 404);
-    assert_int_equal(raw_request(port, "POST", "/api/v1/tokens", admin, "{\"name\":\"n\",\"role\":\"king\"}"), 400);
+    assert_int_equal(raw_request(port, "POST", "/api/v1/tokens", admin, "{\"name\":\"n\",\"role\":\"king\"}"),
+                     400);
     fake_server_stop(h);
 }
 
@@ -280,11 +288,25 @@ static void off_is_for_loopback_and_its_own_pages(void **state)
     assert_int_equal(raw_request(port, "GET", "/api/v1/tokens", NULL, NULL), 200);
     assert_int_equal(raw_request(port, "GET", "/api/v1/tokens", "flt_wrong", NULL), 401);
     assert_int_equal(raw_ask(port, "GET /api/v1/incidents HTTP/1.1\r\nHost: evil.example\r\n\r\n"), 403);
-    assert_int_equal(raw_ask(port, "POST /api/v1/automation/halt HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\n\r\n"), 403);
-    assert_int_equal(raw_ask(port, "POST /api/v1/automation/halt HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: null\r\n\r\n"), 403);
-    assert_int_equal(raw_ask(port, "POST /api/v1/automation/halt HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: cross-site\r\n\r\n"), 403);
+    assert_int_equal(
+        raw_ask(
+            port,
+            "POST /api/v1/automation/halt HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\n\r\n"),
+        403);
+    assert_int_equal(
+        raw_ask(port, "POST /api/v1/automation/halt HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: null\r\n\r\n"),
+        403);
+    assert_int_equal(
+        raw_ask(
+            port,
+            "POST /api/v1/automation/halt HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: cross-site\r\n\r\n"),
+        403);
     assert_int_equal(fake_submissions(), 0);
-    assert_int_equal(raw_ask(port, "POST /api/v1/automation/halt HTTP/1.1\r\nHost: localhost:9195\r\nOrigin: http://localhost:9195\r\n\r\n"), 200);
+    assert_int_equal(
+        raw_ask(
+            port,
+            "POST /api/v1/automation/halt HTTP/1.1\r\nHost: localhost:9195\r\nOrigin: http://localhost:9195\r\n\r\n"),
+        200);
     assert_int_equal(fake_submissions(), 1);
     fake_server_stop(h);
 }

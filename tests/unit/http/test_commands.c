@@ -45,12 +45,16 @@ static void bodies(void **state)
     assert_string_equal(fake_actor(), "op");
     assert_int_equal(fake_kind(), FL_EV_COMMAND);
     /* The body cannot say another op or another incident. */
-    assert_int_equal(post("/api/v1/incidents/INC-1/comment", "{\"text\":\"hi\",\"op\":\"incident.resolve\",\"incident\":\"INC-2\"}"), 200);
+    assert_int_equal(post("/api/v1/incidents/INC-1/comment",
+                          "{\"text\":\"hi\",\"op\":\"incident.resolve\",\"incident\":\"INC-2\"}"),
+                     200);
     assert_string_equal(fake_body(), "{\"op\":\"incident.comment\",\"incident\":\"INC-1\",\"text\":\"hi\"}");
     assert_int_equal(post("/api/v1/runs/RUN-1/approve", "{\"override\":true}"), 200);
     assert_string_equal(fake_body(), "{\"op\":\"run.approve\",\"run\":\"RUN-1\",\"override\":true}");
-    assert_int_equal(post("/api/v1/runs", "{\"playbook\":\"p\",\"incident\":\"I\",\"params\":{\"a\":1}}"), 200);
-    assert_string_equal(fake_body(), "{\"op\":\"run.request\",\"playbook\":\"p\",\"incident\":\"I\",\"params\":{\"a\":1}}");
+    assert_int_equal(post("/api/v1/runs", "{\"playbook\":\"p\",\"incident\":\"I\",\"params\":{\"a\":1}}"),
+                     200);
+    assert_string_equal(
+        fake_body(), "{\"op\":\"run.request\",\"playbook\":\"p\",\"incident\":\"I\",\"params\":{\"a\":1}}");
     assert_int_equal(post("/api/v1/automation/halt", "{\"reason\":\"x\"}"), 200);
     assert_string_equal(fake_body(), "{\"op\":\"automation.halt\",\"reason\":\"x\"}");
 }
@@ -61,7 +65,8 @@ static void answers(void **state)
     static const struct {
         fl_status st;
         int code;
-    } map[] = {{FL_OK, 200}, {FL_E_SHAPE, 400}, {FL_E_DENIED, 403}, {FL_E_NOTFOUND, 404}, {FL_E_CONFLICT, 409}, {FL_E_UNAVAILABLE, 503}};
+    } map[] = {{FL_OK, 200},         {FL_E_SHAPE, 400},    {FL_E_DENIED, 403},
+               {FL_E_NOTFOUND, 404}, {FL_E_CONFLICT, 409}, {FL_E_UNAVAILABLE, 503}};
     for (size_t i = 0; i < FL_ARRAY_LEN(map); i++) {
         fake.answer = map[i].st;
         fake.answer_json = "{\"said\":1}";
@@ -87,9 +92,14 @@ static void nonsense_reaches_no_journal(void **state)
     assert_non_null(strstr(raw_body(), "\"field\":\"nodes[0]"));
     assert_int_equal(post("/api/v1/changes", "{\"component\":7}"), 400);
     assert_int_equal(fake_submissions(), 0);
-    assert_int_equal(raw_request(port, "PUT", "/api/v1/topology", token, "{\"nodes\":[{\"id\":\"a\",\"type\":\"service\"}],\"edges\":[]}"), 200);
+    assert_int_equal(raw_request(port, "PUT", "/api/v1/topology", token,
+                                 "{\"nodes\":[{\"id\":\"a\",\"type\":\"service\"}],\"edges\":[]}"),
+                     200);
     assert_int_equal(fake_kind(), FL_EV_TOPOLOGY);
-    assert_int_equal(post("/api/v1/changes", "{\"time\":\"2026-11-01T00:00:00Z\",\"component\":\"a\",\"kind\":\"deploy\",\"id\":\"1\"}"), 200);
+    assert_int_equal(
+        post("/api/v1/changes",
+             "{\"time\":\"2026-11-01T00:00:00Z\",\"component\":\"a\",\"kind\":\"deploy\",\"id\":\"1\"}"),
+        200);
     assert_int_equal(fake_kind(), FL_EV_CHANGE);
 }
 
@@ -119,7 +129,8 @@ static void lookalike_reads(void **state)
     (void)state;
     assert_int_equal(raw_request(port, "GET", "/api/v2/status", token, NULL), 200);
     assert_non_null(strstr(raw_body(), "\"versionInfo\""));
-    assert_int_equal(raw_request(port, "GET", "/api/v2/alerts?active=true&filter=alertname%3D%22A%22", token, NULL), 200);
+    assert_int_equal(
+        raw_request(port, "GET", "/api/v2/alerts?active=true&filter=alertname%3D%22A%22", token, NULL), 200);
     assert_non_null(strstr(raw_body(), "\"startsAt\":\"2026-01-02T03:04:05.678Z\""));
     assert_int_equal(raw_request(port, "GET", "/api/v2/alerts?filter=team%21~%22w.b%22", token, NULL), 200);
     assert_string_equal(raw_body(), "[]\n");

@@ -12,9 +12,11 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#define HOOK(alerts) "{\"version\":\"4\",\"status\":\"firing\",\"groupKey\":\"g\",\"receiver\":\"r\",\"alerts\":[" alerts "]}"
-#define ONE(name, start) \
-    "{\"status\":\"firing\",\"labels\":{\"alertname\":\"" name "\"},\"annotations\":{},\"startsAt\":\"" start "\",\"endsAt\":\"0001-01-01T00:00:00Z\"}"
+#define HOOK(alerts) \
+    "{\"version\":\"4\",\"status\":\"firing\",\"groupKey\":\"g\",\"receiver\":\"r\",\"alerts\":[" alerts "]}"
+#define ONE(name, start)                                       \
+    "{\"status\":\"firing\",\"labels\":{\"alertname\":\"" name \
+    "\"},\"annotations\":{},\"startsAt\":\"" start "\",\"endsAt\":\"0001-01-01T00:00:00Z\"}"
 static const char T[] = "2026-11-01T00:00:00Z";
 
 static struct fl_http *h;
@@ -55,10 +57,11 @@ static void answer_waits_for_the_commit(void **state)
     char text[1024];
     bool closed;
     fake.hold = true;
-    snprintf(text, sizeof text,
-             "POST /api/v1/intake/alertmanager HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
-             "Content-Length: %zu\r\n\r\n%s",
-             token, strlen(body), body);
+    snprintf(
+        text, sizeof text,
+        "POST /api/v1/intake/alertmanager HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
+        "Content-Length: %zu\r\n\r\n%s",
+        token, strlen(body), body);
     int fd = raw_open(port);
     raw_send(fd, text, strlen(text));
     assert_int_equal(raw_read(fd, 300, &closed), 0); /* nothing yet */
@@ -146,10 +149,14 @@ static void wrong_type_as_alertmanager_says(void **state)
 {
     (void)state;
     char text[512];
-    snprintf(text, sizeof text,
-             "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n[]", token);
+    snprintf(
+        text, sizeof text,
+        "POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n[]",
+        token);
     assert_int_equal(raw_ask(port, text), 415);
-    assert_string_equal(raw_body(), "{\"code\":415,\"message\":\"unsupported media type \\\"text/plain\\\", only [application/json] are allowed\"}");
+    assert_string_equal(
+        raw_body(),
+        "{\"code\":415,\"message\":\"unsupported media type \\\"text/plain\\\", only [application/json] are allowed\"}");
 }
 
 /* What the sender left open depends on the journal's clock: the core parses such a body itself. */
@@ -159,7 +166,9 @@ static void open_times_are_left_to_the_core(void **state)
     assert_int_equal(v2("[{\"labels\":{\"alertname\":\"Q\"}}]"), 200);
     assert_false(fake_had_alerts());
     char body[256];
-    snprintf(body, sizeof body, "[{\"labels\":{\"alertname\":\"P\"},\"startsAt\":\"%s\",\"endsAt\":\"2027-01-01T00:00:00Z\"}]", T);
+    snprintf(body, sizeof body,
+             "[{\"labels\":{\"alertname\":\"P\"},\"startsAt\":\"%s\",\"endsAt\":\"2027-01-01T00:00:00Z\"}]",
+             T);
     assert_int_equal(v2(body), 200);
     assert_true(fake_had_alerts());
 }
@@ -182,10 +191,11 @@ static void stop_answers_who_waits(void **state)
     static const char body[] = HOOK(ONE("W", "2026-11-01T00:00:00Z"));
     char text[1024];
     fake.hold = true;
-    snprintf(text, sizeof text,
-             "POST /api/v1/intake/alertmanager HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
-             "Content-Length: %zu\r\n\r\n%s",
-             token, strlen(body), body);
+    snprintf(
+        text, sizeof text,
+        "POST /api/v1/intake/alertmanager HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
+        "Content-Length: %zu\r\n\r\n%s",
+        token, strlen(body), body);
     int fd = raw_open(port);
     raw_send(fd, text, strlen(text));
     while (!fake_submissions())

@@ -93,14 +93,19 @@ static void alert_states_and_filters(void **state)
     shows("?receiver=fault.*", "aa bb ff ");
     shows("?receiver=fault", "");
     shows("?receiver_matchers=x%3Dy", "aa bb ff ");
-    assert_int_equal(raw_request(port, "GET", "/alertmanager/api/v2/alerts?active=false&inhibited=false", token, NULL), 200);
-    assert_non_null(strstr(raw_body(), "\"status\":{\"inhibitedBy\":[],\"mutedBy\":[],\"silencedBy\":[\"" ID "\"],\"state\":\"suppressed\"}"));
+    assert_int_equal(
+        raw_request(port, "GET", "/alertmanager/api/v2/alerts?active=false&inhibited=false", token, NULL),
+        200);
+    assert_non_null(strstr(raw_body(), "\"status\":{\"inhibitedBy\":[],\"mutedBy\":[],\"silencedBy\":[\"" ID
+                                       "\"],\"state\":\"suppressed\"}"));
     assert_string_equal(raw_header("Cache-Control"), "no-store");
     refuses("GET", "/api/v2/alerts?filter=%7B%7Bx", NULL, 400, "\"bad matcher format: {{x\"\n");
-    refuses("GET", "/api/v2/alerts?filter=a%3D~%22%28%22", NULL, 400, "\"error parsing regexp: missing closing ): `^(?:()$`\"\n");
+    refuses("GET", "/api/v2/alerts?filter=a%3D~%22%28%22", NULL, 400,
+            "\"error parsing regexp: missing closing ): `^(?:()$`\"\n");
     refuses("GET", "/api/v2/alerts?receiver=%28", NULL, 400,
             "\"failed to parse receiver param: error parsing regexp: missing closing ): `^(?:()$`\"\n");
-    refuses("GET", "/api/v2/alerts/groups?filter=a%3D~%22a%29%22", NULL, 400, "\"error parsing regexp: unexpected ): `^(?:a))$`\"\n");
+    refuses("GET", "/api/v2/alerts/groups?filter=a%3D~%22a%29%22", NULL, 400,
+            "\"error parsing regexp: unexpected ): `^(?:a))$`\"\n");
     char many[1024] = "/api/v2/alerts?";
     for (int i = 0; i < 33; i++)
         strcat(many, "filter=a%3D&");
@@ -118,50 +123,69 @@ static void alert_groups(void **state)
     const struct fl_json *plain = fl_json_at(list, 0), *clustered = fl_json_at(list, 1);
     assert_string_equal(fl_json_str(fl_json_get(plain, "labels"), "alertname", ""), "A");
     assert_int_equal(fl_json_len(fl_json_get(plain, "alerts")), 2);
-    assert_string_equal(fl_json_str(fl_json_at(fl_json_get(plain, "alerts"), 0), "fingerprint", ""), "00000000000000aa"); /* instance 1 */
+    assert_string_equal(fl_json_str(fl_json_at(fl_json_get(plain, "alerts"), 0), "fingerprint", ""),
+                        "00000000000000aa"); /* instance 1 */
     assert_string_equal(fl_json_str(fl_json_get(clustered, "labels"), "cluster", ""), "eu1");
     assert_string_equal(fl_json_str(fl_json_get(clustered, "receiver"), "name", ""), "faultline");
-    assert_int_equal(raw_request(port, "GET", "/api/v2/alerts/groups?active=false&silenced=false&inhibited=false", token, NULL), 200);
+    assert_int_equal(raw_request(port, "GET",
+                                 "/api/v2/alerts/groups?active=false&silenced=false&inhibited=false", token,
+                                 NULL),
+                     200);
     assert_string_equal(raw_body(), "[]\n");
 }
 
-#define SILENCE(id, from, to, name)                                                                                   \
-    "{\"id\":\"" id "\",\"created_by\":\"ops\",\"comment\":\"c\",\"matchers\":[{\"isEqual\":true,\"isRegex\":false,\"name\":\"" name \
-    "\",\"value\":\"v\"}],\"starts_at\":\"" from "\",\"ends_at\":\"" to "\",\"updated_at\":\"2026-01-01T00:00:00.000000Z\"}"
+#define SILENCE(id, from, to, name)                                                                                  \
+    "{\"id\":\"" id                                                                                                  \
+    "\",\"created_by\":\"ops\",\"comment\":\"c\",\"matchers\":[{\"isEqual\":true,\"isRegex\":false,\"name\":\"" name \
+    "\",\"value\":\"v\"}],\"starts_at\":\"" from "\",\"ends_at\":\"" to                                              \
+    "\",\"updated_at\":\"2026-01-01T00:00:00.000000Z\"}"
 
 static void silences_are_listed_in_order(void **state)
 {
     (void)state;
     struct fl_err err = {0};
-    fake.silences_json = "[" SILENCE("p2", "2098-01-01T00:00:00.000000Z", "2099-01-01T00:00:00.000000Z", "a") ","
-                         SILENCE("e1", "2020-01-01T00:00:00.000000Z", "2020-01-02T00:00:00.000000Z", "a") ","
-                         SILENCE("a2", "2020-01-01T00:00:00.000000Z", "2097-01-01T00:00:00.000000Z", "a") ","
-                         SILENCE("a1", "2020-01-01T00:00:00.000000Z", "2096-01-01T00:00:00.000000Z", "b") ","
-                         SILENCE("e2", "2020-01-01T00:00:00.000000Z", "2020-01-03T00:00:00.000000Z", "a") ","
-                         SILENCE("p1", "2095-01-01T00:00:00.000000Z", "2099-01-01T00:00:00.000000Z", "a") "]";
+    fake.silences_json =
+        "[" SILENCE("p2", "2098-01-01T00:00:00.000000Z", "2099-01-01T00:00:00.000000Z", "a") "," SILENCE(
+            "e1", "2020-01-01T00:00:00.000000Z", "2020-01-02T00:00:00.000000Z",
+            "a") "," SILENCE("a2", "2020-01-01T00:00:00.000000Z", "2097-01-01T00:00:00.000000Z",
+                             "a") "," SILENCE("a1", "2020-01-01T00:00:00.000000Z",
+                                              "2096-01-01T00:00:00.000000Z",
+                                              "b") "," SILENCE("e2", "2020-01-01T00:00:00.000000Z",
+                                                               "2020-01-03T00:00:00.000000Z",
+                                                               "a") "," SILENCE("p1",
+                                                                                "2095-01-01T00:00:00.000000Z",
+                                                                                "2099-01-01T00:00:00.000000Z",
+                                                                                "a") "]";
     assert_int_equal(raw_request(port, "GET", "/api/v2/silences", token, NULL), 200);
     FL_AUTO_JSON list = fl_json_parse(raw_body(), strlen(raw_body()), &err);
-    static const char *const order[][2] = {{"a1", "active"}, {"a2", "active"}, {"p1", "pending"}, {"p2", "pending"}, {"e2", "expired"}, {"e1", "expired"}};
+    static const char *const order[][2] = {{"a1", "active"},  {"a2", "active"},  {"p1", "pending"},
+                                           {"p2", "pending"}, {"e2", "expired"}, {"e1", "expired"}};
     assert_int_equal(fl_json_len(list), FL_ARRAY_LEN(order));
     for (size_t i = 0; i < FL_ARRAY_LEN(order); i++) {
         assert_string_equal(fl_json_str(fl_json_at(list, i), "id", ""), order[i][0]);
-        assert_string_equal(fl_json_str(fl_json_get(fl_json_at(list, i), "status"), "state", ""), order[i][1]);
+        assert_string_equal(fl_json_str(fl_json_get(fl_json_at(list, i), "status"), "state", ""),
+                            order[i][1]);
     }
     assert_int_equal(raw_request(port, "GET", "/api/v2/silences?filter=b%3Dv", token, NULL), 200);
     assert_non_null(strstr(raw_body(), "\"id\":\"a1\""));
     assert_null(strstr(raw_body(), "\"id\":\"a2\""));
     refuses("GET", "/api/v2/silences?filter=x", NULL, 400, "\"bad matcher format: x\"\n");
     refuses("GET", "/api/v2/silence/" ID, NULL, 404, "");
-    refuses("GET", "/api/v2/silence/abc", NULL, 422, "{\"code\":601,\"message\":\"silenceID in path must be of type uuid: \\\"abc\\\"\"}");
+    refuses("GET", "/api/v2/silence/abc", NULL, 422,
+            "{\"code\":601,\"message\":\"silenceID in path must be of type uuid: \\\"abc\\\"\"}");
     fake.silence_json = SILENCE(ID, "2020-01-01T00:00:00.123456Z", "2096-01-01T00:00:00.000000Z", "b");
     assert_int_equal(raw_request(port, "GET", "/alertmanager/api/v2/silence/" ID, token, NULL), 200);
-    assert_string_equal(raw_body(), "{\"id\":\"" ID "\",\"status\":{\"state\":\"active\"},\"updatedAt\":\"2026-01-01T00:00:00.000Z\",\"comment\":\"c\","
-                                    "\"createdBy\":\"ops\",\"endsAt\":\"2096-01-01T00:00:00.000Z\",\"matchers\":[{\"isEqual\":true,\"isRegex\":false,"
-                                    "\"name\":\"b\",\"value\":\"v\"}],\"startsAt\":\"2020-01-01T00:00:00.123Z\",\"annotations\":{}}\n");
+    assert_string_equal(
+        raw_body(),
+        "{\"id\":\"" ID
+        "\",\"status\":{\"state\":\"active\"},\"updatedAt\":\"2026-01-01T00:00:00.000Z\",\"comment\":\"c\","
+        "\"createdBy\":\"ops\",\"endsAt\":\"2096-01-01T00:00:00.000Z\",\"matchers\":[{\"isEqual\":true,\"isRegex\":false,"
+        "\"name\":\"b\",\"value\":\"v\"}],\"startsAt\":\"2020-01-01T00:00:00.123Z\",\"annotations\":{}}\n");
 }
 
-#define POST(matchers, from, to) \
-    "{\"matchers\":" matchers ",\"startsAt\":\"" from "\",\"endsAt\":\"" to "\",\"createdBy\":\"x\",\"comment\":\"c\"}"
+#define POST(matchers, from, to)                                            \
+    "{\"matchers\":" matchers ",\"startsAt\":\"" from "\",\"endsAt\":\"" to \
+    "\",\"createdBy\":\"x\",\"comment\":\"c\"}"
 #define ONE "[{\"name\":\"a\",\"value\":\"b\",\"isRegex\":false}]"
 #define FROM "2026-01-01T00:00:00Z"
 #define TO "2097-01-01T00:00:00Z"
@@ -174,16 +198,22 @@ static void silences_that_are_refused(void **state)
         int code;
         const char *text;
     } cases[] = {
-        {"[]", 400, "{\"code\":400,\"message\":\"parsing silence body from \\\"\\\" failed, because json: cannot unmarshal a value into Go value of type "
-                    "models.PostableSilence\"}"},
+        {"[]", 400,
+         "{\"code\":400,\"message\":\"parsing silence body from \\\"\\\" failed, because json: cannot unmarshal a value into Go value of type "
+         "models.PostableSilence\"}"},
         {"{}", 422, "{\"code\":602,\"message\":\"comment in body is required\"}"},
         {"{\"comment\":\"c\"}", 422, "{\"code\":602,\"message\":\"createdBy in body is required\"}"},
-        {"{\"comment\":\"c\",\"createdBy\":\"x\"}", 422, "{\"code\":602,\"message\":\"endsAt in body is required\"}"},
-        {"{\"comment\":\"c\",\"createdBy\":\"x\",\"endsAt\":\"" TO "\"}", 422, "{\"code\":602,\"message\":\"matchers in body is required\"}"},
-        {POST("[]", FROM, TO), 422, "{\"code\":612,\"message\":\"matchers in body should have at least 1 items\"}"},
-        {POST("[{}]", FROM, TO), 422, "{\"code\":602,\"message\":\"matchers.0.isRegex in body is required\"}"},
+        {"{\"comment\":\"c\",\"createdBy\":\"x\"}", 422,
+         "{\"code\":602,\"message\":\"endsAt in body is required\"}"},
+        {"{\"comment\":\"c\",\"createdBy\":\"x\",\"endsAt\":\"" TO "\"}", 422,
+         "{\"code\":602,\"message\":\"matchers in body is required\"}"},
+        {POST("[]", FROM, TO), 422,
+         "{\"code\":612,\"message\":\"matchers in body should have at least 1 items\"}"},
+        {POST("[{}]", FROM, TO), 422,
+         "{\"code\":602,\"message\":\"matchers.0.isRegex in body is required\"}"},
         {POST(ONE, TO, FROM), 400, "\"Failed to create silence: start time must be before end time\"\n"},
-        {POST(ONE, "2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"), 400, "\"Failed to create silence: end time can't be in the past\"\n"},
+        {POST(ONE, "2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"), 400,
+         "\"Failed to create silence: end time can't be in the past\"\n"},
         {POST("[{\"name\":\"a\",\"value\":\"\",\"isRegex\":false}]", FROM, TO), 400,
          "\"silence invalid: at least one matcher must not match the empty string\"\n"},
         {POST("[{\"name\":\"a\",\"value\":\".*\",\"isRegex\":true}]", FROM, TO), 400,
@@ -196,7 +226,8 @@ static void silences_that_are_refused(void **state)
     for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++)
         refuses("POST", "/api/v2/silences", cases[i].body, cases[i].code, cases[i].text);
     assert_int_equal(raw_request(port, "POST", "/api/v2/silences", token, "{\"comment\":"), 400);
-    assert_non_null(strstr(raw_body(), "{\"code\":400,\"message\":\"parsing silence body from \\\"\\\" failed, because "));
+    assert_non_null(strstr(
+        raw_body(), "{\"code\":400,\"message\":\"parsing silence body from \\\"\\\" failed, because "));
     const char *viewer = fake_token("vic", FL_ROLE_VIEWER, 0, 0);
     assert_int_equal(raw_request(port, "POST", "/api/v2/silences", viewer, POST(ONE, FROM, TO)), 403);
 }
@@ -209,8 +240,10 @@ static void silences_that_are_set(void **state)
     assert_string_equal(raw_body(), "{\"silenceID\":\"" ID "\"}\n");
     assert_int_equal(fake_kind(), FL_EV_COMMAND);
     assert_string_equal(fake_actor(), "ann");
-    assert_string_equal(fake_body(), "{\"op\":\"silence.set\",\"silence\":{\"comment\":\"c\",\"createdBy\":\"x\",\"startsAt\":\"2026-01-01T00:00:00.000000Z\","
-                                     "\"endsAt\":\"2097-01-01T00:00:00.000000Z\",\"matchers\":[{\"isEqual\":true,\"isRegex\":false,\"name\":\"a\",\"value\":\"b\"}]}}");
+    assert_string_equal(
+        fake_body(),
+        "{\"op\":\"silence.set\",\"silence\":{\"comment\":\"c\",\"createdBy\":\"x\",\"startsAt\":\"2026-01-01T00:00:00.000000Z\","
+        "\"endsAt\":\"2097-01-01T00:00:00.000000Z\",\"matchers\":[{\"isEqual\":true,\"isRegex\":false,\"name\":\"a\",\"value\":\"b\"}]}}");
     fake.answer = FL_E_NOTFOUND;
     fake.answer_json = "{\"error\":{\"code\":\"notfound\",\"message\":\"silence not found\"}}";
     assert_int_equal(raw_request(port, "POST", "/api/v2/silences", token, POST(ONE, FROM, TO)), 404);
@@ -222,7 +255,8 @@ static void silences_that_are_set(void **state)
     assert_int_equal(raw_request(port, "DELETE", "/alertmanager/api/v2/silence/" ID, token, NULL), 200);
     assert_string_equal(raw_body(), "");
     assert_string_equal(fake_body(), "{\"op\":\"silence.expire\",\"id\":\"" ID "\"}");
-    refuses("DELETE", "/api/v2/silence/..%22", NULL, 422, "{\"code\":601,\"message\":\"silenceID in path must be of type uuid: \\\"..\\\"\\\"\"}");
+    refuses("DELETE", "/api/v2/silence/..%22", NULL, 422,
+            "{\"code\":601,\"message\":\"silenceID in path must be of type uuid: \\\"..\\\"\\\"\"}");
     fake.commit = FL_E_UNAVAILABLE;
     assert_int_equal(raw_request(port, "POST", "/api/v2/silences", token, POST(ONE, FROM, TO)), 503);
 }
@@ -230,20 +264,24 @@ static void silences_that_are_set(void **state)
 static void what_is_gone(void **state)
 {
     (void)state;
-    static const char *const get[] = {"/api/v1/silences", "/api/v1/status", "/api/v1/alerts/groups", "/alertmanager/api/v1/alerts", "/api/v1/silence/x"};
+    static const char *const get[] = {"/api/v1/silences", "/api/v1/status", "/api/v1/alerts/groups",
+                                      "/alertmanager/api/v1/alerts", "/api/v1/silence/x"};
     for (size_t i = 0; i < FL_ARRAY_LEN(get); i++)
         assert_int_equal(raw_request(port, "GET", get[i], token, NULL), 410);
-    refuses("POST", "/api/v1/alerts", "[]", 410,
-            "{\"status\":\"deprecated\",\"error\":\"The Alertmanager v1 API was deprecated in version 0.16.0 and is removed as of "
-            "version 0.27.0 - please use the equivalent route in the v2 API\"}");
-    assert_int_equal(raw_request(port, "GET", "/alertmanager/api/v2/status", token, NULL), 404); /* or Grafana takes us for Mimir */
+    refuses(
+        "POST", "/api/v1/alerts", "[]", 410,
+        "{\"status\":\"deprecated\",\"error\":\"The Alertmanager v1 API was deprecated in version 0.16.0 and is removed as of "
+        "version 0.27.0 - please use the equivalent route in the v2 API\"}");
+    assert_int_equal(raw_request(port, "GET", "/alertmanager/api/v2/status", token, NULL),
+                     404); /* or Grafana takes us for Mimir */
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(alert_states_and_filters), T(alert_groups), T(silences_are_listed_in_order), T(silences_that_are_refused), T(silences_that_are_set), T(what_is_gone),
+        T(alert_states_and_filters),  T(alert_groups),          T(silences_are_listed_in_order),
+        T(silences_that_are_refused), T(silences_that_are_set), T(what_is_gone),
     };
     if (fl_base_init() != FL_OK)
         return 1;

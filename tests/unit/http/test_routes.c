@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-static int match(const char *pattern, const char *method, const char *const *segments, size_t n, const char **params)
+static int match(const char *pattern, const char *method, const char *const *segments, size_t n,
+                 const char **params)
 {
     struct route t = {.method = "GET", .path = pattern};
     return route_match(&t, method, segments, n, params);
@@ -90,15 +91,24 @@ static void methods_and_paths(void **state)
     assert_int_equal(raw_request(port, "DELETE", "/api/v1/topology", NULL, NULL), 405);
     assert_string_equal(raw_header("Allow"), "GET,PUT");
     assert_int_equal(raw_request(port, "BREW", "/-/healthy", NULL, NULL), 405);
-    static const char *const nowhere[] = {"/", "/ui", "/index.html", "/-/healthy/", "//-/healthy", "/api/v1/", "/api/v1/incidents/",
-                                          "/alertmanager/api/v2/status", "/../etc/passwd", "/api/v1/../../etc/passwd",
+    static const char *const nowhere[] = {"/",
+                                          "/ui",
+                                          "/index.html",
+                                          "/-/healthy/",
+                                          "//-/healthy",
+                                          "/api/v1/",
+                                          "/api/v1/incidents/",
+                                          "/alertmanager/api/v2/status",
+                                          "/../etc/passwd",
+                                          "/api/v1/../../etc/passwd",
                                           "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p"};
     for (size_t i = 0; i < FL_ARRAY_LEN(nowhere); i++)
         assert_int_equal(raw_request(port, "GET", nowhere[i], NULL, NULL), 404);
     assert_int_equal(raw_request(port, "GET", "/api/v2/nothing", NULL, NULL), 404);
     assert_string_equal(raw_body(), "{\"code\":404,\"message\":\"path /api/v2/nothing was not found\"}");
     assert_int_equal(raw_request(port, "PUT", "/api/v2/alerts", NULL, "[]"), 405);
-    assert_string_equal(raw_body(), "{\"code\":405,\"message\":\"method PUT is not allowed, but [GET,POST] are\"}");
+    assert_string_equal(raw_body(),
+                        "{\"code\":405,\"message\":\"method PUT is not allowed, but [GET,POST] are\"}");
     fake_server_stop(h);
 }
 
@@ -123,8 +133,11 @@ static void metrics_are_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matching),          cmocka_unit_test(every_entry_is_whole), cmocka_unit_test(document_lists_every_route),
-        cmocka_unit_test(methods_and_paths), cmocka_unit_test(metrics_are_text),
+        cmocka_unit_test(matching),
+        cmocka_unit_test(every_entry_is_whole),
+        cmocka_unit_test(document_lists_every_route),
+        cmocka_unit_test(methods_and_paths),
+        cmocka_unit_test(metrics_are_text),
     };
     if (fl_base_init() != FL_OK)
         return 1;

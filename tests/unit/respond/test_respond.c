@@ -53,7 +53,8 @@ static void begin(struct world *w, fl_usec at)
     w->notes[0] = 0;
 }
 
-static void each_alert(void *ctx, bool (*visit)(void *vctx, const struct fl_labels *l, const char *node), void *vctx)
+static void each_alert(void *ctx, bool (*visit)(void *vctx, const struct fl_labels *l, const char *node),
+                       void *vctx)
 {
     (void)ctx;
     static const struct fl_label l[] = {{"alertname", "Down"}};
@@ -71,9 +72,23 @@ static size_t firing_on(void *ctx, const char *incident, const char *node)
 static void install(struct world *w, const char *source)
 {
     struct fl_playbook_def v[] = {
-        {.meta = {.name = "restart", .version = "1", .doc = "", .approval = "required", .timeout = 60 * SEC, .disruptive = true,
-                  .verify = "alerts_clear", .verify_within = 30 * SEC, .meta_json = "{}"}, .source = source},
-        {.meta = {.name = "look", .version = "1", .doc = "", .approval = "none", .timeout = 60 * SEC, .meta_json = "{}"}, .source = "look"},
+        {.meta = {.name = "restart",
+                  .version = "1",
+                  .doc = "",
+                  .approval = "required",
+                  .timeout = 60 * SEC,
+                  .disruptive = true,
+                  .verify = "alerts_clear",
+                  .verify_within = 30 * SEC,
+                  .meta_json = "{}"},
+         .source = source},
+        {.meta = {.name = "look",
+                  .version = "1",
+                  .doc = "",
+                  .approval = "none",
+                  .timeout = 60 * SEC,
+                  .meta_json = "{}"},
+         .source = "look"},
     };
     for (size_t i = 0; i < 2; i++)
         fl_sha256(v[i].source, strlen(v[i].source), &v[i].meta.hash);
@@ -90,11 +105,21 @@ static int setup(void **state)
     install(w, "restart v1");
     static const struct fl_label control[] = {{"control", "http://127.0.0.1:1/restart"}};
     w->node_labels = (struct fl_labels){control, 1};
-    w->view = (struct fl_resp_view){.incident = "INC-2026-000001", .active = true, .convincing = true, .cause = "db",
-                                    .cause_type = "store", .cause_service = "db", .cause_labels = &w->node_labels,
-                                    .confidence = 0.9, .incident_json = "{\"id\":\"INC-2026-000001\"}", .cause_json = "{}",
-                                    .services_known = 10, .services_alerting = 2, .each_alert = each_alert,
-                                    .firing_on = firing_on, .ctx = w};
+    w->view = (struct fl_resp_view){.incident = "INC-2026-000001",
+                                    .active = true,
+                                    .convincing = true,
+                                    .cause = "db",
+                                    .cause_type = "store",
+                                    .cause_service = "db",
+                                    .cause_labels = &w->node_labels,
+                                    .confidence = 0.9,
+                                    .incident_json = "{\"id\":\"INC-2026-000001\"}",
+                                    .cause_json = "{}",
+                                    .services_known = 10,
+                                    .services_alerting = 2,
+                                    .each_alert = each_alert,
+                                    .firing_on = firing_on,
+                                    .ctx = w};
     w->firing = 1;
     begin(w, T0);
     *state = w;
@@ -153,7 +178,8 @@ static void approve(struct world *w, fl_usec at)
 
 static void post(struct world *w, fl_usec at, unsigned n)
 {
-    report(w, at, fl_resp_call, "{\"run\":\"" RUN1 "\",\"n\":%u,\"fn\":\"http\",\"args\":{\"method\":\"POST\",\"url\":\"u\"}}", n);
+    report(w, at, fl_resp_call,
+           "{\"run\":\"" RUN1 "\",\"n\":%u,\"fn\":\"http\",\"args\":{\"method\":\"POST\",\"url\":\"u\"}}", n);
 }
 
 static void test_every_pair_has_one_row(void **state)
@@ -188,7 +214,8 @@ static void test_proposal_waits_then_runs_verifies(void **state)
     assert_string_equal(act->act.idempotency_key, RUN1 "-1");
     assert_non_null(order(w, FL_FX_CALL));
     assert_non_null(strstr(w->notes, "call.intended"));
-    report(w, T0 + 4 * SEC, fl_resp_outcome, "{\"run\":\"" RUN1 "\",\"n\":1,\"ok\":true,\"result\":{\"status\":200}}");
+    report(w, T0 + 4 * SEC, fl_resp_outcome,
+           "{\"run\":\"" RUN1 "\",\"n\":1,\"ok\":true,\"result\":{\"status\":200}}");
     assert_int_equal(order(w, FL_FX_REPLY)->reply.state, FL_CALL_DONE);
     report(w, T0 + 5 * SEC, fl_resp_ended, "{\"run\":\"" RUN1 "\",\"ending\":\"ok\",\"result\":{}}");
     assert_int_equal(state_of(w, RUN1), FL_RUN_VERIFYING);
@@ -244,7 +271,8 @@ static void test_nobody_approves_their_own_request(void **state)
     struct world *w = *state;
     struct fl_err err = {0};
     char id[FL_ID_LEN];
-    assert_int_equal(fl_resp_request(w->r, &w->step, &w->view, "restart", "{\"url\":\"x\"}", id, &err), FL_OK);
+    assert_int_equal(fl_resp_request(w->r, &w->step, &w->view, "restart", "{\"url\":\"x\"}", id, &err),
+                     FL_OK);
     assert_int_equal(fl_resp_approve(w->r, &w->step, &w->view, id, false, &err), FL_E_DENIED);
     fl_err_clear(&err);
     w->step.actor = "bob";
@@ -267,7 +295,8 @@ static void test_restart_puts_a_released_call_in_doubt(void **state)
     assert_int_equal(start->start.n_calls, 1);
     assert_int_equal(start->start.calls[0].state, FL_CALL_IN_DOUBT);
     /* the step has no check: the worker asks, a person settles */
-    report(w, T0 + 11 * SEC, fl_resp_call, "{\"run\":\"" RUN1 "\",\"n\":2,\"fn\":\"settle\",\"args\":{\"verdict\":\"ask\"}}");
+    report(w, T0 + 11 * SEC, fl_resp_call,
+           "{\"run\":\"" RUN1 "\",\"n\":2,\"fn\":\"settle\",\"args\":{\"verdict\":\"ask\"}}");
     assert_int_equal(state_of(w, RUN1), FL_RUN_IN_DOUBT);
     begin(w, T0 + 500 * SEC);
     fl_resp_tick(w->r, &w->step);
@@ -278,7 +307,8 @@ static void test_restart_puts_a_released_call_in_doubt(void **state)
     begin(w, T0 + 501 * SEC);
     assert_int_equal(fl_resp_settle(w->r, &w->step, RUN1, "done", "{\"status\":200}", &err), FL_OK);
     assert_int_equal(state_of(w, RUN1), FL_RUN_RUNNING);
-    assert_string_equal(order(w, FL_FX_REPLY)->reply.result, "{\"verdict\":\"done\",\"result\":{\"status\":200}}");
+    assert_string_equal(order(w, FL_FX_REPLY)->reply.result,
+                        "{\"verdict\":\"done\",\"result\":{\"status\":200}}");
     begin(w, T0 + 520 * SEC);
     fl_resp_tick(w->r, &w->step);
     assert_int_equal(state_of(w, RUN1), FL_RUN_RUNNING); /* its deadline moved along */
@@ -312,13 +342,16 @@ static void test_idempotent_calls_are_repeated(void **state)
     struct world *w = *state;
     fl_resp_consider(w->r, &w->step, &w->view);
     approve(w, T0 + SEC);
-    report(w, T0 + 2 * SEC, fl_resp_call, "{\"run\":\"" RUN1 "\",\"n\":1,\"fn\":\"http\",\"args\":{\"method\":\"GET\",\"url\":\"u\"}}");
+    report(w, T0 + 2 * SEC, fl_resp_call,
+           "{\"run\":\"" RUN1 "\",\"n\":1,\"fn\":\"http\",\"args\":{\"method\":\"GET\",\"url\":\"u\"}}");
     begin(w, T0 + 3 * SEC);
     fl_resp_engine_started(w->r, &w->step, w->step.seq);
     assert_non_null(order(w, FL_FX_ACT));
-    report(w, T0 + 4 * SEC, fl_resp_outcome, "{\"run\":\"" RUN1 "\",\"n\":1,\"ok\":false,\"unknown\":true,\"error\":\"cut\"}");
+    report(w, T0 + 4 * SEC, fl_resp_outcome,
+           "{\"run\":\"" RUN1 "\",\"n\":1,\"ok\":false,\"unknown\":true,\"error\":\"cut\"}");
     assert_non_null(order(w, FL_FX_ACT));
-    report(w, T0 + 5 * SEC, fl_resp_outcome, "{\"run\":\"" RUN1 "\",\"n\":1,\"ok\":false,\"unknown\":true,\"error\":\"cut\"}");
+    report(w, T0 + 5 * SEC, fl_resp_outcome,
+           "{\"run\":\"" RUN1 "\",\"n\":1,\"ok\":false,\"unknown\":true,\"error\":\"cut\"}");
     assert_null(order(w, FL_FX_ACT)); /* not for ever */
     assert_int_equal(order(w, FL_FX_REPLY)->reply.state, FL_CALL_FAILED);
 }
@@ -329,7 +362,8 @@ static void test_unknown_outcome_is_in_doubt(void **state)
     fl_resp_consider(w->r, &w->step, &w->view);
     approve(w, T0 + SEC);
     post(w, T0 + 2 * SEC, 1);
-    report(w, T0 + 3 * SEC, fl_resp_outcome, "{\"run\":\"" RUN1 "\",\"n\":1,\"ok\":false,\"unknown\":true,\"error\":\"cut\"}");
+    report(w, T0 + 3 * SEC, fl_resp_outcome,
+           "{\"run\":\"" RUN1 "\",\"n\":1,\"ok\":false,\"unknown\":true,\"error\":\"cut\"}");
     assert_int_equal(order(w, FL_FX_REPLY)->reply.state, FL_CALL_IN_DOUBT);
     assert_null(order(w, FL_FX_ACT));
     /* a second outcome for the same call is ignored */
@@ -344,7 +378,8 @@ static void test_divergence_is_detected(void **state)
     fl_resp_consider(w->r, &w->step, &w->view);
     approve(w, T0 + SEC);
     post(w, T0 + 2 * SEC, 1);
-    report(w, T0 + 3 * SEC, fl_resp_call, "{\"run\":\"" RUN1 "\",\"n\":1,\"fn\":\"http\",\"args\":{\"method\":\"POST\",\"url\":\"other\"}}");
+    report(w, T0 + 3 * SEC, fl_resp_call,
+           "{\"run\":\"" RUN1 "\",\"n\":1,\"fn\":\"http\",\"args\":{\"method\":\"POST\",\"url\":\"other\"}}");
     assert_int_equal(state_of(w, RUN1), FL_RUN_DIVERGED);
     assert_non_null(order(w, FL_FX_STOP));
 }
@@ -382,7 +417,8 @@ static void test_waiting_is_not_given_up(void **state)
     struct world *w = *state;
     fl_resp_consider(w->r, &w->step, &w->view);
     approve(w, T0 + SEC);
-    report(w, T0 + SEC, fl_resp_call, "{\"run\":\"" RUN1 "\",\"n\":1,\"fn\":\"sleep\",\"args\":{\"seconds\":50}}");
+    report(w, T0 + SEC, fl_resp_call,
+           "{\"run\":\"" RUN1 "\",\"n\":1,\"fn\":\"sleep\",\"args\":{\"seconds\":50}}");
     for (unsigned i = 0; i < 2 * FL_RECOVERIES_MAX; i++) {
         begin(w, T0 + 2 * SEC);
         fl_resp_engine_started(w->r, &w->step, w->step.seq);
@@ -390,7 +426,8 @@ static void test_waiting_is_not_given_up(void **state)
     }
     begin(w, T0 + 52 * SEC);
     fl_resp_tick(w->r, &w->step);
-    report(w, T0 + 53 * SEC, fl_resp_call, "{\"run\":\"" RUN1 "\",\"n\":2,\"fn\":\"settle\",\"args\":{\"verdict\":\"ask\",\"call\":1}}");
+    report(w, T0 + 53 * SEC, fl_resp_call,
+           "{\"run\":\"" RUN1 "\",\"n\":2,\"fn\":\"settle\",\"args\":{\"verdict\":\"ask\",\"call\":1}}");
     for (unsigned i = 0; i < 2 * FL_RECOVERIES_MAX; i++) {
         begin(w, T0 + 54 * SEC);
         fl_resp_engine_started(w->r, &w->step, w->step.seq);
@@ -403,7 +440,8 @@ static void test_sleep_survives_and_wakes(void **state)
     struct world *w = *state;
     fl_resp_consider(w->r, &w->step, &w->view);
     approve(w, T0);
-    report(w, T0 + SEC, fl_resp_call, "{\"run\":\"" RUN1 "\",\"n\":1,\"fn\":\"sleep\",\"args\":{\"seconds\":5}}");
+    report(w, T0 + SEC, fl_resp_call,
+           "{\"run\":\"" RUN1 "\",\"n\":1,\"fn\":\"sleep\",\"args\":{\"seconds\":5}}");
     assert_null(order(w, FL_FX_REPLY));
     assert_int_equal(fl_resp_deadline(w->r), T0 + 6 * SEC);
     begin(w, T0 + 2 * SEC);
@@ -508,7 +546,8 @@ static void test_snapshot_round_trip(void **state)
     fl_resp_free(w->r);
     w->r = r2;
     install(w, "restart v1");
-    report(w, T0 + 2 * SEC, fl_resp_outcome, "{\"run\":\"" RUN1 "\",\"n\":1,\"ok\":true,\"result\":{\"status\":200}}");
+    report(w, T0 + 2 * SEC, fl_resp_outcome,
+           "{\"run\":\"" RUN1 "\",\"n\":1,\"ok\":true,\"result\":{\"status\":200}}");
     assert_int_equal(order(w, FL_FX_REPLY)->reply.state, FL_CALL_DONE);
 }
 
@@ -518,14 +557,25 @@ int main(void)
     if (fl_base_init() != FL_OK)
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_pair_has_one_row), T(test_proposal_waits_then_runs_verifies),
-        T(test_binding_needs_its_node_label), T(test_verification_runs_out), T(test_approval_expires_and_deny),
-        T(test_nobody_approves_their_own_request), T(test_restart_puts_a_released_call_in_doubt),
-        T(test_restart_orders_what_was_never_released), T(test_idempotent_calls_are_repeated),
-        T(test_unknown_outcome_is_in_doubt), T(test_divergence_is_detected), T(test_changed_playbook_is_detected),
+        cmocka_unit_test(test_every_pair_has_one_row),
+        T(test_proposal_waits_then_runs_verifies),
+        T(test_binding_needs_its_node_label),
+        T(test_verification_runs_out),
+        T(test_approval_expires_and_deny),
+        T(test_nobody_approves_their_own_request),
+        T(test_restart_puts_a_released_call_in_doubt),
+        T(test_restart_orders_what_was_never_released),
+        T(test_idempotent_calls_are_repeated),
+        T(test_unknown_outcome_is_in_doubt),
+        T(test_divergence_is_detected),
+        T(test_changed_playbook_is_detected),
         T(test_a_run_that_never_gets_on_is_given_up),
-        T(test_waiting_is_not_given_up), T(test_sleep_survives_and_wakes), T(test_timeout_abort_halt),
-        T(test_brakes), T(test_incident_over_refuses), T(test_snapshot_round_trip),
+        T(test_waiting_is_not_given_up),
+        T(test_sleep_survives_and_wakes),
+        T(test_timeout_abort_halt),
+        T(test_brakes),
+        T(test_incident_over_refuses),
+        T(test_snapshot_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

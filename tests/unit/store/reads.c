@@ -61,7 +61,8 @@ static void fill_all(struct fl_effects *fx)
                                                                .incident = i ? "" : "INC-1",
                                                                .why = "[\"accepted\"]",
                                                                .silenced_by = i ? "[\"s1\",\"s2\"]" : "[]",
-                                                               .inhibited_by = i ? "[\"aaaaaaaaaaaaaaa0\"]" : NULL};
+                                                               .inhibited_by = i ? "[\"aaaaaaaaaaaaaaa0\"]"
+                                                                                 : NULL};
         add_fx(fx, FL_FX_TIMELINE)->timeline = (struct fl_timeline_row){.incident = "INC-1",
                                                                         .event_seq = fx->event_seq,
                                                                         .n = i,
@@ -236,9 +237,12 @@ static void test_silences(void **state)
     assert_int_equal(fl_json_len(fl_json_get(fl_json_at(alerts, 0), "inhibited_by")), 1);
     assert_true(fl_json_is_array(fl_json_get(fl_json_at(alerts, 1), "silenced_by")));
     assert_int_equal(fl_json_len(fl_json_get(fl_json_at(alerts, 1), "silenced_by")), 0);
-    assert_string_equal(pg_test_sql(db, "SELECT state || coalesce(a.silenced_by::text, '-') FROM faultline.silence_v, faultline.alert_v a"
-                                        " WHERE id = 's1' AND a.fingerprint = 'aaaaaaaaaaaaaaa1'"),
-                        "expired[\"s1\",\"s2\"]");
+    assert_string_equal(
+        pg_test_sql(
+            db,
+            "SELECT state || coalesce(a.silenced_by::text, '-') FROM faultline.silence_v, faultline.alert_v a"
+            " WHERE id = 's1' AND a.fingerprint = 'aaaaaaaaaaaaaaa1'"),
+        "expired[\"s1\",\"s2\"]");
 }
 
 /* The second version dropped db and its edge, changed cart's owner and added cache. */
@@ -347,10 +351,11 @@ static void see_act(void *ctx, const struct fl_token_act *a)
 static void audit_token(const char *id, const char *action)
 {
     char sql[700];
-    snprintf(sql, sizeof sql,
-             "INSERT INTO faultline.audit SELECT 'default', coalesce(max(seq), 0) + 1, now(), 1, 'x', '%s', 'x', '', '',"
-             " '{\"id\":\"%s\"}', sha256('p'), sha256('h') FROM faultline.audit",
-             action, id);
+    snprintf(
+        sql, sizeof sql,
+        "INSERT INTO faultline.audit SELECT 'default', coalesce(max(seq), 0) + 1, now(), 1, 'x', '%s', 'x', '', '',"
+        " '{\"id\":\"%s\"}', sha256('p'), sha256('h') FROM faultline.audit",
+        action, id);
     pg_test_sql(db, sql);
 }
 
@@ -490,7 +495,7 @@ int main(void)
                                        cmocka_unit_test(test_audit),
                                        cmocka_unit_test(test_journal),
                                        cmocka_unit_test(test_tokens),
-        cmocka_unit_test(test_tokens_unaudited),
+                                       cmocka_unit_test(test_tokens_unaudited),
                                        cmocka_unit_test(test_dead_letters),
                                        cmocka_unit_test(test_reader_survives_lost_connections)};
     return cmocka_run_group_tests(tests, setup, teardown);
