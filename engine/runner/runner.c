@@ -40,9 +40,11 @@ void source_close(struct fl_runner *r, struct source *s)
 static void on_wake(struct fl_runner *r, struct source *s, uint32_t events)
 {
     uint64_t n;
-    (void)r, (void)events;
+    (void)events;
     while (read(s->fd, &n, sizeof n) > 0)
         ;
+    /* The order behind it may have come after this turn took its orders: no sleep before the next look. */
+    r->woken = true;
 }
 
 static void wake(struct fl_runner *r)
@@ -311,7 +313,8 @@ static void tick_acts(struct fl_runner *r, fl_usec now)
 
 static int timeout_ms(struct fl_runner *r, fl_usec now)
 {
-    fl_usec at = now + 60 * FL_USEC_PER_SEC, t;
+    fl_usec at = r->woken ? now : now + 60 * FL_USEC_PER_SEC, t;
+    r->woken = false;
     if (r->posts && r->post_at < at)
         at = r->post_at;
     for (const struct act *a = r->acts; a; a = a->next)

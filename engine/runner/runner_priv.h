@@ -170,6 +170,7 @@ struct fl_runner {
     /* thread */
     int epoll;
     struct source wake;
+    bool woken; /* the eventfd was read in this turn; runner thread only */
     CURLM *multi;
     struct run *runs;
     size_t live;

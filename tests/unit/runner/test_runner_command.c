@@ -250,6 +250,47 @@ static void bad_rules_are_refused_at_the_start(void **state)
     assert_non_null(strstr(err.where, "command x"));
 }
 
+struct second_sender {
+    pthread_barrier_t start;
+    int rounds;
+};
+
+static void order_refused(const char *id)
+{
+    order_act(core, id, 1, "command", "{\"name\":\"nothing\",\"args\":[]}", 20 * FL_USEC_PER_SEC);
+}
+
+static void *send_too(void *arg)
+{
+    struct second_sender *s = arg;
+    for (int i = 0; i < s->rounds; i++) {
+        pthread_barrier_wait(&s->start);
+        for (volatile int spin = 0; spin < i % 64 * 40; spin++)
+            ;
+        order_refused("RUN-b");
+    }
+    return NULL;
+}
+
+/* An order that comes while the runner is just awake for another one must not wait for the next wake-up: the
+ * eventfd was once read after the orders had been taken. */
+static void no_order_is_slept_over(void **state)
+{
+    (void)state;
+    struct second_sender s = {.rounds = 1000};
+    pthread_t t;
+    pthread_barrier_init(&s.start, NULL, 2);
+    assert_int_equal(pthread_create(&t, NULL, send_too, &s), 0);
+    for (int i = 0; i < s.rounds; i++) {
+        pthread_barrier_wait(&s.start);
+        order_refused("RUN-a");
+        next_event(core);
+        next_event(core);
+    }
+    pthread_join(t, NULL);
+    pthread_barrier_destroy(&s.start);
+}
+
 int main(void)
 {
     if (fl_base_init() != FL_OK)
@@ -266,6 +307,7 @@ int main(void)
         T(what_left_the_group_is_found),
         T(background_jobs_end_with_their_command),
         T(bad_rules_are_refused_at_the_start),
+        T(no_order_is_slept_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
