@@ -22,7 +22,7 @@ static const struct fl_option options[] = {
     {"auth", "string", "on", "", "on: every request needs a token; off: allowed on loopback addresses only",
      false},
     {"log_level", "string", "info", "", "least severity that is logged", true},
-    {"max_body", "integer", "16777216", "bytes",
+    {"max_body", "integer", "33554432", "bytes",
      "largest request body; a larger one is refused on announcement", true},
     {"max_connections", "integer", "2048", "", "connections served at once", false},
     {"max_connections_per_address", "integer", "512", "", "connections served at once from one address",

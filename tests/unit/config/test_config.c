@@ -31,7 +31,7 @@ static void defaults_pass_their_own_check(void **state)
     struct fl_err err = {0};
     assert_string_equal(c->listen, "127.0.0.1:9195");
     assert_string_equal(c->realm, "default");
-    assert_int_equal(c->max_body_bytes, 16 << 20);
+    assert_int_equal(c->max_body_bytes, 32 << 20);
     assert_true(c->lease_default == 9 * 3600 * FL_USEC_PER_SEC);
     assert_int_equal(c->n_commands, 0);
     assert_int_equal(fl_config_check(c, &err), FL_OK);
