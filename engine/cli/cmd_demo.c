@@ -267,8 +267,15 @@ static void maybe_approve(struct demo *d)
 static int refuse_foreign_topology(struct demo *d)
 {
     AUTO_REPLY r = {0};
-    if (try_server(d->a, "GET", "/api/v1/topology", NULL, 0, &r))
-        return 0; /* no graph yet; any other trouble shows, and is told, with the next request */
+    int rc = try_server(d->a, "GET", "/api/v1/topology", NULL, 0, &r);
+    if (rc && r.code == 404)
+        return 0; /* no graph yet */
+    if (rc) {     /* said by asking again aloud: not knowing is no leave to replace somebody's graph */
+        reply_done(&r);
+        rc = call_server(d->a, "GET", "/api/v1/topology", NULL, 0, &r);
+        if (rc)
+            return rc;
+    }
     const struct fl_json *nodes = fl_json_get(r.json, "nodes");
     for (size_t i = 0; i < fl_json_len(nodes); i++) {
         const struct fl_json *n = fl_json_at(nodes, i);
