@@ -183,6 +183,19 @@ static bool same_labels(const struct fl_labels *a, const struct fl_labels *b)
 
 /* ---- reports ---- */
 
+/* Annotations may carry the severity (a Nagios WARNING that became CRITICAL keeps its labels). The component does
+ * not move: an alert that changed places would take its incident along. */
+static void regrade(struct fl_step *s, struct episode *e)
+{
+    e->cls = fl_rules_class(s->rules, e->alert);
+    e->severity = fl_rules_severity(s->rules, e->alert);
+    struct incident *i = e->incident;
+    if (i && e->severity > i->pub.severity) {
+        i->pub.severity = e->severity;
+        incident_touch(i, s);
+    }
+}
+
 static void take_content(struct episode *e, const struct fl_alert *a)
 {
     struct fl_alert merged = *a;
@@ -278,8 +291,10 @@ static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const
     }
     bool same = same_labels(&a->annotations, &e->alert->annotations) &&
                 strcmp(a->generator_url, e->alert->generator_url) == 0;
-    if (!same)
+    if (!same) {
         take_content(e, a);
+        regrade(s, e);
+    }
     if (e->status == FL_ALERT_STALE) {
         change_status(c, s, e, FL_ALERT_FIRING, "is reported again: firing");
         return false;

@@ -230,6 +230,29 @@ static void test_resolve_before_fire_and_repeats(void **state)
     assert_int_equal(w->fx->n, 0); /* an exact repeat changes nothing */
 }
 
+/* Same labels, so the same alert; what its annotations say now is what counts. */
+static void test_an_alert_that_gets_worse(void **state)
+{
+    struct world *w = *state;
+    struct fl_label l[] = {{"alertname", "Disk"}, {"component", "db"}};
+    struct fl_label notes[2] = {{"severity", "warning"}};
+    struct fl_alert a = {.labels = {l, fl_labels_normalise(l, 2)},
+                         .annotations = {notes, 1},
+                         .starts_at = T0,
+                         .status = FL_ALERT_FIRING,
+                         .received_at = T0,
+                         .generator_url = ""};
+    a.fingerprint = fl_labels_fingerprint(&a.labels);
+    for (int k = 0; k < 2; k++) {
+        notes[0].value = k ? "critical" : "warning";
+        begin(w, T0 + k * SEC);
+        fl_corr_alerts(w->c, &w->step, w->topo, "nagios", &a, 1);
+        fl_corr_flush(w->c, &w->step);
+        assert_int_equal(inc(w, "INC-2026-000001")->severity, k ? FL_SEV_CRITICAL : FL_SEV_WARNING);
+    }
+    assert_int_equal(inc(w, "INC-2026-000001")->alerts_total, 1);
+}
+
 static void test_stale_is_not_resolved(void **state)
 {
     struct world *w = *state;
@@ -373,6 +396,7 @@ int main(void)
         T(test_life_quiet_recovering_reopened_resolved),
         T(test_a_late_firing_report_does_not_reopen),
         T(test_resolve_before_fire_and_repeats),
+        T(test_an_alert_that_gets_worse),
         T(test_stale_is_not_resolved),
         T(test_unmapped_alerts_group_by_labels),
         T(test_operator_merge_split_resolve),
