@@ -478,6 +478,7 @@ static void stop_runner(struct engine *e)
 static void stop(struct engine *e)
 {
     notify("STOPPING=1");
+    fl_store_hurry(fl_mono() + STOP_PATIENCE); /* who stops us waits 35 s; the cluster needs some of them */
     if (e->http)
         fl_http_drain(e->http);
     if (e->runner && e->http)

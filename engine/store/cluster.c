@@ -261,7 +261,7 @@ static void stop_server(struct fl_cluster *c, pid_t pid)
     for (size_t i = 0; i < FL_ARRAY_LEN(steps); i++) {
         kill(pid, SIGCONT);
         kill(pid, steps[i].sig);
-        if (gone_within(c, pid, steps[i].patience))
+        if (gone_within(c, pid, fl_pq_hurried() ? steps[i].patience / 2 : steps[i].patience))
             return;
     }
 }
@@ -343,6 +343,8 @@ static fl_status start_server(struct fl_cluster *c, struct fl_err *err)
         } else if (fl_mono() > deadline) {
             return fl_fail(err, FL_E_TIMEOUT, c->data, "the private database is not ready after 10 minutes");
         }
+        if (fl_pq_hurried())
+            return fl_fail(err, FL_E_TIMEOUT, c->data, "the private database does not start before the stop");
         nap(20000);
     }
     return st;

@@ -86,6 +86,32 @@ static fl_status connection_failed(PGconn *c, struct fl_err *err)
     return FL_E_UNAVAILABLE;
 }
 
+/* ---- the process is stopping ------------------------------------------------------------------------------ */
+
+/* Time a statement still gets when the hurry is over: an answer that is on its way arrives within it. */
+#define HURRY_LEFT 300000
+static _Atomic fl_usec hurry_until; /* 0 = no hurry */
+
+void fl_store_hurry(fl_usec until)
+{
+    hurry_until = until;
+}
+
+bool fl_pq_hurried(void)
+{
+    fl_usec until = hurry_until;
+    return until && fl_mono() >= until;
+}
+
+fl_usec fl_pq_deadline(fl_usec began, fl_usec patience)
+{
+    fl_usec until = hurry_until;
+    if (!until || began + patience <= until)
+        return began + patience;
+    fl_usec last = began + (patience < HURRY_LEFT ? patience : HURRY_LEFT);
+    return last > until ? last : until;
+}
+
 /* Wait until the socket is ready or the deadline; false on the deadline. */
 static bool wait_socket(PGconn *c, short events, fl_usec deadline)
 {
@@ -137,7 +163,7 @@ static void no_notice(void *arg, const PGresult *r)
 fl_status fl_pq_connect(const char *conninfo, const struct fl_pq_options *o, PGconn **ret, struct fl_err *err)
 {
     fl_pq_scrub_environment();
-    fl_usec deadline = fl_mono() + (o->patience ? o->patience : 3 * FL_USEC_PER_SEC);
+    fl_usec deadline = fl_pq_deadline(fl_mono(), o->patience ? o->patience : 3 * FL_USEC_PER_SEC);
     FL_AUTO_PGCONN *c = NULL;
     fl_status st = start(conninfo, o->name ? o->name : "faultline", deadline, &c, err);
     if (st)
@@ -235,7 +261,7 @@ static fl_pq_fault judge(PGconn *c, const PGresult *r, struct fl_err *err)
 /* Push out what is queued and read until a result is complete. Reading while writing keeps both sides moving. */
 static bool pump(PGconn *c, const struct fl_pq_wait *w, fl_usec began)
 {
-    fl_usec deadline = began + (w && w->patience ? w->patience : 5 * FL_USEC_PER_SEC);
+    fl_usec patience = w && w->patience ? w->patience : 5 * FL_USEC_PER_SEC, deadline = began + patience;
     bool hurried = false;
     for (;;) {
         int unsent = PQflush(c);
@@ -248,7 +274,9 @@ static bool pump(PGconn *c, const struct fl_pq_wait *w, fl_usec began)
             hurried = true;
             deadline = now + HURRY < deadline ? now + HURRY : deadline;
         }
-        if (now >= deadline)
+        /* Asked each time: a stop may begin while this waits. */
+        fl_usec last = fl_pq_deadline(began, patience);
+        if (now >= deadline || now >= last)
             return false;
         struct pollfd p = {.fd = PQsocket(c), .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
         fl_usec left = deadline - now < TICK ? deadline - now : TICK;

@@ -36,6 +36,10 @@ void fl_pq_connfreep(PGconn **c);
 #define FL_AUTO_PGCONN __attribute__((cleanup(fl_pq_connfreep))) PGconn
 void fl_pq_clearp(PGresult **r);
 #define FL_AUTO_PGRESULT __attribute__((cleanup(fl_pq_clearp))) PGresult
+/** When a wait that began at `began` with `patience` ends: sooner once fl_store_hurry() has named an end. */
+fl_usec fl_pq_deadline(fl_usec began, fl_usec patience);
+/** The end that fl_store_hurry() named has passed. */
+bool fl_pq_hurried(void);
 /** Remove PGHOST, PGSERVICE, … from our environment, once. Before threads. */
 void fl_pq_scrub_environment(void);
 

@@ -76,7 +76,7 @@ static bool claim(struct fl_reader *r, size_t *ret)
 
 fl_status fl_reader_borrow(struct fl_reader *r, struct lease *ret, struct fl_err *err)
 {
-    fl_usec until = fl_mono() + 5 * FL_USEC_PER_SEC;
+    fl_usec until = fl_pq_deadline(fl_mono(), 5 * FL_USEC_PER_SEC);
     struct timespec ts = {.tv_sec = (time_t)(until / FL_USEC_PER_SEC),
                           .tv_nsec = (long)(until % FL_USEC_PER_SEC) * 1000};
     size_t i;

@@ -17,7 +17,14 @@ FL_MUST_CHECK fl_status fl_cluster_start(const char *dir, struct fl_cluster **re
 /** Connection string (superuser of the private cluster). Borrowed. */
 const char *fl_cluster_conninfo(const struct fl_cluster *c);
 /** Fast shutdown and wait. */
+/** Fast shutdown, then harder; at most 16 s, half of that once fl_store_hurry() has named an end. */
 struct fl_cluster *fl_cluster_stop(struct fl_cluster *c);
+/**
+ * The process is about to end: from now on no statement, connection or wait for a server of this stage lasts beyond `until`
+ * (monotonic), or 0.3 s where that is later, so that a database that does not answer cannot hold up the stop. What is not written then is
+ * written at the next start: it is in the journal. For the whole process; 0 takes it back. Any thread.
+ */
+void fl_store_hurry(fl_usec until);
 /** The conninfo of a cluster some `serve` runs under `dir`, without owning it. */
 FL_MUST_CHECK fl_status fl_cluster_find(const char *dir, char *ret, size_t cap, struct fl_err *err);
 /** Restart the postmaster if it died (called by the supervisor). */

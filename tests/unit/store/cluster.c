@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tests/unit/store/cluster.c -- the private cluster: start, stop, kill -9 of either side, second process. */
 #include "cluster_priv.h"
+#include "pq_priv.h"
 #include "support.h"
 
 #include <grp.h>
@@ -57,6 +58,28 @@ static void test_start_find_stop(void **state)
     assert_ok(fl_cluster_start(dir, &c, &err));
     assert_string_equal(pg_test_sql(fl_cluster_conninfo(c), "SELECT x FROM kept"), "42");
     fl_cluster_stop(c);
+}
+
+/* A statement that would take an hour: once the process is about to end, nothing waits for it. */
+static void test_a_hurry_ends_waits(void **state)
+{
+    (void)state;
+    struct fl_err err = {0};
+    struct fl_cluster *c = NULL;
+    PGconn *conn = NULL;
+    assert_ok(fl_cluster_start(dir, &c, &err));
+    struct fl_pq_options o = {.name = "hurry", .statement = 3600 * FL_USEC_PER_SEC};
+    struct fl_pq_wait patient = {.patience = 3600 * FL_USEC_PER_SEC};
+    assert_ok(fl_pq_connect(fl_cluster_conninfo(c), &o, &conn, &err));
+    fl_store_hurry(fl_mono() + FL_USEC_PER_SEC / 5);
+    assert_int_equal(fl_pq_script(conn, "SELECT pg_sleep(3600)", &patient, &err), FL_PQ_LOST);
+    conn = fl_pq_close(conn);
+    /* The end has passed; what answers at once is still heard. */
+    assert_ok(fl_pq_connect(fl_cluster_conninfo(c), &o, &conn, &err));
+    assert_int_equal(fl_pq_script(conn, "SELECT 1", &patient, &err), FL_PQ_NONE);
+    fl_pq_close(conn);
+    fl_cluster_stop(c);
+    fl_store_hurry(0);
 }
 
 static void test_server_killed(void **state)
@@ -181,8 +204,9 @@ static void test_plain_user(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_start_find_stop), cmocka_unit_test(test_server_killed),
-        cmocka_unit_test(test_engine_killed),   cmocka_unit_test(test_frozen_leftover),
-        cmocka_unit_test(test_unusable_folder), cmocka_unit_test(test_plain_user)};
+        cmocka_unit_test(test_start_find_stop), cmocka_unit_test(test_a_hurry_ends_waits),
+        cmocka_unit_test(test_server_killed),   cmocka_unit_test(test_engine_killed),
+        cmocka_unit_test(test_frozen_leftover), cmocka_unit_test(test_unusable_folder),
+        cmocka_unit_test(test_plain_user)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
