@@ -58,16 +58,41 @@ struct incident {
     UT_hash_handle hh, hh_group;
 };
 
-/* Newest open episode of a fingerprint, for reports without startsAt. */
+/* The episode of a fingerprint that came last: the only one of it that may be open, but for incidents closed by hand. */
 struct newest {
     uint64_t fingerprint;
     struct episode *ep;
     UT_hash_handle hh;
 };
 
+enum { HALVES_MAX = 8 };
+
+/* One start of an alert of which several are heard; pairs.c. */
+struct half {
+    fl_usec starts_at, ends_at; /* ends_at: resolved ones */
+    fl_alert_status status;
+    bool for_all; /* heard from a sender whose resolve speaks for all it has merged */
+};
+
+/* The starts of one live episode; its own is the first. */
+struct pair {
+    uint64_t fingerprint;
+    fl_usec episode; /* start of the episode */
+    unsigned n;
+    struct half v[HALVES_MAX];
+    UT_hash_handle hh;
+};
+
+/* The last episode of a fingerprint that left memory the moment it was over. */
+struct passed {
+    uint64_t fingerprint;
+    fl_usec starts_at, ends_at, until;
+    UT_hash_handle hh;
+};
+
 /* An episode that is over and forgotten: a late firing report of it must not open it again. */
 struct tomb {
-    struct ep_key key;
+    struct ep_key key; /* the start in whole milliseconds */
     fl_usec until;
     UT_hash_handle hh;
 };
@@ -75,7 +100,9 @@ struct tomb {
 struct fl_corr {
     struct episode *episodes;
     struct newest *newest;
-    struct tomb *tombs; /* insertion order = order of expiry */
+    struct tomb *tombs;     /* insertion order = order of expiry */
+    struct passed *passed;  /* the same */
+    struct pair *pairs;
     struct incident *by_id, *by_group;
     struct incident *first, *last;
     struct incident **at_vertex; /* the active incident each vertex belongs to */
@@ -91,7 +118,7 @@ struct fl_corr {
     size_t held;                                /* live episodes in no incident */
 };
 
-enum { TOMB_HOURS = 24, TOMBS_MAX = 1000000, OVER_KEEP = 1000, JOINS_TOLD = 3 };
+enum { TOMB_HOURS = 24, TOMBS_MAX = 1000000, PASSED_MAX = 100000, OVER_KEEP = 1000, JOINS_TOLD = 3 };
 enum {
     SILENCES_MAX = 10000,     /* that are not over */
     SILENCES_SHOWN = 8,       /* ids of one alert */
@@ -162,6 +189,28 @@ void inhibit_rules(struct fl_corr *c, const struct fl_rules *rules);
 
 /* join.c */
 void join_episode(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);
+
+/* pairs.c */
+struct pair *pair_of(const struct fl_corr *c, const struct episode *e); /* NULL: one start only */
+struct pair *pair_new(struct fl_corr *c, const struct episode *e);
+bool pair_has(const struct fl_corr *c, const struct episode *e, fl_usec starts_at);
+/* A report of a half that is resolved already. */
+bool pair_settled(const struct fl_corr *c, const struct episode *e, const struct fl_alert *a);
+/* What e is after this report of it; pair_silent: after one of its senders fell silent (ret_end: its last resolve). */
+fl_alert_status pair_report(struct fl_corr *c, const struct episode *e, const char *source,
+                            const struct fl_alert *a);
+fl_alert_status pair_silent(struct fl_corr *c, const struct episode *e, fl_usec starts_at, fl_usec *ret_end);
+/* Is the resolved a of a time when e fired? */
+bool pair_overlaps(const struct fl_corr *c, const struct episode *e, const struct fl_alert *a);
+void pair_drop(struct fl_corr *c, const struct episode *e);
+/* All starts of e are over. */
+void bury(struct fl_corr *c, const struct fl_step *s, const struct episode *e);
+void tomb_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec until);
+bool tomb_has(const struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at);
+void passed_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec ends_at, fl_usec until);
+bool passed_overlaps(const struct fl_corr *c, const struct fl_alert *a);
+void tombs_expire(struct fl_corr *c, fl_usec now);
+void pairs_free(struct fl_corr *c);
 
 /* episodes.c */
 void episode_map(struct episode *e, const struct fl_rules *rules, struct fl_topo *topo);

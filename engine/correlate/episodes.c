@@ -119,21 +119,11 @@ void episode_insert(struct fl_corr *c, struct episode *e)
         n->fingerprint = e->key.fingerprint;
         HASH_ADD(hh, c->newest, fingerprint, sizeof n->fingerprint, n);
     }
-    if (!n->ep || n->ep->key.starts_at <= e->key.starts_at)
-        n->ep = e;
+    n->ep = e;
 }
 
-void episode_free(struct fl_corr *c, struct episode *e)
+static void free_content(struct episode *e)
 {
-    inhibit_leave(c, e);
-    settle_not(c, e);
-    HASH_DEL(c->episodes, e);
-    struct newest *n;
-    HASH_FIND(hh, c->newest, &e->key.fingerprint, sizeof e->key.fingerprint, n);
-    if (n && n->ep == e) {
-        HASH_DEL(c->newest, n);
-        free(n);
-    }
     free(e->alert);
     free(e->node_id);
     free(e->peer_id);
@@ -145,30 +135,59 @@ void episode_free(struct fl_corr *c, struct episode *e)
     free(e);
 }
 
-static void bury(struct fl_corr *c, struct fl_step *s, const struct ep_key *key)
+void episode_free(struct fl_corr *c, struct episode *e)
 {
-    struct tomb *t;
-    HASH_FIND(hh, c->tombs, key, sizeof *key, t);
-    if (t)
-        HASH_DEL(c->tombs, t);
-    else
-        t = fl_core_alloc(1, sizeof *t);
-    t->key = *key;
-    t->until = s->at + TOMB_HOURS * 3600 * FL_USEC_PER_SEC;
-    HASH_ADD(hh, c->tombs, key, sizeof t->key, t);
+    pair_drop(c, e);
+    inhibit_leave(c, e);
+    settle_not(c, e);
+    HASH_DEL(c->episodes, e);
+    struct newest *n;
+    HASH_FIND(hh, c->newest, &e->key.fingerprint, sizeof e->key.fingerprint, n);
+    if (n && n->ep == e) {
+        HASH_DEL(c->newest, n);
+        free(n);
+    }
+    free_content(e);
 }
 
-static struct episode *find(struct fl_corr *c, const struct fl_alert *a)
+static struct episode *newest_of(struct fl_corr *c, uint64_t fingerprint)
 {
-    if (a->starts_guessed) {
-        struct newest *n;
-        HASH_FIND(hh, c->newest, &a->fingerprint, sizeof a->fingerprint, n);
-        return n && n->ep && is_live(n->ep) ? n->ep : NULL;
-    }
-    struct ep_key key = {a->fingerprint, a->starts_at};
+    struct newest *n;
+    HASH_FIND(hh, c->newest, &fingerprint, sizeof fingerprint, n);
+    return n ? n->ep : NULL;
+}
+
+/* The episode that any report of this fingerprint belongs to, whatever start it names. What a person closed by hand is
+ * not revived by another start. */
+static struct episode *live_of(struct fl_corr *c, uint64_t fingerprint)
+{
+    struct episode *e = newest_of(c, fingerprint);
+    return e && is_live(e) && (!e->incident || is_active(e->incident)) ? e : NULL;
+}
+
+/* The episode with this very start. */
+static struct episode *find(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at)
+{
+    struct ep_key key = {fingerprint, starts_at};
     struct episode *e;
     HASH_FIND(hh, c->episodes, &key, sizeof key, e);
-    return e;
+    if (e)
+        return e;
+    e = newest_of(c, fingerprint);
+    return e && pair_has(c, e, starts_at) ? e : NULL;
+}
+
+/* The episode that a report is about; NULL: a new one, or one that is over. */
+static struct episode *episode_of(struct fl_corr *c, const struct fl_alert *a)
+{
+    struct episode *e = a->starts_guessed ? newest_of(c, a->fingerprint)
+                                          : find(c, a->fingerprint, a->starts_at);
+    if (a->starts_guessed)
+        return e && is_live(e) ? e : NULL;
+    if (e || tomb_has(c, a->fingerprint, a->starts_at))
+        return e;
+    e = live_of(c, a->fingerprint);
+    return e && (a->status == FL_ALERT_FIRING || pair_overlaps(c, e, a)) ? e : NULL;
 }
 
 static bool same_labels(const struct fl_labels *a, const struct fl_labels *b)
@@ -211,6 +230,14 @@ static void take_content(struct episode *e, const struct fl_alert *a)
     e->alert = copy;
 }
 
+/* It is over and leaves memory at once. */
+static void pass(struct fl_corr *c, struct fl_step *s, const struct episode *e)
+{
+    bury(c, s, e);
+    passed_add(c, e->key.fingerprint, e->key.starts_at, e->alert->ends_at,
+               s->at + TOMB_HOURS * 3600 * FL_USEC_PER_SEC);
+}
+
 static void fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
                   const struct fl_alert *a)
 {
@@ -222,17 +249,16 @@ static void fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, co
     e->source = fl_core_strdup(source);
     e->updated_at = s->at;
     episode_map(e, s->rules, topo);
-    episode_insert(c, e);
     c->stats.episodes++;
     c->stats.unmapped += !e->node_id;
     if (e->status == FL_ALERT_RESOLVED) {
         set_text(&e->joined, "reported as resolved before it was ever seen firing: joins no incident");
         episode_row(s, e);
-        struct ep_key key = e->key;
-        episode_free(c, e);
-        bury(c, s, &key);
+        pass(c, s, e);
+        free_content(e);
         return;
     }
+    episode_insert(c, e);
     inhibit_enter(c, s->rules, e);
     if (!suppress_new(c, s, e))
         join_episode(c, s, topo, e);
@@ -267,28 +293,50 @@ static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *
     episode_row(s, e);
     if (to != FL_ALERT_RESOLVED)
         return;
-    struct ep_key key = e->key;
-    if (held) {
-        c->held--;
-        episode_free(c, e);
+    if (!held) {
+        bury(c, s, e);
+        return;
     }
-    bury(c, s, &key);
+    c->held--;
+    pass(c, s, e);
+    episode_free(c, e);
 }
 
-static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const struct fl_alert *a)
+/* One half of a pair says that it is over, the other does not. */
+static bool still_fires(struct fl_step *s, const struct episode *e)
+{
+    const char *name = fl_label_get(&e->alert->labels, "alertname");
+    if (e->incident)
+        s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
+                                     .action = "alert.changed",
+                                     .incident = e->incident->pub.id,
+                                     .subject = "alert",
+                                     .text = fl_fx_printf(
+                                         s->fx, "%s%s%s: one sender says resolved, another still reports it",
+                                         *name ? name : "alert", e->node_id ? " on " : "",
+                                         e->node_id ? e->node_id : "")});
+    return false;
+}
+
+static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const char *source,
+                  const struct fl_alert *a)
 {
     if (a->status == FL_ALERT_RESOLVED) {
-        if (e->status == FL_ALERT_RESOLVED)
+        if (e->status == FL_ALERT_RESOLVED || pair_settled(c, e, a))
             return true;
+        fl_alert_status to = pair_report(c, e, source, a);
+        if (to == e->status)
+            return still_fires(s, e);
         take_content(e, a);
-        change_status(c, s, e, FL_ALERT_RESOLVED, "resolved");
+        change_status(c, s, e, to, to == FL_ALERT_RESOLVED ? "resolved" : "is stale: its sender fell silent");
         return false;
     }
-    if (e->status == FL_ALERT_RESOLVED) {
+    if (e->status == FL_ALERT_RESOLVED || pair_settled(c, e, a)) {
         /* Out of order, or the slower half of a pair of senders: the resolve is the newer truth. */
         c->stats.late++;
         return true;
     }
+    (void)pair_report(c, e, source, a); /* somebody says that it fires: it does */
     bool same = same_labels(&a->annotations, &e->alert->annotations) &&
                 strcmp(a->generator_url, e->alert->generator_url) == 0;
     if (!same) {
@@ -304,21 +352,50 @@ static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const
     return same;
 }
 
+/* The second half of a pair is heard for the first time after the first half's resolve: the alert still fires, in the
+ * incident that is waiting for just that. The start it names would be one more episode otherwise. */
+static bool returns(struct fl_corr *c, struct fl_step *s, const char *source, const struct fl_alert *a)
+{
+    struct episode *e = a->status == FL_ALERT_FIRING ? newest_of(c, a->fingerprint) : NULL;
+    if (!e || is_live(e) || !e->incident || !is_active(e->incident) || a->starts_at >= e->alert->ends_at)
+        return false;
+    (void)pair_report(c, e, source, a);
+    take_content(e, a);
+    HASH_DEL(c->episodes, e); /* last in the order of arrival again: as whom it inhibits sees it */
+    HASH_ADD(hh, c->episodes, key, sizeof e->key, e);
+    inhibit_enter(c, s->rules, e);
+    change_status(c, s, e, FL_ALERT_FIRING, "is reported by another sender: firing");
+    settle_later(c, e);
+    return true;
+}
+
+/* The resolve of a start that nobody reported as firing, of a time when the other half of the pair did. */
+static bool already_over(struct fl_corr *c, struct fl_step *s, const struct fl_alert *a)
+{
+    if (a->status != FL_ALERT_RESOLVED || a->starts_guessed)
+        return false;
+    const struct episode *e = newest_of(c, a->fingerprint);
+    bool over = (e && !is_live(e) && pair_overlaps(c, e, a)) || passed_overlaps(c, a);
+    if (over)
+        tomb_add(c, a->fingerprint, a->starts_at, s->at + TOMB_HOURS * 3600 * FL_USEC_PER_SEC);
+    return over;
+}
+
 /* @return true when it changed nothing. */
 static bool report(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
                    const struct fl_alert *a)
 {
-    struct episode *e = find(c, a);
+    struct episode *e = episode_of(c, a);
     if (e)
-        return known(c, s, e, a);
-    struct ep_key key = {a->fingerprint, a->starts_at};
-    struct tomb *t = NULL;
-    if (!a->starts_guessed)
-        HASH_FIND(hh, c->tombs, &key, sizeof key, t);
-    if (t) {
+        return known(c, s, e, source, a);
+    if (!a->starts_guessed && tomb_has(c, a->fingerprint, a->starts_at)) {
         c->stats.late += a->status == FL_ALERT_FIRING;
         return true;
     }
+    if (returns(c, s, source, a))
+        return false;
+    if (already_over(c, s, a))
+        return true;
     fresh(c, s, topo, source, a);
     return false;
 }
@@ -343,11 +420,17 @@ size_t fl_corr_alerts(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
 
 void fl_corr_expired(struct fl_corr *c, struct fl_step *s, uint64_t fingerprint, fl_usec starts_at)
 {
-    struct ep_key key = {fingerprint, starts_at};
-    struct episode *e;
-    HASH_FIND(hh, c->episodes, &key, sizeof key, e);
-    if (e && e->status == FL_ALERT_FIRING)
-        change_status(c, s, e, FL_ALERT_STALE, "is stale: its sender fell silent");
+    struct episode *e = find(c, fingerprint, starts_at);
+    if (!e || e->status != FL_ALERT_FIRING)
+        return;
+    fl_usec end = 0;
+    fl_alert_status to = pair_silent(c, e, starts_at, &end);
+    if (to == FL_ALERT_RESOLVED) {
+        e->alert->ends_at = end;
+        change_status(c, s, e, to, "is resolved: one sender said so, the other fell silent");
+    } else if (to == FL_ALERT_STALE) {
+        change_status(c, s, e, to, "is stale: its sender fell silent");
+    }
 }
 
 static void map_held(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)

@@ -45,11 +45,7 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
         HASH_DEL(c->newest, n);
         free(n);
     }
-    struct tomb *t, *ttmp;
-    HASH_ITER (hh, c->tombs, t, ttmp) {
-        HASH_DEL(c->tombs, t);
-        free(t);
-    }
+    pairs_free(c);
     HASH_CLEAR(hh_group, c->by_group);
     HASH_CLEAR(hh, c->by_id);
     for (struct incident *i = c->first, *next; i; i = next) {
@@ -390,11 +386,7 @@ void fl_corr_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
             continue;
         incident_event(c, s, i, i->pub.state == FL_INC_OPEN ? IE_QUIET : IE_SETTLED, NULL);
     }
-    while (c->tombs && (c->tombs->until <= s->at || HASH_COUNT(c->tombs) > TOMBS_MAX)) {
-        struct tomb *t = c->tombs;
-        HASH_DEL(c->tombs, t);
-        free(t);
-    }
+    tombs_expire(c, s->at);
 }
 
 fl_usec fl_corr_deadline(const struct fl_corr *c, const struct fl_rules *rules)
@@ -455,11 +447,21 @@ void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,
 
 void fl_corr_each_active(struct fl_corr *c, void (*visit)(void *ctx, const struct fl_episode *e), void *ctx)
 {
-    for (struct episode *e = c->episodes; e; e = e->hh.next)
-        if (is_live(e)) {
-            struct fl_episode v = view(e);
+    for (struct episode *e = c->episodes; e; e = e->hh.next) {
+        if (!is_live(e))
+            continue;
+        struct fl_episode v = view(e);
+        const struct pair *p = pair_of(c, e);
+        if (!p)
+            visit(ctx, &v);
+        struct fl_alert a = *e->alert;
+        for (unsigned i = 0; p && i < p->n; i++) {
+            a.starts_at = p->v[i].starts_at;
+            v.alert = &a;
+            v.status = p->v[i].status;
             visit(ctx, &v);
         }
+    }
 }
 
 size_t fl_corr_firing_on(struct fl_corr *c, const struct fl_incident *i, const char *node)

@@ -84,6 +84,37 @@ static void write_incident(struct fl_jw *w, const struct incident *i)
     fl_jw_obj_end(w);
 }
 
+static void write_pairs(const struct fl_corr *c, struct fl_jw *w)
+{
+    fl_jw_arr(w, "pairs");
+    for (const struct pair *p = c->pairs; p; p = p->hh.next) {
+        fl_jw_arr(w, NULL);
+        write_fp(w, NULL, p->fingerprint);
+        fl_jw_int(w, NULL, p->episode);
+        for (unsigned i = 0; i < p->n; i++) {
+            const struct half *h = &p->v[i];
+            fl_jw_arr(w, NULL);
+            fl_jw_int(w, NULL, h->starts_at);
+            fl_jw_int(w, NULL, h->ends_at);
+            fl_jw_int(w, NULL, h->status);
+            fl_jw_int(w, NULL, h->for_all);
+            fl_jw_arr_end(w);
+        }
+        fl_jw_arr_end(w);
+    }
+    fl_jw_arr_end(w);
+    fl_jw_arr(w, "passed");
+    for (const struct passed *x = c->passed; x; x = x->hh.next) {
+        fl_jw_arr(w, NULL);
+        write_fp(w, NULL, x->fingerprint);
+        fl_jw_int(w, NULL, x->starts_at);
+        fl_jw_int(w, NULL, x->ends_at);
+        fl_jw_int(w, NULL, x->until);
+        fl_jw_arr_end(w);
+    }
+    fl_jw_arr_end(w);
+}
+
 void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key)
 {
     fl_jw_obj(w, key);
@@ -113,6 +144,7 @@ void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key)
             fl_jw_arr_end(w);
         }
     fl_jw_arr_end(w);
+    write_pairs(c, w);
     fl_jw_arr(w, "tombs");
     for (const struct tomb *t = c->tombs; t; t = t->hh.next) {
         fl_jw_arr(w, NULL);
@@ -251,18 +283,38 @@ static fl_status read_incident(struct fl_corr *c, const struct fl_json *v, struc
     return read_members(c, i, fl_json_get(v, "alerts"), err);
 }
 
-static void read_tombs(struct fl_corr *c, const struct fl_json *list)
+static void read_tombs(struct fl_corr *c, const struct fl_json *v)
+{
+    uint64_t fp;
+    const struct fl_json *list = fl_json_get(v, "tombs");
+    for (size_t k = 0; k < fl_json_len(list); k++) {
+        const struct fl_json *t = fl_json_at(list, k);
+        if (fl_fingerprint_parse(fl_json_string(fl_json_at(t, 0)), &fp))
+            tomb_add(c, fp, int_at(t, 1), int_at(t, 2));
+    }
+    list = fl_json_get(v, "passed");
+    for (size_t k = 0; k < fl_json_len(list); k++) {
+        const struct fl_json *x = fl_json_at(list, k);
+        if (fl_fingerprint_parse(fl_json_string(fl_json_at(x, 0)), &fp))
+            passed_add(c, fp, int_at(x, 1), int_at(x, 2), int_at(x, 3));
+    }
+}
+
+/* A snapshot of before pairs were known has none: each episode has one start then. */
+static void read_pairs(struct fl_corr *c, const struct fl_json *list)
 {
     for (size_t k = 0; k < fl_json_len(list); k++) {
         const struct fl_json *v = fl_json_at(list, k);
-        struct tomb *t = fl_core_alloc(1, sizeof *t);
-        if (!fl_fingerprint_parse(fl_json_string(fl_json_at(v, 0)), &t->key.fingerprint)) {
-            free(t);
-            continue;
+        struct ep_key key = {0, int_at(v, 1)};
+        struct episode *e = NULL;
+        if (fl_fingerprint_parse(fl_json_string(fl_json_at(v, 0)), &key.fingerprint))
+            HASH_FIND(hh, c->episodes, &key, sizeof key, e);
+        struct pair *p = e ? pair_new(c, e) : NULL;
+        for (size_t i = 2; p && i < fl_json_len(v) && p->n < HALVES_MAX; i++) {
+            const struct fl_json *h = fl_json_at(v, i);
+            p->v[p->n++] = (struct half){int_at(h, 0), int_at(h, 1), (fl_alert_status)int_at(h, 2),
+                                         int_at(h, 3) != 0};
         }
-        t->key.starts_at = int_at(v, 1);
-        t->until = int_at(v, 2);
-        HASH_ADD(hh, c->tombs, key, sizeof t->key, t);
     }
 }
 
@@ -303,7 +355,8 @@ fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_top
         if (at >= 0 && (size_t)at < c->n_vertices)
             c->at_vertex[at] = by_number(c, (uint64_t)int_at(fl_json_at(list, k), 1));
     }
-    read_tombs(c, fl_json_get(v, "tombs"));
+    read_tombs(c, v);
+    read_pairs(c, fl_json_get(v, "pairs"));
     for (const struct episode *e = c->episodes; e; e = e->hh.next)
         c->held += is_live(e) && !e->incident;
     inhibit_index(c, rules);

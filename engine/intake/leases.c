@@ -115,7 +115,7 @@ static struct entry *find(struct shard *s, const struct fl_alert *a)
     for (size_t i = home(s, a->fingerprint); s->v[i].state != FREE; i = (i + 1) & (s->cap - 1)) {
         struct entry *e = &s->v[i];
         if (e->fingerprint == a->fingerprint &&
-            (a->starts_guessed ? e->state == FIRING : e->starts_at == a->starts_at))
+            (a->starts_guessed ? e->state == FIRING : fl_same_start(e->starts_at, a->starts_at)))
             return e;
     }
     return NULL;

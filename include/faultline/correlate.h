@@ -67,7 +67,7 @@ void fl_corr_each(struct fl_corr *c, bool (*visit)(void *ctx, struct fl_incident
 /** Episodes of an incident in order of joining; visit returns true to stop. */
 void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,
                           bool (*visit)(void *ctx, const struct fl_episode *e), void *ctx);
-/** All firing and stale episodes, in order of arrival. */
+/** All firing and stale episodes, in order of arrival; one with several starts once for each, with the state of each. */
 void fl_corr_each_active(struct fl_corr *c, void (*visit)(void *ctx, const struct fl_episode *e), void *ctx);
 /** Firing or stale alerts of an incident on one component (node NULL: all of them). */
 size_t fl_corr_firing_on(struct fl_corr *c, const struct fl_incident *i, const char *node);

@@ -42,6 +42,12 @@ struct fl_alert {
     const char *generator_url;     /* "" when absent */
 };
 
+/** Are these two starts of one fingerprint the same one? One interface of a sender writes milliseconds, another more. */
+static inline bool fl_same_start(fl_usec a, fl_usec b)
+{
+    return a == b || (a / 1000 == b / 1000 && (a % 1000 == 0 || b % 1000 == 0));
+}
+
 const char *fl_label_get(const struct fl_labels *l, const char *name); /* "" when absent */
 /** Sort by name, drop empty values; duplicates keep the last. In place; returns the new count. */
 size_t fl_labels_normalise(struct fl_label *v, size_t n);

@@ -77,6 +77,24 @@ static void other_content_is_no_repeat(void **state)
     fl_leases_free(l);
 }
 
+static void milliseconds_are_the_same_start(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(9 * HOUR);
+    struct fl_alert fine = firing(1, T0 + 123456, 0), cut = firing(1, T0 + 123000, 0);
+    fl_leases_commit(l, &fine, 1, T0, 0);
+    assert_true(fl_leases_renew_all(l, &cut, 1, T0));
+    cut = resolved(1, T0 + 123000, T0 + SEC);
+    fl_leases_commit(l, &cut, 1, T0 + SEC, 0);
+    assert_int_equal(fl_leases_count(l), 1);
+    assert_false(fl_leases_renew_all(l, &fine, 1, T0 + SEC));
+    fine.starts_at++; /* two that are not cut are two */
+    fl_leases_commit(l, &fine, 1, T0, 0);
+    fine.starts_at++;
+    assert_false(fl_leases_renew_all(l, &fine, 1, T0));
+    fl_leases_free(l);
+}
+
 static void one_news_among_repeats_renews_nothing(void **state)
 {
     (void)state;
@@ -273,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_repeat_is_known_after_the_commit_only),
         cmocka_unit_test(other_content_is_no_repeat),
+        cmocka_unit_test(milliseconds_are_the_same_start),
         cmocka_unit_test(one_news_among_repeats_renews_nothing),
         cmocka_unit_test(silence_lapses_once_and_a_return_is_news),
         cmocka_unit_test(a_lapse_that_was_not_written_is_reported_again),

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/correlate/pairs.c -- one alert, several senders: a pair of Prometheus servers starts the same alert at
+ * slightly different times, an Alertmanager behind them moves the start to the earlier one, and one interface writes
+ * milliseconds where another writes nanoseconds. All of it is one episode, with a *half* for each start.
+ *
+ * A half exists only when a second start is heard; an episode with one start costs nothing here. */
+#include "correlate_priv.h"
+
+#include <string.h>
+
+/* Prometheus posts for itself. Every other sender is an alert manager of some kind: it has merged what it heard
+ * about a fingerprint, so that its resolve speaks for all of that. */
+static bool speaks_for_all(const char *source)
+{
+    return !fl_streq(source, "alertmanager-v2");
+}
+
+struct pair *pair_of(const struct fl_corr *c, const struct episode *e)
+{
+    struct pair *p = NULL;
+    if (c->pairs)
+        HASH_FIND(hh, c->pairs, &e->key.fingerprint, sizeof e->key.fingerprint, p);
+    return p && p->episode == e->key.starts_at ? p : NULL;
+}
+
+static struct half *half_of(struct pair *p, fl_usec starts_at)
+{
+    for (unsigned i = 0; p && i < p->n; i++)
+        if (fl_same_start(p->v[i].starts_at, starts_at))
+            return &p->v[i];
+    return NULL;
+}
+
+bool pair_has(const struct fl_corr *c, const struct episode *e, fl_usec starts_at)
+{
+    return fl_same_start(e->key.starts_at, starts_at) || half_of(pair_of(c, e), starts_at);
+}
+
+bool pair_settled(const struct fl_corr *c, const struct episode *e, const struct fl_alert *a)
+{
+    const struct half *h = a->starts_guessed ? NULL : half_of(pair_of(c, e), a->starts_at);
+    return h && h->status == FL_ALERT_RESOLVED;
+}
+
+void pair_drop(struct fl_corr *c, const struct episode *e)
+{
+    struct pair *p = pair_of(c, e);
+    if (!p)
+        return;
+    HASH_DEL(c->pairs, p);
+    free(p);
+}
+
+struct pair *pair_new(struct fl_corr *c, const struct episode *e)
+{
+    struct pair *p = NULL;
+    HASH_FIND(hh, c->pairs, &e->key.fingerprint, sizeof e->key.fingerprint, p);
+    if (p) { /* of an episode that a person closed by hand */
+        HASH_DEL(c->pairs, p);
+        free(p);
+    }
+    p = fl_core_alloc(1, sizeof *p);
+    p->fingerprint = e->key.fingerprint;
+    p->episode = e->key.starts_at;
+    HASH_ADD(hh, c->pairs, fingerprint, sizeof p->fingerprint, p);
+    return p;
+}
+
+/* Room for one more start; a sender with ever new starts loses the half that matters least. */
+static struct half *add_half(struct pair *p)
+{
+    if (p->n < HALVES_MAX)
+        return &p->v[p->n++];
+    static const fl_alert_status least[] = {FL_ALERT_RESOLVED, FL_ALERT_STALE, FL_ALERT_FIRING};
+    for (size_t k = 0; k < FL_ARRAY_LEN(least); k++)
+        for (unsigned i = 1; i < p->n; i++)
+            if (p->v[i].status == least[k])
+                return &p->v[i];
+    return &p->v[p->n - 1];
+}
+
+static fl_usec last_end(const struct pair *p)
+{
+    fl_usec end = 0;
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->v[i].status == FL_ALERT_RESOLVED && p->v[i].ends_at > end)
+            end = p->v[i].ends_at;
+    return end;
+}
+
+/* Firing while anybody says so. A half whose sender fell silent is settled by another's resolve of the same time,
+ * but not by one that ended before it began. */
+static fl_alert_status together(const struct pair *p)
+{
+    fl_usec end = last_end(p);
+    bool stale = false;
+    for (unsigned i = 0; i < p->n; i++) {
+        if (p->v[i].status == FL_ALERT_FIRING)
+            return FL_ALERT_FIRING;
+        stale |= p->v[i].status == FL_ALERT_STALE && p->v[i].starts_at > end;
+    }
+    return stale ? FL_ALERT_STALE : FL_ALERT_RESOLVED;
+}
+
+static void resolve_halves(struct pair *p, struct half *h, const struct fl_alert *a, bool for_all)
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        struct half *other = &p->v[i];
+        bool covered = for_all && other->for_all && other->starts_at <= a->ends_at;
+        if (other != h && (!covered || other->status == FL_ALERT_RESOLVED))
+            continue;
+        other->status = FL_ALERT_RESOLVED;
+        other->ends_at = a->ends_at;
+    }
+}
+
+fl_alert_status pair_report(struct fl_corr *c, const struct episode *e, const char *source,
+                            const struct fl_alert *a)
+{
+    struct pair *p = pair_of(c, e);
+    if (a->starts_guessed || (!p && fl_same_start(e->key.starts_at, a->starts_at))) {
+        if (a->status == FL_ALERT_RESOLVED)
+            return FL_ALERT_RESOLVED; /* one start, or the sender means whatever is open */
+        if (p && p->v[0].status != FL_ALERT_RESOLVED)
+            p->v[0].status = FL_ALERT_FIRING;
+        return p ? together(p) : FL_ALERT_FIRING;
+    }
+    bool for_all = speaks_for_all(source);
+    if (!p) {
+        p = pair_new(c, e);
+        fl_usec ended = e->status == FL_ALERT_RESOLVED ? e->alert->ends_at : 0;
+        p->v[p->n++] = (struct half){e->key.starts_at, ended, e->status, speaks_for_all(e->source)};
+    }
+    struct half *h = half_of(p, a->starts_at);
+    bool known = h != NULL;
+    if (!known) {
+        h = add_half(p);
+        *h = (struct half){a->starts_at, 0, FL_ALERT_FIRING, for_all};
+    }
+    h->for_all |= for_all;
+    if (a->status == FL_ALERT_RESOLVED && h->status != FL_ALERT_RESOLVED)
+        resolve_halves(p, h, a, for_all);
+    else if (a->status == FL_ALERT_FIRING && h->status == FL_ALERT_STALE)
+        h->status = FL_ALERT_FIRING;
+    return together(p);
+}
+
+fl_alert_status pair_silent(struct fl_corr *c, const struct episode *e, fl_usec starts_at, fl_usec *ret_end)
+{
+    struct pair *p = pair_of(c, e);
+    if (!p)
+        return FL_ALERT_STALE;
+    struct half *h = half_of(p, starts_at);
+    if (h && h->status == FL_ALERT_FIRING)
+        h->status = FL_ALERT_STALE;
+    *ret_end = last_end(p);
+    return together(p);
+}
+
+bool pair_overlaps(const struct fl_corr *c, const struct episode *e, const struct fl_alert *a)
+{
+    fl_usec first = e->key.starts_at;
+    const struct pair *p = pair_of(c, e);
+    for (unsigned i = 0; p && i < p->n; i++)
+        if (p->v[i].starts_at < first)
+            first = p->v[i].starts_at;
+    return a->ends_at > first && (is_live(e) || a->starts_at < e->alert->ends_at);
+}
+
+/* ---- episodes that are over ---- */
+
+static struct ep_key tomb_key(uint64_t fingerprint, fl_usec starts_at)
+{
+    return (struct ep_key){fingerprint, starts_at - starts_at % 1000};
+}
+
+void tomb_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec until)
+{
+    struct ep_key key = tomb_key(fingerprint, starts_at);
+    struct tomb *t;
+    HASH_FIND(hh, c->tombs, &key, sizeof key, t);
+    if (t)
+        HASH_DEL(c->tombs, t);
+    else
+        t = fl_core_alloc(1, sizeof *t);
+    t->key = key;
+    t->until = until;
+    HASH_ADD(hh, c->tombs, key, sizeof t->key, t);
+}
+
+bool tomb_has(const struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at)
+{
+    struct ep_key key = tomb_key(fingerprint, starts_at);
+    struct tomb *t;
+    HASH_FIND(hh, c->tombs, &key, sizeof key, t);
+    return t != NULL;
+}
+
+void bury(struct fl_corr *c, const struct fl_step *s, const struct episode *e)
+{
+    fl_usec until = s->at + TOMB_HOURS * 3600 * FL_USEC_PER_SEC;
+    const struct pair *p = pair_of(c, e);
+    for (unsigned i = 0; p && i < p->n; i++)
+        tomb_add(c, e->key.fingerprint, p->v[i].starts_at, until);
+    tomb_add(c, e->key.fingerprint, e->key.starts_at, until);
+    pair_drop(c, e);
+}
+
+/* An episode that leaves memory at once: the other half of its pair may tell of it too. */
+void passed_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec ends_at, fl_usec until)
+{
+    struct passed *x;
+    HASH_FIND(hh, c->passed, &fingerprint, sizeof fingerprint, x);
+    if (x)
+        HASH_DEL(c->passed, x);
+    else
+        x = fl_core_alloc(1, sizeof *x);
+    *x = (struct passed){
+        .fingerprint = fingerprint, .starts_at = starts_at, .ends_at = ends_at, .until = until};
+    HASH_ADD(hh, c->passed, fingerprint, sizeof x->fingerprint, x);
+}
+
+bool passed_overlaps(const struct fl_corr *c, const struct fl_alert *a)
+{
+    struct passed *x;
+    HASH_FIND(hh, c->passed, &a->fingerprint, sizeof a->fingerprint, x);
+    return x && a->ends_at > x->starts_at && a->starts_at < x->ends_at;
+}
+
+void tombs_expire(struct fl_corr *c, fl_usec now)
+{
+    while (c->tombs && (c->tombs->until <= now || HASH_COUNT(c->tombs) > TOMBS_MAX)) {
+        struct tomb *t = c->tombs;
+        HASH_DEL(c->tombs, t);
+        free(t);
+    }
+    while (c->passed && (c->passed->until <= now || HASH_COUNT(c->passed) > PASSED_MAX)) {
+        struct passed *x = c->passed;
+        HASH_DEL(c->passed, x);
+        free(x);
+    }
+}
+
+void pairs_free(struct fl_corr *c)
+{
+    tombs_expire(c, INT64_MAX);
+    struct pair *p, *tmp;
+    HASH_ITER (hh, c->pairs, p, tmp) {
+        HASH_DEL(c->pairs, p);
+        free(p);
+    }
+}
