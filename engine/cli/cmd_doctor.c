@@ -176,6 +176,31 @@ static void look_at_audit(struct doctor *d)
     heads_done(&t.heads);
 }
 
+/* Full, the next letter pushes the oldest out. */
+static void look_at_letters(struct doctor *d)
+{
+    struct fl_err err = {0};
+    struct fl_reader *r = NULL;
+    FL_AUTO_BUF b = fl_buf_init(1 << 20);
+    struct fl_read_args q = {.realm = d->c->realm, .limit = 1};
+    fl_status st = fl_reader_open(d->conninfo, &r, &err);
+    if (st == FL_OK)
+        st = fl_read_json(r, FL_READ_DEADLETTERS, &q, &b, &err);
+    fl_reader_close(r);
+    FL_AUTO_JSON doc = st == FL_OK ? fl_json_parse(b.p, b.n, &err) : NULL;
+    if (!doc) {
+        say_err(d, "letters", &err);
+        return;
+    }
+    int64_t held = fl_json_int(doc, "held", 0), bytes = fl_json_int(doc, "bytes", 0),
+            gone = fl_json_int(doc, "dropped", 0);
+    bool full = held >= fl_json_int(doc, "max", 1) ||
+                bytes + (int64_t)FL_DEADLETTER_RAW_MAX >= fl_json_int(doc, "max_bytes", 1);
+    say(d, !full, "letters", "%lld dead letters, %.1f MB, %lld dropped so far%s", (long long)held,
+        (double)bytes / 1e6, (long long)gone,
+        full ? ": no room for more; see `faultline deadletter list`, then retry or drop them" : "");
+}
+
 static void look_at_clock(struct doctor *d)
 {
     fl_usec now = fl_now();
@@ -197,8 +222,10 @@ int cmd_doctor(struct args *a)
     look_at_worker(&d);
     look_at_sources(&d);
     look_at_database(&d);
-    if (d.has_database)
+    if (d.has_database) {
         look_at_audit(&d);
+        look_at_letters(&d);
+    }
     fl_config_free(c);
     printf("%zu finding%s\n", d.bad, d.bad == 1 ? "" : "s");
     return d.bad ? EXIT_FINDING : EXIT_FINE;

@@ -85,6 +85,18 @@ const struct command commands[] = {
     {"silence expire", "ID…", 1, POSITIONALS_MAX, CMD_CLIENT, NULL, cmd_silence_expire, NULL,
      "end silences now"},
 
+    {"deadletter list", NULL, 0, 0, CMD_CLIENT,
+     OPTIONS({"source", "SOURCE", "only from this one: grafana, mapped:NAME, …"}, SINCE, LIMIT),
+     cmd_deadletter_list, NULL, "list what was sent and could not be read, and why"},
+    {"deadletter show", "N", 1, 1, CMD_CLIENT, NULL, cmd_deadletter_show, NULL, "show one with its body"},
+    {"deadletter retry", "[N…]", 0, POSITIONALS_MAX, CMD_CLIENT,
+     OPTIONS({"all", NULL, "all of them"}, {"source", "SOURCE", "with --all: only from this one"}),
+     cmd_deadletter_retry, NULL, "read them again with the rules in force now; 1: some are refused still"},
+    {"deadletter drop", "[N…]", 0, POSITIONALS_MAX, CMD_CLIENT,
+     OPTIONS({"all", NULL, "all of them"}, {"source", "SOURCE", "with --all: only from this one"},
+             {"reason", "TEXT", "why"}),
+     cmd_deadletter_drop, NULL, "drop them; the audit trail keeps what they were"},
+
     {"incident list", NULL, 0, 0, CMD_CLIENT,
      OPTIONS({"state", "STATE", "open (default), quiet, recovering, resolved, merged, or all"}, SINCE, UNTIL,
              LIMIT),

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LETTERS_MAX = 1000 }; /* of one command */
+
 struct command {
     struct fl_flow *f;
     struct fl_step *s;
@@ -191,6 +193,36 @@ static fl_status do_silence_expire(struct command *c)
     return fl_corr_silence_expire(c->f->corr, c->s, fl_json_str(c->body, "id", ""), c->err);
 }
 
+/* What was done with refused input lies outside the core: only the trace is made here. */
+static fl_status say_letters(struct command *c, const char *action, const char *what)
+{
+    const struct fl_json *list = fl_json_get(c->body, "letters");
+    size_t n = fl_json_len(list);
+    const struct fl_json *first = fl_json_at(list, 0);
+    const char *why = fl_json_str(c->body, "reason", NULL);
+    if (!n || n > LETTERS_MAX)
+        return fl_fail(c->err, FL_E_SHAPE, "letters", "expected 1 to %d letters", LETTERS_MAX);
+    FL_AUTO_FREE char *detail = fl_json_text(list, false);
+    FL_AUTO_BUF b = fl_buf_init(0);
+    fl_buf_printf(&b, "{\"letters\":%s}", detail ? detail : "[]");
+    flow_audit(c->s, action, "deadletters", c->s->actor,
+               fl_fx_printf(c->s->fx, "%zu dead letter%s %s, the first is %lld from %.100s%s%.300s", n,
+                            n == 1 ? "" : "s", what, (long long)fl_json_int(first, "n", 0),
+                            fl_json_str(first, "source", "?"), why ? ": " : "", why ? why : ""),
+               b.p);
+    return FL_OK;
+}
+
+static fl_status do_letters_retried(struct command *c)
+{
+    return say_letters(c, "deadletter.retried", "read again");
+}
+
+static fl_status do_letters_dropped(struct command *c)
+{
+    return say_letters(c, "deadletter.dropped", "dropped");
+}
+
 static const struct {
     const char *op;
     fl_status (*run)(struct command *c);
@@ -212,6 +244,8 @@ static const struct {
     {"automation.resume", do_resume},
     {"silence.set", do_silence_set},
     {"silence.expire", do_silence_expire},
+    {"deadletter.retry", do_letters_retried},
+    {"deadletter.drop", do_letters_dropped},
 };
 
 void flow_command(struct fl_flow *f, struct fl_step *s, const struct fl_json *body)

@@ -2,10 +2,9 @@
 /* engine/http/alerts.c -- alerts in: parse, renew or journal, answer after the commit (layer 5). */
 #include "http_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { LETTER_MAX = 16384 };
 
 static const fl_usec V2_LEASE = 300 * FL_USEC_PER_SEC; /* endsAt absent: Alertmanager's resolve_timeout */
 
@@ -84,11 +83,11 @@ static void answer_unreadable(struct request *r, const struct fl_err *err)
  * What the sender left open is filled in from the receive time here and from the journal's time in the core.
  * Leases must name the episode as the core does, so the journal's time replaces ours.
  */
-static void settle_guesses(struct request *r, fl_usec at)
+void intake_settle(struct fl_intake *in, fl_usec received_at, fl_usec at)
 {
-    for (size_t i = 0; i < r->intake.n_alerts; i++) {
-        struct fl_alert *a = &r->intake.alerts[i];
-        if (a->lease_until == r->received_at + V2_LEASE)
+    for (size_t i = 0; i < in->n_alerts; i++) {
+        struct fl_alert *a = &in->alerts[i];
+        if (a->lease_until == received_at + V2_LEASE)
             a->lease_until = at + V2_LEASE;
         if (a->starts_guessed)
             a->starts_at = at;
@@ -129,7 +128,7 @@ static void on_committed(void *ctx, fl_status st, uint64_t seq, fl_usec at)
     (void)seq;
     if (st == FL_OK) {
         if (has_guesses(r))
-            settle_guesses(r, at);
+            intake_settle(&r->intake, r->received_at, at);
         fl_leases_commit(r->http->o.leases, r->intake.alerts, r->intake.n_alerts, at, 0);
         atomic_fetch_add(&r->http->alerts_accepted, r->intake.n_alerts);
         one_committed(r);
@@ -159,35 +158,69 @@ static const char *source_of(const struct request *r)
     return r->source ? r->source : fl_format_name(r->format);
 }
 
-void intake_letter(struct request *r, const struct fl_err *err, bool with_body)
+/* What the sender sent: of a mapped source without the mapping, which may be another one next time. */
+static const char *body_as_sent(const struct request *r, size_t *ret_n)
 {
-    char raw[LETTER_MAX + 1] = "";
-    if (with_body) {
-        size_t n = r->body_n < LETTER_MAX ? r->body_n : LETTER_MAX;
-        memcpy(raw, r->body, n);
-        for (size_t i = 0; i < n; i++)
-            raw[i] = raw[i] ? raw[i] : '?';
+    *ret_n = r->sent ? r->sent_n : r->body_n;
+    return r->sent ? r->sent : r->body;
+}
+
+static void body_letter(struct request *r, const char *where, const char *reason, bool with_body)
+{
+    size_t n = 0;
+    const char *body = with_body ? body_as_sent(r, &n) : "";
+    bool cut = n > FL_DEADLETTER_RAW_MAX;
+    n = cut ? FL_DEADLETTER_RAW_MAX : n;
+    char *raw = malloc(n + 1);
+    if (!raw)
+        n = 0;
+    for (size_t i = 0; i < n; i++)
+        raw[i] = body[i] ? body[i] : '?';
+    if (raw) {
         raw[n] = 0;
         fl_utf8_repair(raw, n);
     }
-    struct fl_deadletter letter = {source_of(r), err->where, err->text, raw};
+    struct fl_deadletter letter = {source_of(r), where, reason, raw ? raw : "", true, cut};
     fl_store_deadletters(r->http->o.store, &letter, 1);
+    free(raw);
 }
 
-static void keep_rejects(struct request *r)
+void intake_letter(struct request *r, const struct fl_err *err, bool with_body)
 {
-    const struct fl_intake *in = &r->intake;
-    if (!in->n_rejects)
-        return;
-    atomic_fetch_add(&r->http->alerts_rejected, in->n_rejects);
+    body_letter(r, err->where, err->text, with_body);
+}
+
+static struct fl_deadletter element_letter(const char *source, const struct fl_reject *j)
+{
+    bool cut = strlen(j->raw) >= FL_REJECT_RAW_MAX;
+    return (struct fl_deadletter){source, j->where, j->reason, j->raw, false, cut};
+}
+
+void intake_rejects(struct fl_store *store, const char *source, const struct fl_intake *in)
+{
     struct fl_deadletter *v = calloc(in->n_rejects, sizeof *v);
     if (!v)
         return;
     for (size_t i = 0; i < in->n_rejects; i++)
-        v[i] = (struct fl_deadletter){source_of(r), in->rejects[i].where, in->rejects[i].reason,
-                                      in->rejects[i].raw};
-    fl_store_deadletters(r->http->o.store, v, in->n_rejects);
+        v[i] = element_letter(source, &in->rejects[i]);
+    fl_store_deadletters(store, v, in->n_rejects);
     free(v);
+}
+
+/* Of a mapped body with nothing good in it, the mapping is what is wrong: then the body is kept as one. */
+static void keep_rejects(struct request *r)
+{
+    const struct fl_intake *in = &r->intake;
+    char more[400];
+    if (!in->n_rejects)
+        return;
+    atomic_fetch_add(&r->http->alerts_rejected, in->n_rejects);
+    if (!r->sent || in->n_alerts || in->n_ignored || in->n_rejects == 1) {
+        intake_rejects(r->http->o.store, source_of(r), in);
+        return;
+    }
+    snprintf(more, sizeof more, "%.300s; and %zu elements more", in->rejects[0].reason, in->n_rejects - 1);
+    body_letter(r, in->rejects[0].where, more, true);
 }
 
 static void journal(struct request *r)
@@ -278,7 +311,7 @@ void intake_body(struct request *r)
     struct fl_err err = {0};
     if (fl_intake_parse(r->body_arena, r->format, r->body, r->body_n, r->received_at, &r->intake, &err) !=
         FL_OK) {
-        if (r->format != FL_FORMAT_ALERTMANAGER_V2 && err.status != FL_E_NOMEM)
+        if (err.status != FL_E_NOMEM)
             intake_letter(r, &err, true);
         answer_unreadable(r, &err);
         return;

@@ -134,6 +134,9 @@ struct request {
     /* of an intake request: what the answer and the leases need after the commit */
     fl_format format;
     const char *source; /* its name in the journal; NULL: the format's */
+    const char
+        *sent; /* of a mapped source: the body before the mapping was put beside it; NULL: body is it */
+    size_t sent_n;
     enum answer_style style;
     const char *dedup_key; /* PagerDuty's answer */
     atomic_int pending;    /* rows that must be committed before the answer */
@@ -289,6 +292,14 @@ void intake_body(struct request *r);
 void intake_changes_only(struct request *r, const char *json, size_t n);
 /* The whole body could not be read: a dead letter, with the body when it holds no secret. */
 void intake_letter(struct request *r, const struct fl_err *err, bool with_body);
+/* Elements that cannot be alerts: a dead letter each. */
+void intake_rejects(struct fl_store *store, const char *source, const struct fl_intake *in);
+/* After the commit: times that were guessed become the journal's. */
+void intake_settle(struct fl_intake *in, fl_usec received_at, fl_usec at);
+
+/* letters.c */
+void read_letters_retry(struct request *r, struct fl_reader *db);
+void read_letters_drop(struct request *r, struct fl_reader *db);
 
 /* senders.c */
 bool sender_answer(struct request *r); /* false: not one of the styles */

@@ -109,6 +109,11 @@ static void store_figures(struct fl_store *s, struct fl_buf *b)
         t.projected_seq);
     one(b, "faultline_projected_rows_total", "counter", "Rows written by the projector.", t.projected_rows);
     one(b, "faultline_projector_commits_total", "counter", "Commits of the projector.", t.projector_commits);
+    one(b, "faultline_deadletters", "gauge", "Dead letters held.", t.deadletters);
+    one(b, "faultline_deadletter_bytes", "gauge", "Bytes of them.", t.deadletter_bytes);
+    one(b, "faultline_deadletters_dropped_total", "counter",
+        "Dead letters dropped because there was no room: 100,000 of them, 128 MiB, or a full queue.",
+        t.deadletters_dropped);
     one(b, "faultline_store_errors_total", "counter", "Database errors.", t.errors);
     one(b, "faultline_store_reconnects_total", "counter", "Reconnections to the database.", t.reconnects);
     family(b, "faultline_store_refused_total", "counter", "Submissions refused with 503.");

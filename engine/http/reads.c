@@ -27,7 +27,7 @@ static bool fill_args(struct request *r, struct fl_read_args *a)
     *a = (struct fl_read_args){.realm = r->http->o.config->realm};
     a->id = r->params[0];
     a->state = request_arg(r, "state");
-    a->text = request_arg(r, "incident");
+    a->text = request_arg(r, r->route->arg == FL_READ_DEADLETTERS ? "source" : "incident");
     return request_arg_size(r, "limit", 100, 10000, &a->limit) &&
            request_arg_size(r, r->route->arg == FL_READ_RANKING ? "version" : "offset", 0, 1000000,
                             &a->offset) &&

@@ -95,6 +95,11 @@
         "GET", path_, ROLE_READ, 0, NULL, read_document, what, list, query_, text \
     }
 
+#define LETTERS(path_, read_, op_, text)                                                             \
+    {                                                                                                \
+        "POST", path_, ROLE_OPERATE, ROUTE_BODY_MAY | ROUTE_JOURNAL, NULL, read_, 0, op_, NULL, text \
+    }
+
 #define SENDER(method_, path_, flags_, run_, format_, text)                                                \
     {                                                                                                      \
         method_, path_, ROLE_SEND, ROUTE_BODY | ROUTE_JOURNAL | (flags_), run_, NULL, format_, NULL, NULL, \
@@ -221,8 +226,19 @@ const struct route routes[] = {
      "Head of the audit chain: the last entry, and the last signed head"},
     {"GET", "/api/v1/audit/bundle", ROLE_READ, 0, NULL, read_audit_bundle, 0, NULL, "incident",
      "What proves one incident's part of the trail: its entries, those between, the signed head"},
-    READ("/api/v1/deadletters", FL_READ_DEADLETTERS, "deadletters", "limit,offset",
-         "What was sent and could not be read"),
+    READ("/api/v1/deadletters", FL_READ_DEADLETTERS, NULL, "source,since,until,limit,offset",
+         "What was sent and could not be read, without the bodies; held, bytes, dropped"),
+    {"GET", "/api/v1/deadletters/{n}", ROLE_OPERATE, 0, NULL, read_document, FL_READ_DEADLETTER, NULL, NULL,
+     "One dead letter with its body"},
+    LETTERS("/api/v1/deadletters/{n}/retry", read_letters_retry, "deadletter.retry",
+            "Read a dead letter again with the mapping in force now"),
+    LETTERS("/api/v1/deadletters/{n}/drop", read_letters_drop, "deadletter.drop",
+            "Drop a dead letter: {\"reason\"?}"),
+    LETTERS("/api/v1/deadletters/retry", read_letters_retry, "deadletter.retry",
+            "Read the next dead letters again: {\"source\"?,\"after\"?}; next_after when there are more"),
+    LETTERS(
+        "/api/v1/deadletters/drop", read_letters_drop, "deadletter.drop",
+        "Drop the next dead letters: {\"source\"?,\"after\"?,\"reason\"?}; next_after when there are more"),
     {"GET", "/api/v1/tokens", ROLE_ADMIN_ONLY, 0, NULL, read_tokens, 0, NULL, NULL,
      "Tokens, never their secrets"},
     {"POST", "/api/v1/tokens", ROLE_ADMIN_ONLY, ROUTE_BODY, NULL, read_token_create, 0, NULL, NULL,

@@ -212,6 +212,8 @@ void run_mapped(struct request *r)
     }
     FL_AUTO_BUF b = fl_buf_init(fold_max(r));
     r->format = FL_FORMAT_MAPPED;
+    r->sent = r->body;
+    r->sent_n = r->body_n;
     r->source = fl_arena_printf(r->body_arena, "mapped:%.64s", name);
     if (fl_intake_canonical_mapped(r->body_arena, mapping, r->body, r->body_n, &b, &err) != FL_OK) {
         intake_letter(r, &err, true);

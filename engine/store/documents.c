@@ -39,6 +39,10 @@
     "json_build_object('n', c.n, 'fn', c.fn, 'step', c.step, 'args', c.args, 'args_hash', " HEX(                        \
         "c.args_hash") ", 'state', c.state, 'result', c.result, 'reason', c.reason, 'intent_at', rfc3339(c.intent_at)," \
                        " 'outcome_at', rfc3339(c.outcome_at))"
+#define LETTER                                                                                                   \
+    "json_build_object('n', d.n, 'at', rfc3339(d.at), 'source', d.source, 'where', d.place, 'reason', d.reason," \
+    " 'kept', CASE WHEN d.cut THEN 'part' WHEN octet_length(d.raw) = 0 THEN 'nothing' WHEN d.whole THEN 'body'"  \
+    " ELSE 'element' END, 'bytes', d.bytes, 'tries', d.tries, 'tried_at', rfc3339(d.tried_at))"
 #define KNOWN(t)                                                                                      \
     "((q.until IS NULL AND " t ".true_until = 'infinity' AND " t                                      \
     ".known_until = 'infinity') OR (q.until IS NOT NULL"                                              \
@@ -108,11 +112,16 @@ static const char *const documents[] = {
                           "t.hash") ", 'at', rfc3339(t.at), 'event_seq', t.event_seq)::text FROM q,"
                                     " LATERAL (SELECT * FROM topology v WHERE v.realm = q.realm AND (q.until IS NULL OR v.at <= q.until)"
                                     " ORDER BY v.event_seq DESC LIMIT 1) t",
-    [FL_READ_DEADLETTERS] = LIST(
-        "SELECT json_build_object('n', d.n, 'at', rfc3339(d.at), 'source', d.source, 'where', d.place, 'reason', d.reason, 'raw',"
-        " CASE WHEN d.is_text THEN convert_from(d.raw, 'UTF8') ELSE encode(d.raw, 'escape') END) AS doc, -d.n AS o"
-        " FROM deadletter d, q WHERE d.realm = q.realm AND (q.text IS NULL OR d.source = q.text)"
-        " AND (q.since IS NULL OR d.at >= q.since) AND (q.until IS NULL OR d.at < q.until) ORDER BY d.n DESC" PAGE),
+    [FL_READ_DEADLETTERS] = ARGS
+    "SELECT json_build_object('deadletters', (SELECT coalesce(json_agg(" LETTER
+    " ORDER BY d.n DESC), '[]'::json) FROM"
+    "  (SELECT e.* FROM deadletter e WHERE e.realm = q.realm AND (q.text IS NULL OR e.source = q.text)"
+    "   AND (q.since IS NULL OR e.at >= q.since) AND (q.until IS NULL OR e.at < q.until) ORDER BY e.n DESC" PAGE
+    ") d), 'held', h.held, 'bytes', h.held_bytes, 'dropped', h.dropped, 'max', 100000, 'max_bytes', 134217728)::text FROM q LEFT JOIN deadletter_head h ON h.realm = q.realm",
+    [FL_READ_DEADLETTER] = ARGS
+    "SELECT json_build_object('letter', " LETTER
+    ", 'raw', CASE WHEN d.is_text THEN convert_from(d.raw, 'UTF8')"
+    " ELSE encode(d.raw, 'escape') END)::text FROM deadletter d, q WHERE d.realm = q.realm AND d.n = q.fp",
     [FL_READ_AUDIT_HEAD] = ARGS "SELECT json_build_object('seq', coalesce(a.seq, 0), 'hash', coalesce(" HEX(
         "a.hash") ", repeat('0', 64)),"
                   " 'at', rfc3339(a.at))::text FROM q LEFT JOIN LATERAL (SELECT * FROM audit b WHERE b.realm = q.realm"
@@ -170,6 +179,9 @@ fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_a
     FL_AUTO_PGRESULT *res = NULL;
     uint64_t fp = 0;
     FL_REQUIRE((size_t)what < FL_ARRAY_LEN(documents));
+    int64_t number = 0;
+    if (what == FL_READ_DEADLETTER && !(a->id && fl_parse_i64(a->id, 1, INT64_MAX, &number)))
+        return fl_fail(err, FL_E_NOTFOUND, a->id ? a->id : "", "no such dead letter: they have numbers");
     if (what == FL_READ_ALERT && !(a->id && fl_fingerprint_parse(a->id, &fp)))
         return fl_fail(err, FL_E_NOTFOUND, a->id ? a->id : "",
                        "no such alert: a fingerprint has 16 hex digits");
@@ -183,7 +195,7 @@ fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_a
     fl_pq_time(&p, a->until);
     fl_pq_i64(&p, (int64_t)(!a->limit ? most : a->limit > LIMIT_MAX ? LIMIT_MAX : a->limit));
     fl_pq_i64(&p, (int64_t)a->offset);
-    fl_pq_i64(&p, (int64_t)fp);
+    fl_pq_i64(&p, number ? number : (int64_t)fp);
     fl_pq_fault f = fl_reader_query(r, documents[what], &p, &res, err);
     if (f)
         return fl_pq_status(f);

@@ -139,6 +139,8 @@ void *fl_keeper_thread(void *store)
             f = FL_PQ_LOST;
         if (!f && !s->fenced && fl_mono() >= next) {
             f = renew(s, &err);
+            if (!f)
+                fl_letters_count(s);
             next = fl_mono() + s->lease * 3 / 10;
         }
         if (f == FL_PQ_FENCED)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine/store/letters.c -- dead letters: queued by anyone, written by the keeper thread, the oldest dropped. */
+/* engine/store/letters.c -- dead letters: queued by anyone, written by the keeper thread, the oldest dropped. What is
+ * done with them later: letter_box.c. */
 #include "store_priv.h"
 
 #include <stdlib.h>
@@ -9,8 +10,8 @@ struct letter {
     fl_usec at;
     char *source, *place, *reason;
     const char *raw;
-    size_t raw_n;
-    bool is_text;
+    size_t raw_n, size;
+    bool is_text, whole, cut;
     char bytes[];
 };
 
@@ -45,7 +46,10 @@ static struct letter *copy(const struct fl_deadletter *d)
     l->reason = memcpy(l->place + b + 1, reason, c);
     l->raw = memcpy(l->reason + c + 1, raw, r);
     l->raw_n = r;
+    l->size = a + b + c + r;
     l->is_text = fl_utf8_valid(l->raw, r);
+    l->whole = d->whole;
+    l->cut = d->cut || raw[r];
     return l;
 }
 
@@ -56,6 +60,7 @@ void fl_store_deadletters(struct fl_store *s, const struct fl_deadletter *v, siz
         if (!l || fl_queue_push(s->letter_q, l, sizeof *l + l->raw_n, false) != FL_OK) {
             free(l);
             s->letters_dropped++;
+            s->letters_lost++;
         }
     }
 }
@@ -78,7 +83,9 @@ void fl_letters_free(struct fl_store *s)
         fl_pq_array_end(&col);                          \
     } while (0)
 
-static fl_pq_fault write_some(struct fl_store *s, struct letter *const *v, size_t n, struct fl_err *err)
+/* @param lost  how many never got here, to be counted with these. */
+static fl_pq_fault write_some(struct fl_store *s, struct letter *const *v, size_t n, uint64_t lost,
+                              struct fl_err *err)
 {
     FL_AUTO_ARENA a = fl_arena_new(0);
     FL_AUTO_PARAMS p, q;
@@ -92,21 +99,40 @@ static fl_pq_fault write_some(struct fl_store *s, struct letter *const *v, size_
     COLUMN(FL_PQ_TEXT, fl_pq_add_text, l->reason);
     COLUMN(FL_PQ_BOOL, fl_pq_add_bool, l->is_text);
     COLUMN(FL_PQ_BYTES, fl_pq_add_bytes, l->raw, l->raw_n);
+    COLUMN(FL_PQ_BOOL, fl_pq_add_bool, l->whole);
+    COLUMN(FL_PQ_BOOL, fl_pq_add_bool, l->cut);
+    COLUMN(FL_PQ_I64, fl_pq_add_i64, (int64_t)l->size);
     fl_pq_params_init(&q, a);
     fl_pq_text(&q, s->realm);
-    fl_pq_i64(&q, FL_DEADLETTERS_MAX);
+    fl_pq_i64(&q, (int64_t)FL_DEADLETTERS_MAX);
+    fl_pq_i64(&q, (int64_t)FL_DEADLETTERS_BYTES);
+    fl_pq_i64(&q, (int64_t)lost);
     const struct fl_pq_stmt st[] = {
         {"WITH head AS (UPDATE deadletter_head SET last_n = last_n + $2 WHERE realm = $1 RETURNING last_n - $2 AS base)"
-         " INSERT INTO deadletter (realm, n, at, source, place, reason, is_text, raw)"
-         " SELECT $1, base + k, t, s, w, r, x, b FROM head, unnest($3::timestamptz[], $4::text[], $5::text[], $6::text[],"
-         " $7::boolean[], $8::bytea[]) WITH ORDINALITY u(t, s, w, r, x, b, k)",
+         " INSERT INTO deadletter (realm, n, at, source, place, reason, is_text, raw, whole, cut, bytes)"
+         " SELECT $1, base + k, t, s, w, r, x, b, h, c, z FROM head, unnest($3::timestamptz[], $4::text[], $5::text[],"
+         " $6::text[], $7::boolean[], $8::bytea[], $9::boolean[], $10::boolean[], $11::bigint[])"
+         " WITH ORDINALITY u(t, s, w, r, x, b, h, c, z, k)",
          &p},
-        {"WITH old AS (DELETE FROM deadletter d USING deadletter_head h WHERE d.realm = $1 AND h.realm = $1"
-         " AND d.n <= h.last_n - $2 RETURNING 1)"
-         " UPDATE deadletter_head SET dropped = dropped + (SELECT count(*) FROM old) WHERE realm = $1"
-         " AND EXISTS (SELECT FROM old)",
-         &q}};
+        {"SELECT deadletter_trim($1, $2, $3, $4)", &q}};
     return fl_pq_batch(s->keeper_c, st, FL_ARRAY_LEN(st), NULL, &bad, err);
+}
+
+void fl_letters_count(struct fl_store *s)
+{
+    FL_AUTO_ARENA a = fl_arena_new(0);
+    FL_AUTO_PARAMS p;
+    FL_AUTO_PGRESULT *r = NULL;
+    fl_pq_params_init(&p, a);
+    fl_pq_text(&p, s->realm);
+    if (fl_pq_exec(s->keeper_c, "SELECT held, held_bytes, dropped FROM deadletter_head WHERE realm = $1", &p,
+                   NULL, &r, NULL) ||
+        PQntuples(r) != 1)
+        return; /* a lost connection shows at the next renewal */
+    s->letters_held = (uint64_t)fl_pq_get_i64(r, 0, 0);
+    s->letters_bytes = (uint64_t)fl_pq_get_i64(r, 0, 1);
+    /* What was lost since the last letter was written is not in there yet. */
+    s->letters_dropped = (uint64_t)fl_pq_get_i64(r, 0, 2) + s->letters_lost;
 }
 
 void fl_letters_write(struct fl_store *s)
@@ -117,12 +143,17 @@ void fl_letters_write(struct fl_store *s)
     for (size_t n;
          s->keeper_c && (n = fl_queue_pop(s->letter_q, items, FL_ARRAY_LEN(items), fl_mono())) > 0;) {
         struct fl_err err = {0};
-        fl_pq_fault f = write_some(s, (struct letter *const *)(void *)items, n, &err);
+        uint64_t lost = s->letters_lost;
+        fl_pq_fault f = write_some(s, (struct letter *const *)(void *)items, n, lost, &err);
         if (f == FL_PQ_LOST)
             s->keeper_c = fl_pq_close(s->keeper_c);
         if (f) {
             s->letters_dropped += n;
+            s->letters_lost += n;
             fl_log_err(FL_LOG_WARN, "store", "dead letters were lost", &err);
+        } else {
+            s->letters_lost -= lost;
+            fl_letters_count(s);
         }
         for (size_t i = 0; i < n; i++)
             free(items[i]);

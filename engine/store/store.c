@@ -336,6 +336,8 @@ void fl_store_stats(struct fl_store *s, struct fl_store_stats *ret)
                                    .refused_down = s->refused_down,
                                    .skipped_rows = s->skipped_rows,
                                    .deadletters_dropped = s->letters_dropped,
+                                   .deadletters = s->letters_held,
+                                   .deadletter_bytes = s->letters_bytes,
                                    .last_seq = s->last_seq,
                                    .projected_seq = s->projected_seq,
                                    .queue_items = fl_queue_items(s->journal_q),

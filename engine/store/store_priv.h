@@ -19,8 +19,6 @@
 #define FL_PROJECT_ROWS 2000         /* … and rows in one projection transaction */
 #define FL_LEASE (10 * FL_USEC_PER_SEC)
 #define FL_STALL (2 * FL_USEC_PER_SEC) /* a commit that takes longer: stop accepting until it ends */
-#define FL_DEADLETTERS_MAX 100000
-#define FL_DEADLETTER_RAW_MAX 65536u
 
 struct fl_step { /* one step on its way to the projector */
     struct fl_effects *fx;
@@ -45,7 +43,9 @@ struct fl_store {
     _Atomic bool journal_down, project_down, stalled, fenced;
     _Atomic uint64_t last_seq, projected_seq;
     _Atomic uint64_t journal_rows, journal_commits, journal_bytes, projected_steps, projected_rows,
-        projector_commits, errors, reconnects, refused_full, refused_down, skipped_rows, letters_dropped;
+        projector_commits, errors, reconnects, refused_full, refused_down, skipped_rows;
+    /* held, bytes: as counted last; dropped: ever; lost: of them those no row tells of yet */
+    _Atomic uint64_t letters_held, letters_bytes, letters_dropped, letters_lost;
     fl_usec last_at; /* journal thread only */
 };
 
@@ -65,6 +65,8 @@ void fl_lease_release(struct fl_store *s, PGconn *c);
 void fl_submission_drop(struct fl_submission *sub, fl_status answer);
 /** Write queued dead letters (keeper thread). */
 void fl_letters_write(struct fl_store *s);
+/** How many there are, for the figures (keeper thread; keeper_c is there). */
+void fl_letters_count(struct fl_store *s);
 void fl_letters_free(struct fl_store *s);
 
 /* ---- rows.c: the rows of a batch of steps ------------------------------------------------------------------- */

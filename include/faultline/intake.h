@@ -5,12 +5,13 @@
 #include <faultline/model.h>
 
 /** One element of a body that cannot be an alert: kept for the dead-letter list and the answer. */
+#define FL_REJECT_RAW_MAX 16384u
 struct fl_reject {
     size_t index; /* place in the body */
     fl_status status;
     const char *where;  /* "alerts[3].labels" */
     const char *reason; /* lower case, no period */
-    const char *raw;    /* the element's own JSON text, cut at 16 KiB; bytes that are no UTF-8 became '?' */
+    const char *raw;    /* the element's own JSON text, cut at FL_REJECT_RAW_MAX; bytes that are no UTF-8 became '?' */
     unsigned code;      /* alertmanager-v2: the "code" of Alertmanager's error object; 0 = a plain string */
 };
 struct fl_intake {
@@ -102,6 +103,13 @@ FL_MUST_CHECK fl_status fl_intake_canonical_mapped(struct fl_arena *arena, const
  *  lease?}; docs/reference/sources.md. */
 struct fl_json;
 FL_MUST_CHECK fl_status fl_mapping_check(const struct fl_json *mapping, struct fl_err *err);
+
+/**
+ * What a dead letter kept, as a body to be read once more by its format.
+ * @param mapping  of a mapped source, as it is now; else NULL.   @param whole  raw is a body, not one element of it.
+ */
+FL_MUST_CHECK fl_status fl_intake_again(struct fl_arena *arena, fl_format format, const char *mapping, const char *raw,
+                                        size_t n, bool whole, struct fl_buf *out, struct fl_err *err);
 
 /** Change events in other forms, written as the JSON that fl_intake_changes reads and the journal keeps. */
 FL_MUST_CHECK fl_status fl_intake_pagerduty_change(struct fl_arena *arena, const char *body, size_t len,

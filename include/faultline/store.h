@@ -111,7 +111,8 @@ enum fl_store_health fl_store_health(struct fl_store *s);
 struct fl_store_stats {
     uint64_t journal_rows, journal_commits, journal_bytes, projected_steps, projected_rows, projector_commits,
         errors, reconnects, refused_full, refused_down;
-    uint64_t skipped_rows, deadletters_dropped; /* rows the database refused (never audit rows); letters lost in the queue */
+    uint64_t skipped_rows; /* rows the database refused (never audit rows) */
+    uint64_t deadletters, deadletter_bytes, deadletters_dropped; /* now, as counted last; dropped ever, for want of room */
     uint64_t last_seq, projected_seq;
     size_t queue_items, queue_bytes;
 };
@@ -152,12 +153,13 @@ typedef enum fl_read {
     FL_READ_RUNS,        /* state, text = incident, newest first */
     FL_READ_RUN,         /* id: the row + "calls" */
     FL_READ_TOPOLOGY,    /* current, or as known at `until`: {"nodes","edges","hash","at","event_seq"} */
-    FL_READ_DEADLETTERS, /* newest first; text = source */
+    FL_READ_DEADLETTERS, /* newest first, without their bodies; text = source: {"deadletters","held","bytes",…} */
     FL_READ_AUDIT_HEAD,  /* {"seq","hash","at"}; seq 0 when empty */
     FL_READ_CHANGES,     /* newest first; text = component, since/until */
     FL_READ_TOPOLOGY_HISTORY, /* newest first: {"event_seq","at","hash","nodes","edges"} + nodes and edges added, removed */
     FL_READ_SILENCES,    /* those that end after `since`, last to end first */
     FL_READ_SILENCE,     /* id */
+    FL_READ_DEADLETTER,  /* id = its number: with its body */
 } fl_read;
 FL_MUST_CHECK fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_args *a,
                                      struct fl_buf *out, struct fl_err *err);
@@ -168,11 +170,36 @@ FL_MUST_CHECK fl_status fl_read_journal(struct fl_reader *r, const char *realm, 
 
 /* ---- dead letters, tokens ------------------------------------------------------------------------------- */
 
+#define FL_DEADLETTERS_MAX 100000u      /* of a realm; over it, or over the bytes, the oldest is dropped and counted */
+#define FL_DEADLETTERS_BYTES (128u << 20)
+#define FL_DEADLETTER_RAW_MAX 65536u    /* bytes kept of one */
 struct fl_deadletter {
     const char *source, *where, *reason, *raw;
+    bool whole; /* raw is a body as it was sent, not one element of it */
+    bool cut;   /* raw is not all of it */
 };
 /** Best kept beside the journal row they came with; bounded (oldest dropped, counted). Any thread: queued. */
 void fl_store_deadletters(struct fl_store *s, const struct fl_deadletter *v, size_t n);
+
+/** A letter that is there, to be tried again or dropped; in the caller's arena. */
+struct fl_letter {
+    uint64_t n;
+    const char *source, *where, *reason, *raw;
+    size_t raw_n;
+    bool whole, cut;
+};
+#define FL_LETTERS_PAGE 100u
+/** Letters with a higher number than `after` (or just the one numbered `only`, when not 0), in order.
+ *  @param source  NULL = any.   @param max  at most FL_LETTERS_PAGE. */
+FL_MUST_CHECK fl_status fl_letters_read(struct fl_reader *r, const char *realm, struct fl_arena *arena, uint64_t only,
+                                        uint64_t after, const char *source, size_t max, struct fl_letter **ret,
+                                        size_t *ret_n, struct fl_err *err);
+/** Take letters out: the journal tells what became of them by now. */
+FL_MUST_CHECK fl_status fl_letters_remove(struct fl_reader *r, const char *realm, const uint64_t *v, size_t n,
+                                          struct fl_err *err);
+/** One that was tried in vain stays, with where and why now. */
+FL_MUST_CHECK fl_status fl_letter_failed(struct fl_reader *r, const char *realm, uint64_t n, const char *where,
+                                         const char *reason, struct fl_err *err);
 
 typedef enum fl_role { FL_ROLE_INGEST = 1, FL_ROLE_VIEWER = 2, FL_ROLE_OPERATOR = 4, FL_ROLE_APPROVER = 8, FL_ROLE_ADMIN = 16 } fl_role;
 const char *fl_role_name(fl_role r);

@@ -85,6 +85,43 @@ void fl_store_deadletters(struct fl_store *s, const struct fl_deadletter *v, siz
     pthread_mutex_unlock(&lock);
 }
 
+/* ---- dead letters that are there: fake.letters of them ---- */
+
+fl_status fl_letters_read(struct fl_reader *r, const char *realm, struct fl_arena *arena, uint64_t only,
+                          uint64_t after, const char *source, size_t max, struct fl_letter **ret,
+                          size_t *ret_n, struct fl_err *err)
+{
+    (void)r, (void)realm, (void)err;
+    struct fl_letter *v = fl_arena_calloc(arena, 1 + fake.n_box, sizeof *v);
+    size_t n = 0;
+    for (size_t i = 0; i < fake.n_box && n < max; i++)
+        if (fake.box[i].n > after && (!only || fake.box[i].n == only) &&
+            (!source || !strcmp(source, fake.box[i].source))) {
+            v[n] = fake.box[i];
+            v[n].raw_n = strlen(v[n].raw);
+            n++;
+        }
+    *ret = v;
+    *ret_n = n;
+    return FL_OK;
+}
+
+fl_status fl_letters_remove(struct fl_reader *r, const char *realm, const uint64_t *v, size_t n,
+                            struct fl_err *err)
+{
+    (void)r, (void)realm, (void)err, (void)v;
+    fake.removed += n;
+    return FL_OK;
+}
+
+fl_status fl_letter_failed(struct fl_reader *r, const char *realm, uint64_t n, const char *where,
+                           const char *reason, struct fl_err *err)
+{
+    (void)r, (void)realm, (void)err, (void)n;
+    snprintf(fake.still, sizeof fake.still, "%s|%s", where, reason);
+    return FL_OK;
+}
+
 void fl_store_stats(struct fl_store *s, struct fl_store_stats *ret)
 {
     (void)s;

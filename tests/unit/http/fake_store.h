@@ -15,6 +15,9 @@ struct fake {
     _Atomic fl_usec slow_reads; /* how long a read takes */
     bool aliases;          /* of the configuration, for the next server */
     const char *grafana_secret;
+    struct fl_letter box[4]; /* dead letters that are there */
+    size_t n_box, removed;
+    char still[256]; /* where|reason of the last one that was tried in vain */
     char *(*mapping)(void *ctx, const char *source);
 };
 extern struct fake fake;

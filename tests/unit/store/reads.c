@@ -430,22 +430,113 @@ static void test_tokens(void **state)
     assert_false(fl_role_parse("root", &r));
 }
 
+static void write_letters(const struct fl_deadletter *v, size_t n, int64_t total)
+{
+    fl_store_deadletters(c.store, v, n);
+    AWAIT(pg_test_number(db, "SELECT last_n FROM faultline.deadletter_head") == total);
+}
+
 static void test_dead_letters(void **state)
 {
     (void)state;
-    const struct fl_deadletter v[] = {{"pagerduty", "body", "no severity", "{\"x\":1}"},
-                                      {"x", "y", "not text", "\xff\x01"}};
-    fl_store_deadletters(c.store, v, 2);
-    AWAIT(pg_test_number(db, "SELECT count(*) FROM faultline.deadletter") == 2);
-    FL_AUTO_JSON list = read_doc(FL_READ_DEADLETTERS, (struct fl_read_args){0});
+    const struct fl_deadletter v[] = {{"pagerduty", "body", "no severity", "{\"x\":1}", true, false},
+                                      {"x", "y", "not text", "\xff\x01", false, true}};
+    write_letters(v, 2, 2);
+    FL_AUTO_JSON doc = read_doc(FL_READ_DEADLETTERS, (struct fl_read_args){0});
+    const struct fl_json *list = fl_json_get(doc, "deadletters");
     assert_string_equal(at(list, 1, "reason"), "no severity");
-    assert_string_equal(at(list, 1, "raw"), "{\"x\":1}");
-    assert_string_equal(at(list, 0, "raw"), "\\377\x01");
-    /* The bound: as if 100,000 had come before. */
-    pg_test_sql(db, "UPDATE faultline.deadletter_head SET last_n = 100001");
-    fl_store_deadletters(c.store, v, 1);
+    assert_string_equal(at(list, 1, "kept"), "body");
+    assert_string_equal(at(list, 0, "kept"), "part");
+    assert_null(fl_json_get(fl_json_at(list, 0), "raw")); /* a body may hold secrets: only for who may act */
+    assert_int_equal(fl_json_int(doc, "held", -1), 2);
+    assert_int_equal(fl_json_int(doc, "max", -1), FL_DEADLETTERS_MAX);
+    assert_int_equal(fl_json_int(doc, "max_bytes", -1), FL_DEADLETTERS_BYTES);
+    FL_AUTO_JSON one = read_doc(FL_READ_DEADLETTER, (struct fl_read_args){.id = "1"});
+    assert_string_equal(fl_json_str(one, "raw", ""), "{\"x\":1}");
+    FL_AUTO_JSON two = read_doc(FL_READ_DEADLETTER, (struct fl_read_args){.id = "2"});
+    assert_string_equal(fl_json_str(two, "raw", ""), "\\377\x01");
+    FL_AUTO_BUF out = fl_buf_init(0);
+    static const char *const none[] = {"3", "0", "x", "-1", "99999999999999999999"};
+    for (size_t i = 0; i < FL_ARRAY_LEN(none); i++)
+        assert_int_equal(fl_read_json(reader, FL_READ_DEADLETTER,
+                                      &(struct fl_read_args){.realm = "default", .id = none[i]}, &out, NULL),
+                         FL_E_NOTFOUND);
+}
+
+static size_t letters(uint64_t only, uint64_t after, const char *source, struct fl_arena *arena,
+                      struct fl_letter **ret)
+{
+    struct fl_err err = {0};
+    size_t n = 0;
+    assert_int_equal(fl_letters_read(reader, "default", arena, only, after, source, 100, ret, &n, &err),
+                     FL_OK);
+    return n;
+}
+
+static void test_dead_letters_one_by_one(void **state)
+{
+    (void)state;
+    struct fl_err err = {0};
+    struct fl_letter *v = NULL;
+    FL_AUTO_ARENA arena = fl_arena_new(0);
+    assert_int_equal(letters(0, 0, NULL, arena, &v), 2);
+    assert_true(v[0].whole && !v[0].cut && v[1].cut);
+    assert_int_equal(v[1].raw_n, 2);
+    assert_int_equal(letters(0, 1, NULL, arena, &v), 1);
+    assert_int_equal(letters(0, 0, "pagerduty", arena, &v), 1);
+    assert_int_equal(letters(2, 0, NULL, arena, &v), 1);
+    assert_string_equal(v[0].source, "x");
+    assert_int_equal(letters(7, 0, NULL, arena, &v), 0);
+
+    assert_int_equal(fl_letter_failed(reader, "default", 1, "payload", "still no severity \xff", &err),
+                     FL_OK);
+    FL_AUTO_JSON one = read_doc(FL_READ_DEADLETTER, (struct fl_read_args){.id = "1"});
+    const struct fl_json *l = fl_json_get(one, "letter");
+    assert_string_equal(fl_json_str(l, "reason", ""), "still no severity ?");
+    assert_string_equal(fl_json_str(l, "where", ""), "payload");
+    assert_int_equal(fl_json_int(l, "tries", 0), 1);
+
+    const uint64_t gone[] = {1, 99};
+    assert_int_equal(fl_letters_remove(reader, "default", gone, 2, &err), FL_OK);
+    assert_int_equal(pg_test_number(db, "SELECT held FROM faultline.deadletter_head"), 1);
+    assert_int_equal(pg_test_number(db, "SELECT held_bytes - (SELECT sum(bytes) FROM faultline.deadletter)"
+                                        " FROM faultline.deadletter_head"),
+                     0);
+    assert_int_equal(pg_test_number(db, "SELECT dropped FROM faultline.deadletter_head"), 0);
+}
+
+/* Over the number, and over the bytes, the oldest go and are counted. */
+static void test_dead_letters_bounded(void **state)
+{
+    (void)state;
+    static char big[FL_DEADLETTER_RAW_MAX + 10];
+    memset(big, 'x', sizeof big - 1);
+    const struct fl_deadletter v = {"x", "y", "z", big, true, false};
+    pg_test_sql(
+        db, "INSERT INTO faultline.deadletter (realm, n, at, source, place, reason, is_text, raw, bytes)"
+            " SELECT 'default', 2 + k, now(), 's', 'p', 'r', true, '', 3 FROM generate_series(1, 100000) k;"
+            "UPDATE faultline.deadletter_head SET last_n = 100002");
+    write_letters(&v, 1, 100003);
     AWAIT(pg_test_number(db, "SELECT dropped FROM faultline.deadletter_head") == 2);
-    assert_int_equal(pg_test_number(db, "SELECT count(*) FROM faultline.deadletter"), 1);
+    assert_int_equal(pg_test_number(db, "SELECT count(*) FROM faultline.deadletter"), FL_DEADLETTERS_MAX);
+    assert_int_equal(pg_test_number(db, "SELECT cut::int FROM faultline.deadletter WHERE n = 100003"), 1);
+    assert_int_equal(
+        pg_test_number(db, "SELECT octet_length(raw) FROM faultline.deadletter WHERE n = 100003"),
+        FL_DEADLETTER_RAW_MAX);
+
+    /* As if the middle one took all the room there is. */
+    pg_test_sql(
+        db,
+        "UPDATE faultline.deadletter SET bytes = 134217728 WHERE n = 50000;"
+        "UPDATE faultline.deadletter_head SET held_bytes = (SELECT sum(bytes) FROM faultline.deadletter)");
+    write_letters(&v, 1, 100004);
+    AWAIT(pg_test_number(db, "SELECT min(n) FROM faultline.deadletter") == 50001);
+    assert_int_equal(pg_test_number(db, "SELECT held - (SELECT count(*) FROM faultline.deadletter)"
+                                        " FROM faultline.deadletter_head"),
+                     0);
+    struct fl_store_stats t;
+    fl_store_stats(c.store, &t);
+    AWAIT((fl_store_stats(c.store, &t), t.deadletters == 50004 && t.deadletters_dropped == 49999));
 }
 
 static void test_reader_survives_lost_connections(void **state)
@@ -497,6 +588,8 @@ int main(void)
                                        cmocka_unit_test(test_tokens),
                                        cmocka_unit_test(test_tokens_unaudited),
                                        cmocka_unit_test(test_dead_letters),
+                                       cmocka_unit_test(test_dead_letters_one_by_one),
+                                       cmocka_unit_test(test_dead_letters_bounded),
                                        cmocka_unit_test(test_reader_survives_lost_connections)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
