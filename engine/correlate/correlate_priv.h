@@ -33,9 +33,31 @@ struct episode {
     uint64_t inhibited_by;       /* fingerprint; 0 = none */
     char *quiet;                 /* owned: the sentence that says what suppresses it, or did last */
     struct inhibit_role *roles;
+    struct hold *hold; /* NULL: nothing but silences and label inhibition was ever about it */
     struct episode *settle_next, *settle_prev;
     bool queued; /* to be looked at in the tick of this step */
     UT_hash_handle hh;
+};
+
+/* Why an alert that nothing hides is kept out of incidents all the same, for a while. */
+enum hold_kind {
+    HOLD_NONE,
+    HOLD_UPSTREAM,  /* what it needs may alert, too */
+    HOLD_THRESHOLD, /* its group has not enough alerts */
+    HOLD_GROUP,     /* it waits for the others of its group */
+    HOLD_N
+};
+struct hold {
+    enum hold_kind kind;
+    fl_usec since, until;        /* until: 0 = as long as it takes */
+    uint64_t n;                  /* order in which holds began */
+    size_t at;                   /* place among the timers, from 1; 0: it has none */
+    struct gate *threshold;      /* of the threshold rule it falls under; NULL: none */
+    bool through;                /* it has passed that threshold, or did not have to */
+    bool waited;                 /* the hold-down for what it needs is over */
+    struct up_role *up;          /* sides of graph inhibitions it is on */
+    struct gate *in;             /* the gate that lists it while it is held there */
+    struct episode *next, *prev; /* in that list */
 };
 
 /* A component of an incident. */
@@ -116,6 +138,16 @@ struct fl_corr {
     struct fl_sha256 rules_seen;                /* the rules the index was made with */
     struct episode *settle_first, *settle_last; /* empty between steps */
     size_t held;                                /* live episodes in no incident */
+    struct gate *gates;                         /* groups of thresholds and grouping windows */
+    struct {
+        struct episode **v; /* a heap by (until, n) */
+        size_t n, cap;
+    } timers;
+    uint64_t holds;                     /* that ever began */
+    struct up_node *up;                 /* components with alerts on a side of a graph inhibition */
+    struct up_node *up_first, *up_last; /* of them, where alerts began or stopped to inhibit in this step */
+    fl_vertex
+        *cycles[FL_GRAPH_INHIBITIONS_MAX]; /* per rule: which vertices need each other; NULL until asked */
 };
 
 enum { TOMB_HOURS = 24, TOMBS_MAX = 1000000, PASSED_MAX = 100000, OVER_KEEP = 1000, JOINS_TOLD = 3 };
@@ -161,19 +193,77 @@ void incident_forget(struct fl_corr *c, struct incident *i);
 struct part *incident_part(struct incident *i, const char *id, fl_vertex v);
 
 /* silence.c */
-static inline bool is_suppressed(const struct episode *e)
-{
-    return e->silenced_by || e->inhibited_by;
-}
-/* A new episode: true when it is held back. */
-bool suppress_new(struct fl_corr *c, struct fl_step *s, struct episode *e);
-/* Look at its suppression again in this step's tick. */
-void settle_later(struct fl_corr *c, struct episode *e);
-void settle_not(struct fl_corr *c, struct episode *e);
-void silences_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo);
+/* Ids of the silences that hide e ("," between; NULL: none); *ret_text says which, and is left alone when none does. */
+char *silence_ids(struct fl_corr *c, struct fl_step *s, const struct episode *e, const char **ret_text);
+void silences_on_time(struct fl_corr *c, struct fl_step *s);
 void silences_free(struct fl_corr *c);
 void silences_write(const struct fl_corr *c, struct fl_jw *w);
 fl_status silences_read(struct fl_corr *c, const struct fl_json *list, struct fl_err *err);
+
+/* suppress.c: what is quiet, and what follows from it */
+static inline bool is_suppressed(const struct episode *e)
+{
+    return e->silenced_by || e->inhibited_by || (e->hold && e->hold->kind);
+}
+/* A new episode: it is held back, or joins. */
+void suppress_new(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);
+/* Look at its suppression again in this step's tick. */
+void settle_later(struct fl_corr *c, struct episode *e);
+void settle_not(struct fl_corr *c, struct episode *e);
+void suppress_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo);
+fl_usec suppress_due(const struct fl_corr *c);
+/* Indexes that follow from the rules and the live episodes: a new one, one that changed, one that is over or leaves. */
+void quiet_enter(struct fl_corr *c, const struct fl_rules *rules, struct episode *e);
+void quiet_changed(struct fl_corr *c, struct episode *e, fl_alert_status before);
+void quiet_leave(struct fl_corr *c, struct episode *e);
+/* Make them again if the rules are others, and look at everybody. */
+void quiet_rules(struct fl_corr *c, const struct fl_rules *rules);
+const char *alert_name(const struct episode *e);
+
+/* hold.c */
+struct hold *hold_of(struct episode *e); /* made when it has none */
+/* @return whether anything changed. */
+bool hold_set(struct fl_corr *c, const struct fl_rules *rules, fl_usec at, struct episode *e,
+              enum hold_kind kind, fl_usec until);
+void hold_free(struct fl_corr *c, struct episode *e);
+void holds_on_time(struct fl_corr *c, fl_usec at);
+fl_usec holds_due(const struct fl_corr *c);
+void hold_write(struct fl_jw *w, const struct episode *e);
+void hold_read(struct fl_corr *c, struct episode *e, const struct fl_json *v);
+/* After all episodes and incidents of a snapshot are there. */
+void holds_restored(struct fl_corr *c, const struct fl_rules *rules);
+const char *hold_word(const struct episode *e); /* threshold, grouping, …; NULL: nothing holds it */
+
+/* gate.c: thresholds and grouping windows. A text: what holds it, and *ret_until until when; NULL: nothing. */
+void gate_enter(struct fl_corr *c, const struct fl_rules *rules, struct episode *e);
+void gate_leave(struct fl_corr *c, struct episode *e);
+void gate_list(struct fl_corr *c, const struct fl_rules *rules, struct episode *e);
+void gate_unlist(struct fl_corr *c, struct episode *e);
+void gate_passed(struct episode *e);
+const char *threshold_holds(struct fl_corr *c, struct fl_step *s, const struct episode *e);
+const char *grouping_holds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
+                           fl_usec *ret_until);
+/* Into the incident that its group has just opened, or as any alert. */
+void gate_join(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);
+
+/* upstream.c: graph inhibition */
+void upstream_enter(struct fl_corr *c, const struct fl_rules *rules, struct episode *e);
+void upstream_changed(struct fl_corr *c, struct episode *e, fl_alert_status before);
+void upstream_leave(struct fl_corr *c, struct episode *e);
+/* Queue the dependants of where alerts began or stopped to inhibit. */
+void upstream_tick(struct fl_corr *c, const struct fl_rules *rules, struct fl_topo *topo);
+void upstream_not(struct fl_corr *c); /* forget who is to be queued */
+/* Another graph: every alert is on another vertex. */
+void upstream_topology(struct fl_corr *c, const struct fl_rules *rules);
+void upstream_forget_graph(struct fl_corr *c);
+/* A text: an alert of what e needs inhibits it. NULL: none does. */
+const char *upstream_inhibits(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo,
+                              const struct episode *e, uint64_t *ret_by);
+const char *upstream_holds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
+                           fl_usec *ret_until);
+
+/* cycles.c: which vertices need each other, directly or not, over edges of these types: they get the same number. */
+fl_vertex *cycles_of(struct fl_topo *topo, const char *const *types, size_t n_types);
 
 /* inhibit.c */
 void inhibit_enter(struct fl_corr *c, const struct fl_rules *rules, struct episode *e);
@@ -183,12 +273,16 @@ void inhibit_leave(struct fl_corr *c, struct episode *e);
 bool inhibit_find(struct fl_corr *c, const struct fl_step *s, const struct episode *e,
                   const struct episode **ret_by, const char **ret_rule);
 bool inhibit_is_source(const struct fl_rules *rules, const struct fl_labels *l);
-void inhibit_index(struct fl_corr *c, const struct fl_rules *rules);
-/* Make the index again if the rules are others, and look at everybody. */
-void inhibit_rules(struct fl_corr *c, const struct fl_rules *rules);
 
 /* join.c */
 void join_episode(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);
+/* Would it join an incident that is there, rather than open one? */
+bool join_finds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);
+void join_into(struct fl_corr *c, struct fl_step *s, struct incident *i, struct episode *e,
+               const char *reason);
+
+/* suppress.c */
+void quiet_index(struct fl_corr *c, const struct fl_rules *rules);
 
 /* pairs.c */
 struct pair *pair_of(const struct fl_corr *c, const struct episode *e); /* NULL: one start only */

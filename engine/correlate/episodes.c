@@ -104,7 +104,8 @@ void episode_row(struct fl_step *s, const struct episode *e)
                                       .incident = fl_fx_str(s->fx, e->incident ? e->incident->pub.id : NULL),
                                       .why = fl_fx_str(s->fx, b.p),
                                       .silenced_by = id_list(s, e->silenced_by),
-                                      .inhibited_by = id_list(s, hex)};
+                                      .inhibited_by = id_list(s, hex),
+                                      .quiet = fl_fx_str(s->fx, hold_word(e))};
 }
 
 /* ---- the index ---- */
@@ -138,7 +139,8 @@ static void free_content(struct episode *e)
 void episode_free(struct fl_corr *c, struct episode *e)
 {
     pair_drop(c, e);
-    inhibit_leave(c, e);
+    quiet_leave(c, e);
+    hold_free(c, e);
     settle_not(c, e);
     HASH_DEL(c->episodes, e);
     struct newest *n;
@@ -259,9 +261,8 @@ static void fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, co
         return;
     }
     episode_insert(c, e);
-    inhibit_enter(c, s->rules, e);
-    if (!suppress_new(c, s, e))
-        join_episode(c, s, topo, e);
+    quiet_enter(c, s->rules, e);
+    suppress_new(c, s, topo, e);
     episode_row(s, e);
 }
 
@@ -281,10 +282,10 @@ static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *
                                                           e->node_id ? " on " : "",
                                                           e->node_id ? e->node_id : "", word)});
     }
-    inhibit_changed(c, e, before);
+    quiet_changed(c, e, before);
     bool held = !e->incident;
     if (to == FL_ALERT_RESOLVED) {
-        inhibit_leave(c, e);
+        quiet_leave(c, e);
         settle_not(c, e);
         if (held)
             set_text(&e->joined, "resolved while it was kept out: joins no incident");
@@ -363,7 +364,7 @@ static bool returns(struct fl_corr *c, struct fl_step *s, const char *source, co
     take_content(e, a);
     HASH_DEL(c->episodes, e); /* last in the order of arrival again: as whom it inhibits sees it */
     HASH_ADD(hh, c->episodes, key, sizeof e->key, e);
-    inhibit_enter(c, s->rules, e);
+    quiet_enter(c, s->rules, e);
     change_status(c, s, e, FL_ALERT_FIRING, "is reported by another sender: firing");
     settle_later(c, e);
     return true;
@@ -404,7 +405,7 @@ size_t fl_corr_alerts(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
                       const struct fl_alert *alerts, size_t n)
 {
     size_t repeats = 0;
-    inhibit_rules(c, s->rules);
+    quiet_rules(c, s->rules);
     /* Who inhibits comes before whom it inhibits, whatever the order in the body. */
     bool two_rounds = s->rules->n_inhibitions > 0;
     for (int round = two_rounds ? 0 : 1; round < 2; round++)
@@ -450,7 +451,7 @@ void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
     c->n_vertices = topo ? fl_topo_n_nodes(topo) : 0;
     free(c->at_vertex);
     c->at_vertex = fl_core_alloc(c->n_vertices, sizeof *c->at_vertex);
-    inhibit_rules(c, s->rules);
+    quiet_rules(c, s->rules);
     map_held(c, s, topo);
     for (struct incident *i = c->first; i; i = i->next)
         for (struct episode *e = i->head; e; e = e->next) {
@@ -491,4 +492,5 @@ void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
         if (is_active(i))
             incident_touch(i, s);
     }
+    upstream_topology(c, s->rules);
 }

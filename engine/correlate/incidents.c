@@ -46,6 +46,8 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
         free(n);
     }
     pairs_free(c);
+    upstream_forget_graph(c);
+    free(c->timers.v);
     HASH_CLEAR(hh_group, c->by_group);
     HASH_CLEAR(hh, c->by_id);
     for (struct incident *i = c->first, *next; i; i = next) {
@@ -379,7 +381,7 @@ static fl_usec state_deadline(const struct incident *i, const struct fl_rules *r
 void fl_corr_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 {
     forget_over(c);
-    silences_tick(c, s, topo);
+    suppress_tick(c, s, topo);
     for (struct incident *i = c->first; i; i = i->next) {
         fl_usec due = state_deadline(i, s->rules);
         if (!due || due > s->at)
@@ -391,7 +393,7 @@ void fl_corr_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 
 fl_usec fl_corr_deadline(const struct fl_corr *c, const struct fl_rules *rules)
 {
-    fl_usec least = c->silence_due;
+    fl_usec least = suppress_due(c);
     for (const struct incident *i = c->first; i; i = i->next) {
         fl_usec due = state_deadline(i, rules);
         if (due && (!least || due < least))

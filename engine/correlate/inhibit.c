@@ -188,23 +188,3 @@ bool inhibit_is_source(const struct fl_rules *rules, const struct fl_labels *l)
             return true;
     return false;
 }
-
-void inhibit_index(struct fl_corr *c, const struct fl_rules *rules)
-{
-    for (struct episode *e = c->episodes; e; e = e->hh.next)
-        inhibit_leave(c, e);
-    for (struct episode *e = c->episodes; e; e = e->hh.next)
-        if (is_live(e))
-            inhibit_enter(c, rules, e);
-    c->rules_seen = rules->hash;
-}
-
-void inhibit_rules(struct fl_corr *c, const struct fl_rules *rules)
-{
-    if (memcmp(&c->rules_seen, &rules->hash, sizeof rules->hash) == 0)
-        return;
-    inhibit_index(c, rules);
-    for (struct episode *e = c->episodes; e; e = e->hh.next)
-        if (is_live(e) && (e->roles || e->inhibited_by))
-            settle_later(c, e);
-}

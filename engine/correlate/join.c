@@ -76,23 +76,41 @@ static void opened(struct fl_corr *c, struct fl_step *s, struct episode *e, cons
     set_text(&e->joined, b.p);
 }
 
+void join_into(struct fl_corr *c, struct fl_step *s, struct incident *i, struct episode *e,
+               const char *reason)
+{
+    incident_add(c, s, i, e);
+    say_joined(s, e, i, reason);
+}
+
+static struct incident *on_same(struct fl_corr *c, const struct fl_step *s, const struct episode *e)
+{
+    struct incident *i = (size_t)e->node < c->n_vertices ? c->at_vertex[e->node] : NULL;
+    return i && is_active(i) && (in_window(i, s) || fl_corr_firing_on(c, &i->pub, e->node_id)) ? i : NULL;
+}
+
+/* A graph error costs this alert its neighbours, never the alert. */
+static void search_near(struct search *q, struct fl_topo *topo, const struct episode *e)
+{
+    const struct fl_correlation_params *cp = &q->s->rules->correlation;
+    struct fl_err err = {0};
+    if (fl_topo_walk(topo, e->node, FL_DIR_BOTH, cp->distance, cp->edge_types, cp->n_edge_types, look, q,
+                     &err) != FL_OK)
+        q->n = 0;
+}
+
 static void join_mapped(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
 {
     const struct fl_correlation_params *cp = &s->rules->correlation;
-    struct incident *here = (size_t)e->node < c->n_vertices ? c->at_vertex[e->node] : NULL;
+    struct incident *here = on_same(c, s, e);
     char reason[900];
-    if (here && is_active(here) && (in_window(here, s) || fl_corr_firing_on(c, &here->pub, e->node_id))) {
+    if (here) {
         snprintf(reason, sizeof reason, "%.400s already alerts in it", e->node_id);
-        incident_add(c, s, here, e);
-        say_joined(s, e, here, reason);
+        join_into(c, s, here, e, reason);
         return;
     }
     struct search q = {.c = c, .s = s};
-    struct fl_err err = {0};
-    /* A graph error costs this alert its neighbours, never the alert. */
-    if (fl_topo_walk(topo, e->node, FL_DIR_BOTH, cp->distance, cp->edge_types, cp->n_edge_types, look, &q,
-                     &err) != FL_OK)
-        q.n = 0;
+    search_near(&q, topo, e);
     if (!q.n) {
         snprintf(reason, sizeof reason, "no incident of the last %lld min alerts within %u hops of it",
                  (long long)(cp->window / (60 * FL_USEC_PER_SEC)), cp->distance);
@@ -121,6 +139,18 @@ static void join_mapped(struct fl_corr *c, struct fl_step *s, struct fl_topo *to
 }
 
 /* Alerts with no component still must not each open an incident: the rules' labels group them. */
+static struct incident *same_group(struct fl_corr *c, const struct fl_step *s, const struct episode *e,
+                                   struct fl_buf *key)
+{
+    const struct fl_correlation_params *cp = &s->rules->correlation;
+    for (size_t k = 0; k < cp->n_group_by; k++)
+        fl_buf_printf(key, "%s\x1f%s\x1e", cp->group_by[k], fl_label_get(&e->alert->labels, cp->group_by[k]));
+    struct incident *i;
+    const char *text = key->p ? key->p : "";
+    HASH_FIND(hh_group, c->by_group, text, strlen(text), i);
+    return i && is_active(i) && in_window(i, s) ? i : NULL;
+}
+
 static void join_unmapped(struct fl_corr *c, struct fl_step *s, struct episode *e)
 {
     const struct fl_correlation_params *cp = &s->rules->correlation;
@@ -128,24 +158,32 @@ static void join_unmapped(struct fl_corr *c, struct fl_step *s, struct episode *
     FL_AUTO_BUF words = fl_buf_init(600);
     for (size_t k = 0; k < cp->n_group_by; k++) {
         const char *v = fl_label_get(&e->alert->labels, cp->group_by[k]);
-        fl_buf_printf(&key, "%s\x1f%s\x1e", cp->group_by[k], v);
         if (*v)
             fl_buf_printf(&words, "%s%s=%.100s", words.n ? ", " : "", cp->group_by[k], v);
     }
-    const char *k = key.p ? key.p : "";
-    struct incident *i;
-    HASH_FIND(hh_group, c->by_group, k, strlen(k), i);
+    struct incident *i = same_group(c, s, e, &key);
     char reason[900];
-    if (i && is_active(i) && in_window(i, s)) {
+    if (i) {
         snprintf(reason, sizeof reason, "no component, but the same group (%s)",
                  words.p ? words.p : "no labels");
-        incident_add(c, s, i, e);
-        say_joined(s, e, i, reason);
+        join_into(c, s, i, e, reason);
         return;
     }
     snprintf(reason, sizeof reason, "it matches no component; its group is (%s)",
              words.p ? words.p : "no labels");
-    opened(c, s, e, k, reason);
+    opened(c, s, e, key.p ? key.p : "", reason);
+}
+
+bool join_finds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
+{
+    FL_AUTO_BUF key = fl_buf_init(0);
+    if (e->node < 0)
+        return same_group(c, s, e, &key) != NULL;
+    struct search q = {.c = c, .s = s};
+    if (on_same(c, s, e))
+        return true;
+    search_near(&q, topo, e);
+    return q.n > 0;
 }
 
 void join_episode(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine/correlate/silence.c -- silences as Alertmanager has them, and what being suppressed means for an episode:
- * a new one is kept out of incidents until nothing suppresses it any more, one that is in an incident stays there. */
+/* engine/correlate/silence.c -- silences as Alertmanager has them: their life, and which alerts they hide. */
 #include "correlate_priv.h"
 
 #include <faultline/json.h>
@@ -90,150 +89,22 @@ static size_t look_again(struct fl_corr *c, const struct fl_step *s, const struc
     return n;
 }
 
-/* ---- the state of one episode ---- */
+/* ---- what hides one episode ---- */
 
-static const char *alert_name(const struct episode *e)
-{
-    const char *name = fl_label_get(&e->alert->labels, "alertname");
-    return *name ? name : "alert";
-}
-
-/* Ids of the silences that hide e; *ret_first the first of them. */
-static char *ids_of(struct fl_corr *c, const struct fl_step *s, const struct episode *e,
-                    const struct silence **ret_first)
+char *silence_ids(struct fl_corr *c, struct fl_step *s, const struct episode *e, const char **ret_text)
 {
     FL_AUTO_BUF b = fl_buf_init(0);
     size_t n = 0;
     for (const struct silence *x = c->silences; x && n < SILENCES_SHOWN; x = x->hh.next)
         if (x->state != SIL_EXPIRED && hides(x, s, e)) {
             if (!n++)
-                *ret_first = x;
+                *ret_text = fl_fx_printf(s->fx, "silenced by %s (\"%.200s\", %.100s)", x->id, x->pub.comment,
+                                         x->pub.created_by);
             else
                 fl_buf_chr(&b, ',');
             fl_buf_str(&b, x->id);
         }
     return n ? fl_buf_take(&b, NULL) : NULL;
-}
-
-static void tell(struct fl_step *s, struct episode *e, const char *action, const char *what)
-{
-    struct incident *i = e->incident;
-    if (!i || ++i->quiet_now > JOINS_TOLD)
-        return;
-    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
-                                 .action = action,
-                                 .incident = i->pub.id,
-                                 .subject = "alert",
-                                 .text = fl_fx_printf(s->fx, "%s%s%s: %s", alert_name(e),
-                                                      e->node_id ? " on " : "", e->node_id ? e->node_id : "",
-                                                      what)});
-}
-
-/* @return whether anything changed. */
-static bool find_suppression(struct fl_corr *c, struct fl_step *s, struct episode *e)
-{
-    const struct silence *first = NULL;
-    const struct episode *by = NULL;
-    const char *rule = NULL;
-    char *ids = ids_of(c, s, e, &first);
-    uint64_t fp = inhibit_find(c, s, e, &by, &rule) ? by->key.fingerprint : 0;
-    bool changed = !fl_streq(ids, e->silenced_by) || fp != e->inhibited_by;
-    bool was = is_suppressed(e);
-    char now[FL_TIME_LEN];
-    free(e->silenced_by);
-    e->silenced_by = ids;
-    e->inhibited_by = fp;
-    if (!changed)
-        return false;
-    const char *then = e->incident ? "it stays in its incident" : "kept out of incidents";
-    if (first)
-        set_text(&e->quiet, fl_fx_printf(s->fx, "silenced by %s (\"%.200s\", %.100s): %s", first->id,
-                                         first->pub.comment, first->pub.created_by, then));
-    else if (fp)
-        set_text(&e->quiet,
-                 fl_fx_printf(s->fx, "inhibited by rule \"%.100s\", because %.200s%s%.200s fires: %s", rule,
-                              alert_name(by), by->node_id ? " on " : "", by->node_id ? by->node_id : "",
-                              then));
-    else if (was)
-        set_text(&e->quiet, fl_fx_printf(s->fx, "until %s %s", fl_time_format_ms(s->at, now),
-                                         e->quiet ? e->quiet : "suppressed"));
-    return true;
-}
-
-bool suppress_new(struct fl_corr *c, struct fl_step *s, struct episode *e)
-{
-    find_suppression(c, s, e);
-    if (!is_suppressed(e))
-        return false;
-    c->stats.suppressed++;
-    c->held++;
-    return true;
-}
-
-/* Nothing suppresses a held alert any more. */
-static void release(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
-{
-    c->held--;
-    if (e->status == FL_ALERT_STALE) {
-        /* Nobody vouches for it: no incident is opened on its account. A report makes it a new episode again. */
-        set_text(&e->joined,
-                 "its sender fell silent meanwhile: joins no incident until it is reported again");
-        episode_row(s, e);
-        episode_free(c, e);
-        return;
-    }
-    join_episode(c, s, topo, e);
-    tell(s, e, "alert.released", e->quiet);
-    episode_row(s, e);
-}
-
-static void settle(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
-{
-    if (!is_live(e) || !find_suppression(c, s, e))
-        return;
-    if (e->incident) {
-        tell(s, e,
-             e->silenced_by    ? "alert.silenced"
-             : e->inhibited_by ? "alert.inhibited"
-                               : "alert.released",
-             e->quiet);
-        incident_touch(e->incident, s);
-        episode_row(s, e);
-    } else if (is_suppressed(e)) {
-        episode_row(s, e);
-    } else {
-        release(c, s, topo, e);
-    }
-}
-
-void settle_later(struct fl_corr *c, struct episode *e)
-{
-    if (e->queued)
-        return;
-    e->queued = true;
-    e->settle_next = NULL;
-    e->settle_prev = c->settle_last;
-    if (c->settle_last)
-        c->settle_last->settle_next = e;
-    else
-        c->settle_first = e;
-    c->settle_last = e;
-}
-
-void settle_not(struct fl_corr *c, struct episode *e)
-{
-    if (!e->queued)
-        return;
-    e->queued = false;
-    if (e->settle_prev)
-        e->settle_prev->settle_next = e->settle_next;
-    else
-        c->settle_first = e->settle_next;
-    if (e->settle_next)
-        e->settle_next->settle_prev = e->settle_prev;
-    else
-        c->settle_last = e->settle_prev;
-    e->settle_next = e->settle_prev = NULL;
 }
 
 /* ---- time ---- */
@@ -272,7 +143,7 @@ static void audit(struct fl_step *s, const struct silence *x, const char *action
                                  .detail = b.p});
 }
 
-static void on_time(struct fl_corr *c, struct fl_step *s)
+void silences_on_time(struct fl_corr *c, struct fl_step *s)
 {
     if (!c->silence_due || c->silence_due > s->at)
         return;
@@ -291,16 +162,6 @@ static void on_time(struct fl_corr *c, struct fl_step *s)
     }
     forget_old(c, s);
     set_due(c);
-}
-
-void silences_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
-{
-    on_time(c, s);
-    while (c->settle_first) {
-        struct episode *e = c->settle_first;
-        settle_not(c, e);
-        settle(c, s, topo, e);
-    }
 }
 
 /* ---- what people ask ---- */

@@ -35,6 +35,8 @@ static void write_episode(struct fl_jw *w, const struct episode *e)
         fl_jw_str(w, "silenced_by", e->silenced_by);
     if (e->inhibited_by)
         write_fp(w, "inhibited_by", e->inhibited_by);
+    if (e->hold)
+        hold_write(w, e);
     fl_jw_int(w, "updated", e->updated_at);
     if (e->incident)
         fl_jw_int(w, "incident", (int64_t)e->incident->pub.number);
@@ -119,6 +121,7 @@ void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key)
 {
     fl_jw_obj(w, key);
     fl_jw_int(w, "next", (int64_t)c->next_number);
+    fl_jw_int(w, "holds", (int64_t)c->holds);
     fl_jw_arr(w, "stats");
     const struct fl_corr_stats *st = &c->stats;
     const uint64_t counters[] = {st->episodes, st->repeats, st->late,     st->unmapped,
@@ -214,6 +217,7 @@ static void read_episode(struct fl_corr *c, struct fl_arena *tmp, const struct f
         e->inhibited_by = 0;
     e->node = e->node_id && topo ? fl_topo_find(topo, e->node_id) : -1;
     e->peer = e->peer_id && topo ? fl_topo_find(topo, e->peer_id) : -1;
+    hold_read(c, e, fl_json_get(v, "hold"));
     episode_insert(c, e);
 }
 
@@ -359,9 +363,12 @@ fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_top
     read_pairs(c, fl_json_get(v, "pairs"));
     for (const struct episode *e = c->episodes; e; e = e->hh.next)
         c->held += is_live(e) && !e->incident;
-    inhibit_index(c, rules);
+    c->holds = (uint64_t)fl_json_int(v, "holds", 0);
+    quiet_index(c, rules);
+    holds_restored(c, rules);
     /* What the index calls for has been done in the step before the snapshot. */
     while (c->settle_first)
         settle_not(c, c->settle_first);
+    upstream_not(c);
     return silences_read(c, fl_json_get(v, "silences"), err);
 }

@@ -22,6 +22,8 @@ static void alert_line(struct fl_jw *w, const struct fl_alert_row *r)
         fl_jw_raw(w, "silenced_by", r->silenced_by);
     if (!fl_streq(r->inhibited_by, "[]"))
         fl_jw_raw(w, "inhibited_by", r->inhibited_by);
+    if (*r->quiet)
+        fl_jw_str(w, "quiet", r->quiet);
 }
 
 static void incident_line(struct fl_jw *w, const struct fl_incident_row *r)

@@ -2,227 +2,14 @@
 /* engine/model/rules_json.c -- canonical rules JSON → struct fl_rules: strict, every problem with its JSON
  * path. The form is documented in docs/reference/rules.md; contract in <faultline/model.h>. */
 #include "regex_priv.h"
-
-#include <faultline/json.h>
+#include "rules_read.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RULES_MAX 10000u      /* entries of one list */
-#define MATCHERS_MAX 64u      /* of one rule */
-#define INHIBITIONS_MAX 1000u /* each is looked at for each new alert */
 #define RULES_JSON_MAX (16u << 20)
-
-/* Every reader below records the first failure here and carries on as a no-op, so that the code that
- * describes a rule stays a plain list of its members. */
-struct reader {
-    struct fl_rules *rules;
-    struct fl_arena *arena;
-    struct fl_err *err;
-    fl_status st;
-};
-
-typedef void (*rule_reader)(struct reader *rd, const struct fl_json *v, void *slot);
-
-FL_COLD static void fail(struct reader *rd, fl_status st, const char *where, const char *text)
-{
-    if (!rd->st)
-        rd->st = fl_fail(rd->err, st, where, "%s", text);
-}
-
-static void *get_memory(struct reader *rd, size_t n, size_t size)
-{
-    void *p = fl_arena_calloc(rd->arena, n ? n : 1, size);
-    if (!p)
-        fail(rd, FL_E_NOMEM, NULL, "out of memory");
-    return p;
-}
-
-/* Unknown keys are errors: a misspelt guard that is silently ignored is worse than no guard. */
-static void only(struct reader *rd, const struct fl_json *obj, const char *const *keys, size_t n)
-{
-    if (rd->st)
-        return;
-    if (!fl_json_is_object(obj)) {
-        fail(rd, FL_E_SHAPE, NULL, "expected an object");
-        return;
-    }
-    for (void *it = fl_json_first(obj); it && !rd->st; it = fl_json_next(obj, it)) {
-        const char *key = fl_json_key(it);
-        size_t i = 0;
-        while (i < n && strcmp(keys[i], key) != 0)
-            i++;
-        if (i < n)
-            continue;
-        rd->st = fl_fail(rd->err, FL_E_SHAPE, NULL, "unrecognized key \"%.100s\"", key);
-        const char *nearest = fl_nearest_word(key, keys, n);
-        if (nearest)
-            fl_hint(rd->err, "did you mean \"%s\"?", nearest);
-    }
-}
-#define ONLY(rd, obj, ...)                                \
-    do {                                                  \
-        static const char *const keys_[] = {__VA_ARGS__}; \
-        only(rd, obj, keys_, FL_ARRAY_LEN(keys_));        \
-    } while (0)
-
-/* ---- members ---- */
-
-static const char *text(struct reader *rd, const struct fl_json *v, const char *where, size_t max)
-{
-    const char *s = fl_json_string(v);
-    if (rd->st)
-        return "";
-    if (!s || strlen(s) > max) {
-        fail(rd, s ? FL_E_LIMIT : FL_E_SHAPE, where, s ? "text is too long" : "expected a string");
-        return "";
-    }
-    char *copy = fl_arena_strdup(rd->arena, s);
-    if (!copy)
-        fail(rd, FL_E_NOMEM, where, "out of memory");
-    return copy ? copy : "";
-}
-
-static const char *opt_text(struct reader *rd, const struct fl_json *obj, const char *key, const char *dflt)
-{
-    const struct fl_json *v = fl_json_get(obj, key);
-    return v ? text(rd, v, key, FL_LABEL_VALUE_MAX) : dflt;
-}
-
-static const char *need_text(struct reader *rd, const struct fl_json *obj, const char *key)
-{
-    const char *s = opt_text(rd, obj, key, "");
-    if (!rd->st && !*s)
-        fail(rd, FL_E_SHAPE, key, "is required");
-    return s;
-}
-
-static void duration(struct reader *rd, const struct fl_json *obj, const char *key, fl_usec *ret)
-{
-    const struct fl_json *v = fl_json_get(obj, key);
-    if (!v || rd->st)
-        return;
-    const char *s = fl_json_string(v);
-    double seconds = fl_json_number(v, NAN);
-    if (s && fl_parse_duration(s, ret) && *ret <= FL_RULES_DURATION_MAX)
-        return;
-    if (!s && seconds >= 0 && seconds <= (double)(FL_RULES_DURATION_MAX / FL_USEC_PER_SEC))
-        *ret = (fl_usec)llround(seconds * 1e6);
-    else
-        fail(rd, FL_E_SHAPE, key, "expected a duration such as \"5m\", or seconds, of at most 366 days");
-}
-
-static void real(struct reader *rd, const struct fl_json *obj, const char *key, double min, double max,
-                 double *ret)
-{
-    const struct fl_json *v = fl_json_get(obj, key);
-    if (!v || rd->st)
-        return;
-    double d = fl_json_number(v, NAN);
-    if (d >= min && d <= max)
-        *ret = d;
-    else
-        rd->st = fl_fail(rd->err, FL_E_SHAPE, key, "expected a number from %g to %g", min, max);
-}
-
-static void count(struct reader *rd, const struct fl_json *obj, const char *key, unsigned max, unsigned *ret)
-{
-    double d = *ret;
-    real(rd, obj, key, 0, max, &d);
-    if (!rd->st && d != floor(d))
-        fail(rd, FL_E_SHAPE, key, "expected a whole number");
-    if (!rd->st)
-        *ret = (unsigned)d;
-}
-
-static bool array(struct reader *rd, const struct fl_json *v, const char *where, size_t max)
-{
-    if (rd->st)
-        return false;
-    if (!fl_json_is_array(v))
-        fail(rd, FL_E_SHAPE, where, "expected a list");
-    else if (fl_json_len(v) > max)
-        fail(rd, FL_E_LIMIT, where, "the list is too long");
-    return !rd->st;
-}
-
-static void words(struct reader *rd, const struct fl_json *obj, const char *key, const char *const **ret,
-                  size_t *ret_n)
-{
-    const struct fl_json *v = fl_json_get(obj, key);
-    if (!v || !array(rd, v, key, MATCHERS_MAX))
-        return;
-    const char **out = get_memory(rd, fl_json_len(v), sizeof *out);
-    size_t n = 0;
-    for (; out && n < fl_json_len(v) && !rd->st; n++)
-        out[n] = text(rd, fl_json_at(v, n), key, FL_LABEL_NAME_MAX);
-    *ret = out;
-    *ret_n = n;
-}
-
-/* ---- matchers ---- */
-
-static void matcher_object(struct reader *rd, const struct fl_json *v, struct fl_matcher *m)
-{
-    static const char *const ops[] = {"=", "!=", "=~", "!~"};
-    ONLY(rd, v, "label", "op", "value");
-    m->name = need_text(rd, v, "label");
-    m->value = opt_text(rd, v, "value", "");
-    const char *op = opt_text(rd, v, "op", "=");
-    for (size_t i = 0; i < FL_ARRAY_LEN(ops); i++)
-        if (strcmp(op, ops[i]) == 0)
-            m->op = "=!~n"[i];
-    if (!m->op)
-        fail(rd, FL_E_SHAPE, "op", "expected one of = != =~ !~");
-}
-
-static void matcher(struct reader *rd, const struct fl_json *v, void *slot)
-{
-    struct fl_matcher *m = slot;
-    const char *s = fl_json_string(v);
-    if (s)
-        rd->st = fl_matcher_parse(rd->arena, s, strlen(s), m, rd->err);
-    else
-        matcher_object(rd, v, m);
-    if (!rd->st)
-        rd->st = fl_matcher_compile(m, rd->err);
-}
-
-/* Read every element of a list into zeroed slots; failures get "key[i]" before their place. The list is
- * hung up by *ret and *ret_n as it grows, so that a failure half way still frees what was compiled. */
-static void list(struct reader *rd, const struct fl_json *v, const char *key, size_t max, size_t size,
-                 void **ret, size_t *ret_n, rule_reader each)
-{
-    if (!v || !array(rd, v, key, max))
-        return;
-    size_t n = fl_json_len(v);
-    char *slots = get_memory(rd, n, size);
-    if (!slots)
-        return;
-    *ret = slots;
-    for (size_t i = 0; i < n && !rd->st; i++) {
-        *ret_n = i + 1;
-        each(rd, fl_json_at(v, i), slots + i * size);
-        if (rd->st)
-            fl_err_within(rd->err, "%s[%zu]", key, i);
-    }
-}
-
-static void matchers_of(struct reader *rd, const struct fl_json *obj, const char *key,
-                        const struct fl_matcher **ret, size_t *ret_n)
-{
-    void *v = NULL;
-    list(rd, fl_json_get(obj, key), key, MATCHERS_MAX, sizeof(struct fl_matcher), &v, ret_n, matcher);
-    *ret = v;
-}
-
-static void matchers(struct reader *rd, const struct fl_json *obj, const struct fl_matcher **ret,
-                     size_t *ret_n)
-{
-    matchers_of(rd, obj, "match", ret, ret_n);
-}
 
 /* ---- one reader per kind of rule ---- */
 
@@ -231,11 +18,11 @@ static void check_template(struct reader *rd, const char *where, const char *tmp
 {
     for (const char *p = tmpl; *p && !rd->st; p++) {
         if (*p == '}') {
-            fail(rd, FL_E_SHAPE, where, "\"}\" without \"{\"");
+            rd_fail(rd, FL_E_SHAPE, where, "\"}\" without \"{\"");
         } else if (*p == '{') {
             const char *close = strpbrk(p + 1, "{}|");
             if (!close || *close != '}' || close == p + 1)
-                fail(rd, FL_E_SHAPE, where, "expected {label} or {1} to {9}");
+                rd_fail(rd, FL_E_SHAPE, where, "expected {label} or {1} to {9}");
             else if (close == p + 2 && p[1] >= '0' && p[1] <= '9' && (unsigned)(p[1] - '0') - 1u >= groups)
                 rd->st = fl_fail(rd->err, FL_E_SHAPE, where, "{%c} is not a group of the regex", p[1]);
             else
@@ -247,13 +34,13 @@ static void check_template(struct reader *rd, const char *where, const char *tmp
 static void mapping_rule(struct reader *rd, const struct fl_json *v, void *slot)
 {
     struct fl_mapping_rule *r = slot;
-    ONLY(rd, v, "name", "match", "from", "regex", "node", "peer");
-    r->name = need_text(rd, v, "name");
-    matchers(rd, v, &r->match, &r->n_match);
-    r->from = opt_text(rd, v, "from", NULL);
-    r->regex = opt_text(rd, v, "regex", NULL);
+    RD_ONLY(rd, v, "name", "match", "from", "regex", "node", "peer");
+    r->name = rd_need_text(rd, v, "name");
+    rd_matchers(rd, v, &r->match, &r->n_match);
+    r->from = rd_opt_text(rd, v, "from", NULL);
+    r->regex = rd_opt_text(rd, v, "regex", NULL);
     if (!rd->st && !r->from != !r->regex)
-        fail(rd, FL_E_SHAPE, r->from ? "regex" : "from", "\"from\" and \"regex\" go together");
+        rd_fail(rd, FL_E_SHAPE, r->from ? "regex" : "from", "\"from\" and \"regex\" go together");
     unsigned groups = 0;
     if (!rd->st && r->regex) {
         struct fl_regex *re = NULL;
@@ -264,9 +51,9 @@ static void mapping_rule(struct reader *rd, const struct fl_json *v, void *slot)
         else
             groups = fl_regex_groups(re);
     }
-    r->node = need_text(rd, v, "node");
+    r->node = rd_need_text(rd, v, "node");
     check_template(rd, "node", r->node, groups);
-    r->peer = opt_text(rd, v, "peer", NULL);
+    r->peer = rd_opt_text(rd, v, "peer", NULL);
     if (r->peer)
         check_template(rd, "peer", r->peer, groups);
 }
@@ -285,10 +72,10 @@ static void fail_word(struct reader *rd, const char *where, const char *word, co
 static void class_rule(struct reader *rd, const struct fl_json *v, void *slot)
 {
     struct fl_class_rule *r = slot;
-    ONLY(rd, v, "name", "match", "class");
-    r->name = need_text(rd, v, "name");
-    matchers(rd, v, &r->match, &r->n_match);
-    const char *cls = need_text(rd, v, "class");
+    RD_ONLY(rd, v, "name", "match", "class");
+    r->name = rd_need_text(rd, v, "name");
+    rd_matchers(rd, v, &r->match, &r->n_match);
+    const char *cls = rd_need_text(rd, v, "class");
     if (!rd->st && !fl_evidence_class_parse(cls, &r->cls)) {
         size_t n;
         const char *const *known = fl_evidence_class_names(&n);
@@ -299,10 +86,10 @@ static void class_rule(struct reader *rd, const struct fl_json *v, void *slot)
 static void severity_rule(struct reader *rd, const struct fl_json *v, void *slot)
 {
     struct fl_severity_rule *r = slot;
-    ONLY(rd, v, "name", "match", "severity");
-    r->name = need_text(rd, v, "name");
-    matchers(rd, v, &r->match, &r->n_match);
-    const char *word = need_text(rd, v, "severity");
+    RD_ONLY(rd, v, "name", "match", "severity");
+    r->name = rd_need_text(rd, v, "name");
+    rd_matchers(rd, v, &r->match, &r->n_match);
+    const char *word = rd_need_text(rd, v, "severity");
     size_t n, i = 0;
     const char *const *known = fl_severity_names(&n);
     while (i < n && strcmp(known[i], word) != 0)
@@ -318,131 +105,108 @@ static void binding_params(struct reader *rd, const struct fl_json *v, struct fl
     if (!v || rd->st)
         return;
     if (!fl_json_is_object(v)) {
-        fail(rd, FL_E_SHAPE, "params", "expected an object");
+        rd_fail(rd, FL_E_SHAPE, "params", "expected an object");
         return;
     }
     for (void *it = fl_json_first(v); it && !rd->st; it = fl_json_next(v, it)) {
         if (r->n_params == FL_ARRAY_LEN(r->params)) {
-            fail(rd, FL_E_LIMIT, "params", "more than 16 parameters");
+            rd_fail(rd, FL_E_LIMIT, "params", "more than 16 parameters");
             return;
         }
         char *name = fl_arena_strdup(rd->arena, fl_json_key(it));
         if (!name)
-            fail(rd, FL_E_NOMEM, "params", "out of memory");
+            rd_fail(rd, FL_E_NOMEM, "params", "out of memory");
         r->params[r->n_params].name = name;
-        r->params[r->n_params++].value = text(rd, fl_json_value(it), "params", FL_LABEL_VALUE_MAX);
+        r->params[r->n_params++].value = rd_text(rd, fl_json_value(it), "params", FL_LABEL_VALUE_MAX);
     }
 }
 
 static void binding_rule(struct reader *rd, const struct fl_json *v, void *slot)
 {
     struct fl_binding_rule *r = slot;
-    ONLY(rd, v, "name", "playbook", "match", "any_alert", "cause_types", "min_confidence", "approval",
-         "params");
-    r->name = need_text(rd, v, "name");
-    r->playbook = need_text(rd, v, "playbook");
-    matchers(rd, v, &r->match, &r->n_match);
+    RD_ONLY(rd, v, "name", "playbook", "match", "any_alert", "cause_types", "min_confidence", "approval",
+            "params");
+    r->name = rd_need_text(rd, v, "name");
+    r->playbook = rd_need_text(rd, v, "playbook");
+    rd_matchers(rd, v, &r->match, &r->n_match);
     const struct fl_json *any = fl_json_get(v, "any_alert");
     if (any && !fl_json_is_bool(any))
-        fail(rd, FL_E_SHAPE, "any_alert", "expected true or false");
+        rd_fail(rd, FL_E_SHAPE, "any_alert", "expected true or false");
     r->any_alert = fl_json_bool(v, "any_alert", false);
-    words(rd, v, "cause_types", &r->cause_types, &r->n_cause_types);
-    real(rd, v, "min_confidence", 0, 1, &r->min_confidence);
-    r->approval = opt_text(rd, v, "approval", "required");
+    rd_words(rd, v, "cause_types", &r->cause_types, &r->n_cause_types);
+    rd_real(rd, v, "min_confidence", 0, 1, &r->min_confidence);
+    r->approval = rd_opt_text(rd, v, "approval", "required");
     if (!rd->st && strcmp(r->approval, "required") != 0 && strcmp(r->approval, "none") != 0)
-        fail(rd, FL_E_SHAPE, "approval", "expected \"required\" or \"none\"");
+        rd_fail(rd, FL_E_SHAPE, "approval", "expected \"required\" or \"none\"");
     binding_params(rd, fl_json_get(v, "params"), r);
-}
-
-/* A side without a matcher would be every alert: that hides more than anybody means. */
-static void inhibition_rule(struct reader *rd, const struct fl_json *v, void *slot)
-{
-    struct fl_inhibition_rule *r = slot;
-    ONLY(rd, v, "name", "source", "target", "equal");
-    r->name = need_text(rd, v, "name");
-    matchers_of(rd, v, "source", &r->source, &r->n_source);
-    matchers_of(rd, v, "target", &r->target, &r->n_target);
-    if (!rd->st && !r->n_source)
-        fail(rd, FL_E_SHAPE, "source", "needs at least one matcher");
-    if (!rd->st && !r->n_target)
-        fail(rd, FL_E_SHAPE, "target", "needs at least one matcher");
-    words(rd, v, "equal", &r->equal, &r->n_equal);
 }
 
 /* ---- sections ---- */
 
-static void section_inhibitions(struct reader *rd, const struct fl_json *v)
-{
-    void *p = NULL;
-    list(rd, v, "inhibitions", INHIBITIONS_MAX, sizeof(struct fl_inhibition_rule), &p,
-         &rd->rules->n_inhibitions, inhibition_rule);
-    rd->rules->inhibitions = p;
-}
-
 static void section_mapping(struct reader *rd, const struct fl_json *v)
 {
     void *p = NULL;
-    list(rd, v, "mapping", RULES_MAX, sizeof(struct fl_mapping_rule), &p, &rd->rules->n_mapping,
-         mapping_rule);
+    rd_list(rd, v, "mapping", RULES_MAX, sizeof(struct fl_mapping_rule), &p, &rd->rules->n_mapping,
+            mapping_rule);
     rd->rules->mapping = p;
 }
 
 static void section_classes(struct reader *rd, const struct fl_json *v)
 {
     void *p = NULL;
-    list(rd, v, "classes", RULES_MAX, sizeof(struct fl_class_rule), &p, &rd->rules->n_classes, class_rule);
+    rd_list(rd, v, "classes", RULES_MAX, sizeof(struct fl_class_rule), &p, &rd->rules->n_classes, class_rule);
     rd->rules->classes = p;
 }
 
 static void section_severities(struct reader *rd, const struct fl_json *v)
 {
     void *p = NULL;
-    list(rd, v, "severities", RULES_MAX, sizeof(struct fl_severity_rule), &p, &rd->rules->n_severities,
-         severity_rule);
+    rd_list(rd, v, "severities", RULES_MAX, sizeof(struct fl_severity_rule), &p, &rd->rules->n_severities,
+            severity_rule);
     rd->rules->severities = p;
 }
 
 static void section_bindings(struct reader *rd, const struct fl_json *v)
 {
     void *p = NULL;
-    list(rd, v, "bindings", RULES_MAX, sizeof(struct fl_binding_rule), &p, &rd->rules->n_bindings,
-         binding_rule);
+    rd_list(rd, v, "bindings", RULES_MAX, sizeof(struct fl_binding_rule), &p, &rd->rules->n_bindings,
+            binding_rule);
     rd->rules->bindings = p;
 }
 
 static void section_correlation(struct reader *rd, const struct fl_json *v)
 {
     struct fl_correlation_params *c = &rd->rules->correlation;
-    ONLY(rd, v, "window", "distance", "unmapped_distance", "edge_types", "group_by", "quiet_after",
-         "resolve_after", "rerank_delay");
-    duration(rd, v, "window", &c->window);
-    count(rd, v, "distance", 16, &c->distance);
-    count(rd, v, "unmapped_distance", 16, &c->unmapped_distance);
-    words(rd, v, "edge_types", &c->edge_types, &c->n_edge_types);
-    words(rd, v, "group_by", &c->group_by, &c->n_group_by);
-    duration(rd, v, "quiet_after", &c->quiet_after);
-    duration(rd, v, "resolve_after", &c->resolve_after);
-    duration(rd, v, "rerank_delay", &c->rerank_delay);
+    RD_ONLY(rd, v, "window", "distance", "unmapped_distance", "edge_types", "group_by", "quiet_after",
+            "resolve_after", "rerank_delay");
+    rd_duration(rd, v, "window", &c->window);
+    rd_count(rd, v, "distance", 16, &c->distance);
+    rd_count(rd, v, "unmapped_distance", 16, &c->unmapped_distance);
+    rd_words(rd, v, "edge_types", &c->edge_types, &c->n_edge_types);
+    rd_words(rd, v, "group_by", &c->group_by, &c->n_group_by);
+    rd_duration(rd, v, "quiet_after", &c->quiet_after);
+    rd_duration(rd, v, "resolve_after", &c->resolve_after);
+    rd_duration(rd, v, "rerank_delay", &c->rerank_delay);
 }
 
 static void section_guards(struct reader *rd, const struct fl_json *v)
 {
     struct fl_guard_params *g = &rd->rules->guards;
-    ONLY(rd, v, "cooldown", "max_disruptive", "disruptive_window", "max_alerting_share", "breaker_failures",
-         "approval_ttl");
-    duration(rd, v, "cooldown", &g->cooldown);
-    count(rd, v, "max_disruptive", 1000, &g->max_disruptive);
-    duration(rd, v, "disruptive_window", &g->disruptive_window);
-    real(rd, v, "max_alerting_share", 0, 1, &g->max_alerting_share);
-    count(rd, v, "breaker_failures", 1000, &g->breaker_failures);
-    duration(rd, v, "approval_ttl", &g->approval_ttl);
+    RD_ONLY(rd, v, "cooldown", "max_disruptive", "disruptive_window", "max_alerting_share",
+            "breaker_failures", "approval_ttl");
+    rd_duration(rd, v, "cooldown", &g->cooldown);
+    rd_count(rd, v, "max_disruptive", 1000, &g->max_disruptive);
+    rd_duration(rd, v, "disruptive_window", &g->disruptive_window);
+    rd_real(rd, v, "max_alerting_share", 0, 1, &g->max_alerting_share);
+    rd_count(rd, v, "breaker_failures", 1000, &g->breaker_failures);
+    rd_duration(rd, v, "approval_ttl", &g->approval_ttl);
 }
 
 static void section_leases(struct reader *rd, const struct fl_json *v)
 {
-    ONLY(rd, v, "default", "grace");
-    duration(rd, v, "default", &rd->rules->lease_default);
-    duration(rd, v, "grace", &rd->rules->lease_grace);
+    RD_ONLY(rd, v, "default", "grace");
+    rd_duration(rd, v, "default", &rd->rules->lease_default);
+    rd_duration(rd, v, "grace", &rd->rules->lease_grace);
 }
 
 enum { SOURCES_MAX = 1000 };
@@ -451,14 +215,14 @@ enum { SOURCES_MAX = 1000 };
 static void source(struct reader *rd, const struct fl_json *v, void *slot)
 {
     const char **name = slot;
-    *name = need_text(rd, v, "name");
+    *name = rd_need_text(rd, v, "name");
 }
 
 static void section_sources(struct reader *rd, const struct fl_json *v)
 {
     void *names = NULL;
     size_t n = 0;
-    list(rd, v, "sources", SOURCES_MAX, sizeof(const char *), &names, &n, source);
+    rd_list(rd, v, "sources", SOURCES_MAX, sizeof(const char *), &names, &n, source);
 }
 
 static const struct section {
@@ -466,15 +230,12 @@ static const struct section {
     void (*read)(struct reader *rd, const struct fl_json *v);
     bool overlay; /* members missing from the section keep their defaults; a list is replaced as a whole */
 } sections[] = {
-    {"mapping", section_mapping, false},
-    {"classes", section_classes, false},
-    {"severities", section_severities, false},
-    {"correlation", section_correlation, true},
-    {"inhibitions", section_inhibitions, false},
-    {"bindings", section_bindings, false},
-    {"guards", section_guards, true},
-    {"leases", section_leases, true},
-    {"sources", section_sources, false},
+    {"mapping", section_mapping, false},       {"classes", section_classes, false},
+    {"severities", section_severities, false}, {"correlation", section_correlation, true},
+    {"inhibitions", rules_inhibitions, false}, {"graph_inhibitions", rules_graph_inhibitions, false},
+    {"thresholds", rules_thresholds, false},   {"groupings", rules_groupings, false},
+    {"bindings", section_bindings, false},     {"guards", section_guards, true},
+    {"leases", section_leases, true},          {"sources", section_sources, false},
 };
 
 /* The version covers what was left to the defaults too: other defaults are other rules. Writing a default out
@@ -485,7 +246,7 @@ static void hash_section(struct reader *rd, const struct section *s, const struc
     FL_AUTO_FREE char *mine = fl_json_text(own, true);
     FL_AUTO_FREE char *dflt = fl_json_text(base, true);
     if (!mine || !dflt) {
-        fail(rd, FL_E_NOMEM, NULL, "out of memory");
+        rd_fail(rd, FL_E_NOMEM, NULL, "out of memory");
         return;
     }
     if (!own || s->overlay)
@@ -498,8 +259,10 @@ static void hash_section(struct reader *rd, const struct section *s, const struc
 static void read_sections(struct reader *rd, const struct fl_json *root, const struct fl_json *dflt)
 {
     FL_AUTO_BUF canonical = fl_buf_init(0);
-    ONLY(rd, root, "mapping", "classes", "severities", "correlation", "inhibitions", "bindings", "guards",
-         "leases", "sources");
+    const char *known[FL_ARRAY_LEN(sections)];
+    for (size_t i = 0; i < FL_ARRAY_LEN(sections); i++)
+        known[i] = sections[i].key;
+    rd_only(rd, root, known, FL_ARRAY_LEN(known));
     for (size_t i = 0; i < FL_ARRAY_LEN(sections) && !rd->st; i++) {
         const struct section *s = &sections[i];
         const struct fl_json *own = fl_json_get(root, s->key), *base = fl_json_get(dflt, s->key);
@@ -513,7 +276,7 @@ static void read_sections(struct reader *rd, const struct fl_json *root, const s
         }
     }
     if (canonical.failed)
-        fail(rd, FL_E_NOMEM, NULL, "out of memory");
+        rd_fail(rd, FL_E_NOMEM, NULL, "out of memory");
     if (!rd->st)
         fl_sha256(canonical.p, canonical.n, &rd->rules->hash);
 }
@@ -568,10 +331,7 @@ struct fl_rules *fl_rules_free(struct fl_rules *r)
         free_matchers(r->classes[i].match, r->classes[i].n_match);
     for (size_t i = 0; i < r->n_severities; i++)
         free_matchers(r->severities[i].match, r->severities[i].n_match);
-    for (size_t i = 0; i < r->n_inhibitions; i++) {
-        free_matchers(r->inhibitions[i].source, r->inhibitions[i].n_source);
-        free_matchers(r->inhibitions[i].target, r->inhibitions[i].n_target);
-    }
+    rules_quiet_free(r);
     for (size_t i = 0; i < r->n_bindings; i++)
         free_matchers(r->bindings[i].match, r->bindings[i].n_match);
     fl_arena_free(r->arena);

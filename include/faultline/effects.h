@@ -36,6 +36,7 @@ struct fl_alert_row { /* upsert by (fingerprint, starts_at) */
     const char *why;             /* JSON array of sentences: the path so far */
     const char *silenced_by;     /* JSON array of silence ids, "[]" when none */
     const char *inhibited_by;    /* JSON array of fingerprints, "[]" when none */
+    const char *quiet;           /* what holds it for a while: threshold, grouping, …; "" when nothing does */
 };
 struct fl_silence_row { /* upsert by id */
     const char *id, *created_by, *comment, *matchers; /* matchers: JSON as Alertmanager's API has it */

@@ -184,9 +184,50 @@ struct fl_inhibition_rule {
     const char *const *equal;
     size_t n_equal;
 };
+#define FL_GRAPH_INHIBITIONS_MAX 32u /* each may cost a walk of the graph for each new alert */
+#define FL_GRAPH_DISTANCE_MAX 5u
+#define FL_HOLD_DOWN_MAX (300 * FL_USEC_PER_SEC)
+/** While an alert of `upstream` fires on a component, alerts of `target` on components that need it are inhibited. */
+struct fl_graph_inhibition_rule {
+    const char *name;
+    const struct fl_matcher *upstream, *target; /* target: none = every alert */
+    size_t n_upstream, n_target;
+    const char *const *edge_types;
+    size_t n_edge_types;
+    unsigned distance; /* hops from a dependant to what it needs */
+    fl_usec hold_down; /* a dependant waits this long for what it needs to alert, too */
+};
+#define FL_THRESHOLD_COUNT_MAX 1000u
+/** Alerts of a group (same values of `group_by`) open nothing before `count` of them fire that began within `within`. */
+struct fl_threshold_rule {
+    const char *name;
+    const struct fl_matcher *match;
+    size_t n_match;
+    const char *const *group_by;
+    size_t n_group_by;
+    unsigned count;
+    fl_usec within;
+    const char *distinct; /* count different values of this label; NULL: alerts */
+};
+#define FL_GROUP_WAIT_MAX (900 * FL_USEC_PER_SEC)
+/** The first alerts of a group wait for each other, then open one incident together. */
+struct fl_grouping_rule {
+    const char *name;
+    const struct fl_matcher *match;
+    size_t n_match;
+    const char *const *group_by;
+    size_t n_group_by;
+    fl_usec wait;
+};
 struct fl_rules {
     const struct fl_inhibition_rule *inhibitions;
     size_t n_inhibitions;
+    const struct fl_graph_inhibition_rule *graph_inhibitions;
+    size_t n_graph_inhibitions;
+    const struct fl_threshold_rule *thresholds;
+    size_t n_thresholds;
+    const struct fl_grouping_rule *groupings;
+    size_t n_groupings;
     const struct fl_mapping_rule *mapping;
     size_t n_mapping;
     const struct fl_class_rule *classes;

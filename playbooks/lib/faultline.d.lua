@@ -168,6 +168,12 @@ function severity(rule) end
 
 ---@param rule { name: string, source: (Matcher|string)[], target: (Matcher|string)[], equal?: string[] }
 function inhibition(rule) end
+---@param rule { name: string, upstream: (Matcher|string)[], target?: (Matcher|string)[], edge_types?: string[], distance?: integer, hold_down: string|number }
+function graph_inhibition(rule) end
+---@param rule { name: string, match: (Matcher|string)[], group_by?: string[], count: integer, within: string|number, distinct?: string }
+function threshold(rule) end
+---@param rule { name: string, match?: (Matcher|string)[], group_by?: string[], wait: string|number }
+function grouping(rule) end
 ---@param rule { name: string, playbook: string, match?: (Matcher|string)[], any_alert?: boolean, cause_types?: string[], min_confidence?: number, approval?: string, params?: table<string, string> }
 function binding(rule) end
 ---@param members table<string, any>

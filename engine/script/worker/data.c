@@ -197,7 +197,8 @@ static const struct rule_function {
     {"severity", "severities", true},      {"binding", "bindings", true},
     {"correlation", "correlation", false}, {"guards", "guards", false},
     {"source", "sources", true},           {"leases", "leases", false},
-    {"inhibition", "inhibitions", true},
+    {"inhibition", "inhibitions", true},   {"graph_inhibition", "graph_inhibitions", true},
+    {"threshold", "thresholds", true},     {"grouping", "groupings", true},
 };
 
 static void part_push(lua_State *L, const struct rule_function *f)

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/correlate/hold.c -- alerts that are kept out of incidents for a while although nothing hides them: what
+ * holds each, since when, and the timers that end it. */
+#include "correlate_priv.h"
+
+#include <faultline/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const words[HOLD_N] = {NULL, "upstream", "threshold", "grouping"};
+
+struct hold *hold_of(struct episode *e)
+{
+    if (!e->hold)
+        e->hold = fl_core_alloc(1, sizeof *e->hold);
+    return e->hold;
+}
+
+const char *hold_word(const struct episode *e)
+{
+    return e->hold ? words[e->hold->kind] : NULL;
+}
+
+/* ---- timers: a heap, so that a storm of holds costs what it must ---- */
+
+static bool before(const struct episode *a, const struct episode *b)
+{
+    return a->hold->until != b->hold->until ? a->hold->until < b->hold->until : a->hold->n < b->hold->n;
+}
+
+static void put(struct fl_corr *c, size_t at, struct episode *e)
+{
+    c->timers.v[at] = e;
+    e->hold->at = at + 1;
+}
+
+static void sift_up(struct fl_corr *c, size_t at, struct episode *e)
+{
+    for (; at && before(e, c->timers.v[(at - 1) / 2]); at = (at - 1) / 2)
+        put(c, at, c->timers.v[(at - 1) / 2]);
+    put(c, at, e);
+}
+
+static void sift_down(struct fl_corr *c, size_t at, struct episode *e)
+{
+    for (size_t kid; (kid = 2 * at + 1) < c->timers.n; at = kid) {
+        if (kid + 1 < c->timers.n && before(c->timers.v[kid + 1], c->timers.v[kid]))
+            kid++;
+        if (!before(c->timers.v[kid], e))
+            break;
+        put(c, at, c->timers.v[kid]);
+    }
+    put(c, at, e);
+}
+
+static void timer_drop(struct fl_corr *c, struct episode *e)
+{
+    if (!e->hold->at)
+        return;
+    size_t at = e->hold->at - 1;
+    e->hold->at = 0;
+    struct episode *last = c->timers.v[--c->timers.n];
+    if (last == e)
+        return;
+    sift_up(c, at, last);
+    sift_down(c, last->hold->at - 1, last);
+}
+
+static void timer_set(struct fl_corr *c, struct episode *e)
+{
+    timer_drop(c, e);
+    if (!e->hold->until)
+        return;
+    if (c->timers.n == c->timers.cap) {
+        size_t cap = c->timers.cap ? c->timers.cap * 2 : 64;
+        struct episode **v = realloc(c->timers.v, cap * sizeof *v);
+        FL_REQUIRE(v != NULL);
+        c->timers.v = v;
+        c->timers.cap = cap;
+    }
+    sift_up(c, c->timers.n++, e);
+}
+
+void holds_on_time(struct fl_corr *c, fl_usec at)
+{
+    while (c->timers.n && c->timers.v[0]->hold->until <= at) {
+        struct episode *e = c->timers.v[0];
+        timer_drop(c, e);
+        settle_later(c, e);
+    }
+}
+
+fl_usec holds_due(const struct fl_corr *c)
+{
+    return c->timers.n ? c->timers.v[0]->hold->until : 0;
+}
+
+/* ---- one episode ---- */
+
+bool hold_set(struct fl_corr *c, const struct fl_rules *rules, fl_usec at, struct episode *e,
+              enum hold_kind kind, fl_usec until)
+{
+    struct hold *h = e->hold;
+    if (!h && !kind)
+        return false;
+    h = hold_of(e);
+    bool changed = h->kind != kind || h->until != until;
+    h->until = until;
+    if (h->kind != kind) {
+        gate_unlist(c, e);
+        h->kind = kind;
+        h->since = at;
+    }
+    /* Not in a list: a new hold, or other rules than those it began under. */
+    if (kind && !h->in) {
+        h->n = ++c->holds;
+        gate_list(c, rules, e);
+    }
+    timer_set(c, e);
+    return changed;
+}
+
+void hold_free(struct fl_corr *c, struct episode *e)
+{
+    if (!e->hold)
+        return;
+    gate_unlist(c, e);
+    timer_drop(c, e);
+    free(e->hold);
+    e->hold = NULL;
+}
+
+/* ---- snapshot ---- */
+
+void hold_write(struct fl_jw *w, const struct episode *e)
+{
+    const struct hold *h = e->hold;
+    fl_jw_arr(w, "hold");
+    fl_jw_int(w, NULL, h->kind);
+    fl_jw_int(w, NULL, h->since);
+    fl_jw_int(w, NULL, h->until);
+    fl_jw_int(w, NULL, (int64_t)h->n);
+    fl_jw_int(w, NULL, h->through);
+    fl_jw_int(w, NULL, h->waited);
+    fl_jw_arr_end(w);
+}
+
+void hold_read(struct fl_corr *c, struct episode *e, const struct fl_json *v)
+{
+    (void)c;
+    if (!v)
+        return;
+    int64_t n[6];
+    for (size_t k = 0; k < FL_ARRAY_LEN(n); k++)
+        n[k] = (int64_t)fl_json_number(fl_json_at(v, k), 0);
+    *hold_of(e) = (struct hold){.kind = n[0] > 0 && n[0] < HOLD_N ? (enum hold_kind)n[0] : HOLD_NONE,
+                                .since = n[1],
+                                .until = n[2],
+                                .n = (uint64_t)n[3],
+                                .through = n[4] != 0,
+                                .waited = n[5] != 0};
+}
+
+static int by_n(const void *a, const void *b)
+{
+    const struct episode *const *x = a, *const *y = b;
+    return (*x)->hold->n < (*y)->hold->n ? -1 : (*x)->hold->n > (*y)->hold->n;
+}
+
+void holds_restored(struct fl_corr *c, const struct fl_rules *rules)
+{
+    size_t n = 0, count = HASH_COUNT(c->episodes);
+    struct episode **v = fl_core_alloc(count, sizeof *v);
+    for (struct episode *e = c->episodes; e; e = e->hh.next)
+        if (e->hold && e->hold->kind && is_live(e))
+            v[n++] = e;
+    if (n)
+        qsort(v, n, sizeof *v, by_n);
+    for (size_t k = 0; k < n; k++) {
+        gate_list(c, rules, v[k]);
+        timer_set(c, v[k]);
+    }
+    free(v);
+}

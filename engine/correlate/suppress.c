@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/correlate/suppress.c -- what being quiet means for an episode, whatever the reason: a new one is kept out of
+ * incidents until nothing keeps it any more, one that is in an incident stays there and is shown as hidden. */
+#include "correlate_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *alert_name(const struct episode *e)
+{
+    const char *name = fl_label_get(&e->alert->labels, "alertname");
+    return *name ? name : "alert";
+}
+
+/* ---- the indexes ---- */
+
+void quiet_enter(struct fl_corr *c, const struct fl_rules *rules, struct episode *e)
+{
+    inhibit_enter(c, rules, e);
+    upstream_enter(c, rules, e);
+    gate_enter(c, rules, e);
+}
+
+void quiet_changed(struct fl_corr *c, struct episode *e, fl_alert_status before)
+{
+    inhibit_changed(c, e, before);
+    upstream_changed(c, e, before);
+    /* It counts for its threshold again. */
+    if (e->status == FL_ALERT_FIRING && e->hold && e->hold->kind == HOLD_THRESHOLD)
+        settle_later(c, e);
+}
+
+void quiet_leave(struct fl_corr *c, struct episode *e)
+{
+    inhibit_leave(c, e);
+    upstream_leave(c, e);
+    gate_leave(c, e);
+}
+
+void quiet_index(struct fl_corr *c, const struct fl_rules *rules)
+{
+    for (struct episode *e = c->episodes; e; e = e->hh.next)
+        quiet_leave(c, e);
+    for (struct episode *e = c->episodes; e; e = e->hh.next)
+        if (is_live(e))
+            quiet_enter(c, rules, e);
+    c->rules_seen = rules->hash;
+}
+
+void quiet_rules(struct fl_corr *c, const struct fl_rules *rules)
+{
+    if (memcmp(&c->rules_seen, &rules->hash, sizeof rules->hash) == 0)
+        return;
+    upstream_forget_graph(c);
+    quiet_index(c, rules);
+    for (struct episode *e = c->episodes; e; e = e->hh.next)
+        if (is_live(e) && (e->roles || e->inhibited_by || e->hold))
+            settle_later(c, e);
+}
+
+/* ---- the state of one episode ---- */
+
+struct verdict {
+    char *ids;   /* owned; silences */
+    uint64_t by; /* fingerprint that inhibits it; 0 = none */
+    enum hold_kind kind;
+    fl_usec until;    /* of the hold */
+    const char *text; /* NULL: nothing keeps it quiet */
+};
+
+static void judge(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
+                  struct verdict *v)
+{
+    const struct episode *by = NULL;
+    const char *rule = NULL;
+    v->ids = silence_ids(c, s, e, &v->text);
+    if (inhibit_find(c, s, e, &by, &rule)) {
+        v->by = by->key.fingerprint;
+        if (!v->text)
+            v->text = fl_fx_printf(s->fx, "inhibited by rule \"%.100s\", because %.200s%s%.200s fires", rule,
+                                   alert_name(by), by->node_id ? " on " : "", by->node_id ? by->node_id : "");
+    }
+    if (!v->by) {
+        const char *text = upstream_inhibits(c, s, topo, e, &v->by);
+        if (!v->text)
+            v->text = text;
+    }
+    if (v->text || e->incident)
+        return;
+    v->kind = HOLD_UPSTREAM;
+    v->text = upstream_holds(c, s, topo, e, &v->until);
+    if (!v->text) {
+        v->kind = HOLD_THRESHOLD;
+        v->text = threshold_holds(c, s, e);
+    }
+    if (!v->text) {
+        gate_passed(e);
+        v->kind = HOLD_GROUP;
+        v->text = grouping_holds(c, s, topo, e, &v->until);
+    }
+    if (!v->text)
+        v->kind = HOLD_NONE;
+}
+
+/* What it is told in, and what people read. A hold that ends stays as it is until the alert has joined: gate_join()
+ * looks at it. @return whether anything changed. */
+static bool find_suppression(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
+                             bool *ret_quiet)
+{
+    struct verdict v = {0};
+    bool was = is_suppressed(e);
+    judge(c, s, topo, e, &v);
+    bool changed = !fl_streq(v.ids, e->silenced_by) || v.by != e->inhibited_by || was != (v.text != NULL);
+    free(e->silenced_by);
+    e->silenced_by = v.ids;
+    e->inhibited_by = v.by;
+    if (v.text || e->incident)
+        changed |= hold_set(c, s->rules, s->at, e, v.kind, v.until);
+    *ret_quiet = v.text != NULL;
+    char now[FL_TIME_LEN];
+    if (changed && v.text)
+        set_text(&e->quiet, fl_fx_printf(s->fx, "%s: %s", v.text,
+                                         e->incident ? "it stays in its incident" : "kept out of incidents"));
+    else if (changed && was)
+        set_text(&e->quiet, fl_fx_printf(s->fx, "until %s %s", fl_time_format_ms(s->at, now),
+                                         e->quiet ? e->quiet : "suppressed"));
+    return changed;
+}
+
+static void admit(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
+{
+    gate_join(c, s, topo, e);
+    hold_set(c, s->rules, s->at, e, HOLD_NONE, 0);
+}
+
+void suppress_new(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
+{
+    bool quiet;
+    find_suppression(c, s, topo, e, &quiet);
+    if (quiet) {
+        c->stats.suppressed++;
+        c->held++;
+    } else {
+        admit(c, s, topo, e);
+    }
+}
+
+static void tell(struct fl_step *s, struct episode *e, const char *action, const char *what)
+{
+    struct incident *i = e->incident;
+    if (!i || ++i->quiet_now > JOINS_TOLD)
+        return;
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
+                                 .action = action,
+                                 .incident = i->pub.id,
+                                 .subject = "alert",
+                                 .text = fl_fx_printf(s->fx, "%s%s%s: %s", alert_name(e),
+                                                      e->node_id ? " on " : "", e->node_id ? e->node_id : "",
+                                                      what)});
+}
+
+/* Nothing suppresses a held alert any more. */
+static void release(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
+{
+    c->held--;
+    if (e->status == FL_ALERT_STALE) {
+        /* Nobody vouches for it: no incident is opened on its account. A report makes it a new episode again. */
+        set_text(&e->joined,
+                 "its sender fell silent meanwhile: joins no incident until it is reported again");
+        hold_set(c, s->rules, s->at, e, HOLD_NONE, 0);
+        episode_row(s, e);
+        episode_free(c, e);
+        return;
+    }
+    admit(c, s, topo, e);
+    tell(s, e, "alert.released", e->quiet);
+    episode_row(s, e);
+}
+
+static void settle(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
+{
+    bool quiet;
+    if (!is_live(e) || !find_suppression(c, s, topo, e, &quiet))
+        return;
+    if (!e->incident && !quiet) {
+        release(c, s, topo, e);
+        return;
+    }
+    if (e->incident) {
+        tell(s, e,
+             e->silenced_by    ? "alert.silenced"
+             : e->inhibited_by ? "alert.inhibited"
+                               : "alert.released",
+             e->quiet);
+        incident_touch(e->incident, s);
+    }
+    episode_row(s, e);
+}
+
+/* ---- who is looked at in this step's tick ---- */
+
+void settle_later(struct fl_corr *c, struct episode *e)
+{
+    if (e->queued)
+        return;
+    e->queued = true;
+    e->settle_next = NULL;
+    e->settle_prev = c->settle_last;
+    if (c->settle_last)
+        c->settle_last->settle_next = e;
+    else
+        c->settle_first = e;
+    c->settle_last = e;
+}
+
+void settle_not(struct fl_corr *c, struct episode *e)
+{
+    if (!e->queued)
+        return;
+    e->queued = false;
+    if (e->settle_prev)
+        e->settle_prev->settle_next = e->settle_next;
+    else
+        c->settle_first = e->settle_next;
+    if (e->settle_next)
+        e->settle_next->settle_prev = e->settle_prev;
+    else
+        c->settle_last = e->settle_prev;
+    e->settle_next = e->settle_prev = NULL;
+}
+
+void suppress_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
+{
+    silences_on_time(c, s);
+    holds_on_time(c, s->at);
+    upstream_tick(c, s->rules, topo);
+    while (c->settle_first) {
+        struct episode *e = c->settle_first;
+        settle_not(c, e);
+        settle(c, s, topo, e);
+    }
+}
+
+fl_usec suppress_due(const struct fl_corr *c)
+{
+    fl_usec a = c->silence_due, b = holds_due(c);
+    return !a || (b && b < a) ? b : a;
+}
