@@ -143,11 +143,17 @@ int cmd_replay(struct args *a);
 int cmd_journal_export(struct args *a);
 int cmd_why(struct args *a);
 int cmd_demo(struct args *a);
+int cmd_model_list(struct args *a);
+int cmd_model_show(struct args *a);
+int cmd_model_add(struct args *a);
+int cmd_model_use(struct args *a); /* activate, shadow */
+int cmd_model_rollback(struct args *a);
 int cmd_token_create(struct args *a);
 int cmd_token_list(struct args *a);
 int cmd_token_revoke(struct args *a);
 
 int fl_cmd_rank(int argc, char **argv);
 int fl_cmd_evaluate(int argc, char **argv);
-int fl_cmd_model(int argc, char **argv);
+int fl_cmd_model_train(int argc, char **argv);
+int fl_cmd_model_evaluate(int argc, char **argv);
 int fl_cmd_playbook_offline(int argc, char **argv);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* cmd_model.c -- faultline model: train and show weights. */
+/* cmd_model.c -- faultline model train: weights from labelled cases. */
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,11 +8,14 @@
 
 #include <faultline/json.h>
 
+#include "cli.h"
 #include "offline_cases.h"
 
-static const char usage[] = "usage: faultline model train DIR... -o FILE [--l2 X]\n"
-                            "       faultline model show [FILE]\n"
-                            "       faultline model evaluate DIR... [options of faultline evaluate]\n";
+static const char usage[] =
+    "usage: faultline model train DIR... -o FILE [--l2 X]\n\n"
+    "train the weights on folders of labelled cases; the same cases give the same bytes\n\n"
+    "  -o FILE  where the model goes\n"
+    "  --l2 X   strength of the pull to the prior weights (default: chosen by cross-validation)\n";
 
 static fl_status save(const char *path, const struct fl_buf *text, struct fl_err *err)
 {
@@ -127,7 +130,7 @@ static fl_status train(struct fl_off *off, double l2, const char *path, struct f
     return st;
 }
 
-static int cmd_train(int argc, char **argv)
+int fl_cmd_model_train(int argc, char **argv)
 {
     static const struct option options[] = {{"l2", required_argument, NULL, 'l'},
                                             {"output", required_argument, NULL, 'o'},
@@ -159,33 +162,4 @@ static int cmd_train(int argc, char **argv)
         st = train(&off, l2, path, &err);
     fl_off_done(&off);
     return st ? fl_off_error(&err) : 0;
-}
-
-static int cmd_show(int argc, char **argv)
-{
-    struct fl_err err = {.status = FL_OK};
-    struct fl_model *given = NULL;
-    fl_status st = argc > 1 ? fl_off_model(argv[1], &given, &err) : FL_OK;
-    if (st)
-        return fl_off_error(&err);
-    const struct fl_model *m = given ? given : fl_model_default();
-    printf("id: %s\n%s", fl_model_id(m), fl_model_json(m));
-    fl_model_free(given);
-    return 0;
-}
-
-int fl_cmd_evaluate(int argc, char **argv);
-
-int fl_cmd_model(int argc, char **argv)
-{
-    const char *verb = argc > 1 ? argv[1] : "";
-    if (strcmp(verb, "train") == 0)
-        return cmd_train(argc - 1, argv + 1);
-    if (strcmp(verb, "show") == 0)
-        return cmd_show(argc - 1, argv + 1);
-    if (strcmp(verb, "evaluate") == 0)
-        return fl_cmd_evaluate(argc - 1, argv + 1);
-    bool help = strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0;
-    fputs(usage, help ? stdout : stderr);
-    return help ? 0 : 2;
 }

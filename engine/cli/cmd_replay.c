@@ -10,8 +10,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { DECISIONS_MAX = 1 << 30 };
+enum { DECISIONS_MAX = 1 << 30, MODEL_MAX = 64 << 20 };
 
 /* ---- replay ---- */
 
@@ -22,6 +23,8 @@ struct replay {
     /* what-if */
     struct fl_flow *other;
     struct fl_json *changes; /* members of a configuration that are replaced; NULL = no what-if */
+    struct fl_model
+        *model; /* that ranks in the other flow, whatever the journal activates; NULL = as recorded */
     struct decisions *before, *after;
     bool configured;
     /* what is printed */
@@ -263,7 +266,7 @@ static int print_diff(struct args *a, struct replay *r)
 {
     struct diff_scope scope = {r->incident, r->since, r->until};
     size_t compared = 0;
-    if (!r->configured)
+    if (!r->configured && !r->model)
         fprintf(stderr, "faultline: the journal holds no configuration: there was nothing to replace\n");
     long changed = decisions_diff(r->before, r->after, &scope, a->json, &compared);
     if (changed < 0)
@@ -288,20 +291,18 @@ static void print_problem(void *ctx, const struct fl_err *err)
  * replay must not depend on the machine it runs on. */
 static int load_changes(const struct fl_config *c, struct replay *r)
 {
-    static const char *const names[] = {"rules", "playbooks", "model"};
+    static const char *const names[] = {"rules", "playbooks"};
     struct fl_sources s;
     struct fl_err err = {0};
     struct fl_config only = *c;
     FL_AUTO_BUF b = fl_buf_init(DECISIONS_MAX);
     struct fl_jw w = fl_jw_init(&b);
-    bool any = false;
+    bool any = config_given("model");
     for (size_t i = 0; i < FL_ARRAY_LEN(names); i++)
         any |= config_given(names[i]);
     if (!any)
         return 0;
-    only.topology = "";
-    if (!config_given("model"))
-        only.model = "";
+    only.topology = only.model = "";
     if (fl_sources_load(&only, &s, print_problem, NULL) != FL_OK)
         return EXIT_FINDING;
     FL_AUTO_JSON doc = fl_json_parse(s.config, s.config_n, &err);
@@ -316,6 +317,49 @@ static int load_changes(const struct fl_config *c, struct replay *r)
     fl_sources_done(&s);
     r->changes = b.failed ? NULL : fl_json_parse(b.p, b.n, &err);
     return r->changes ? 0 : fail_with("replay", &err);
+}
+
+/* A file, or the id of a model that the database holds. */
+static fl_status model_text(struct args *a, const struct fl_config *c, bool offline, char **ret, size_t *n,
+                            struct fl_err *err)
+{
+    struct fl_reader *db = NULL;
+    struct fl_config *mine = NULL;
+    char conninfo[1024];
+    struct fl_read_args q = {.realm = c->realm, .id = c->model};
+    FL_AUTO_BUF b = fl_buf_init(DECISIONS_MAX);
+    bool id = strlen(c->model) == 12 && strspn(c->model, "0123456789abcdef") == 12;
+    if (!id || offline || access(c->model, R_OK) == 0)
+        return fl_read_file(c->model, MODEL_MAX, ret, n, err);
+    if (find_database(a, &mine, conninfo, sizeof conninfo))
+        return fl_fail(err, FL_E_UNAVAILABLE, "model", "there is no database to look the model up in");
+    fl_status st = fl_reader_open(conninfo, &db, err);
+    if (st == FL_OK)
+        st = fl_read_json(db, FL_READ_MODEL, &q, &b, err);
+    fl_reader_close(db);
+    fl_config_free(mine);
+    if (st != FL_OK)
+        return st == FL_E_NOTFOUND ? fl_fail(err, st, "model", "the database holds no model %s", c->model)
+                                   : st;
+    FL_AUTO_JSON doc = fl_json_parse(b.p, b.n, err);
+    *ret = doc ? fl_json_text(fl_json_get(doc, "model"), true) : NULL;
+    *n = *ret ? strlen(*ret) : 0;
+    return *ret ? FL_OK : fl_fail(err, FL_E_CORRUPT, "model", "what the database holds of it is no JSON");
+}
+
+static int load_model(struct args *a, const struct fl_config *c, bool offline, struct replay *r)
+{
+    struct fl_err err = {0};
+    char *text = NULL;
+    size_t n = 0;
+    fl_status st = model_text(a, c, offline, &text, &n, &err);
+    if (st == FL_OK)
+        st = fl_model_parse(text, n, &r->model, &err);
+    free(text);
+    if (st == FL_OK)
+        return 0;
+    fl_err_within(&err, "%s", c->model);
+    return fail_with("replay", &err);
 }
 
 static bool parse_moment(const struct args *a, const char *name, fl_usec *ret)
@@ -340,6 +384,8 @@ static int start(struct replay *r, const char *realm)
     fl_topo_init();
     fl_status st = fl_flow_new(&o, &r->flow, &err);
     if (st == FL_OK && r->changes) {
+        if (r->model)
+            o = (struct fl_flow_options){.realm = realm, .model = r->model, .pin_model = true};
         st = fl_flow_new(&o, &r->other, &err);
         r->before = decisions_new();
         r->after = decisions_new();
@@ -358,6 +404,7 @@ static void finish(struct replay *r)
     decisions_free(r->before);
     decisions_free(r->after);
     fl_flow_free(r->other);
+    fl_model_free(r->model);
     fl_flow_free(r->flow);
     fl_buf_done(&r->out);
 }
@@ -378,6 +425,8 @@ int cmd_replay(struct args *a)
     if (code >= 0)
         return code;
     code = load_changes(c, &r);
+    if (!code && config_given("model"))
+        code = load_model(a, c, journal != NULL, &r);
     if (!code && r.changes && arg(a, "expect"))
         code = usage_error(
             "--expect: compares decisions as they were; leave out --rules, --playbooks and --model");

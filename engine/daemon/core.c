@@ -46,6 +46,7 @@ void core_publish(struct engine *e)
 {
     pthread_mutex_lock(&e->lock);
     fl_flow_stats(e->flow, &e->flow_stats);
+    fl_flow_model_stats(e->flow, &e->model_stats);
     publish_hash(&e->config_hash, fl_flow_config_hash(e->flow));
     publish_hash(&e->topology_hash, fl_flow_topology_hash(e->flow));
     pthread_mutex_unlock(&e->lock);

@@ -244,6 +244,7 @@ static void metrics(void *ctx, struct fl_buf *b)
     struct fl_runner_stats r = {0};
     pthread_mutex_lock(&e->lock);
     struct fl_flow_stats f = e->flow_stats;
+    struct fl_model_stats models = e->model_stats;
     uint64_t saved = e->snapshots_saved;
     bool running = e->state == CORE_RUNNING;
     uint64_t head = e->head.seq;
@@ -275,6 +276,7 @@ static void metrics(void *ctx, struct fl_buf *b)
     metric(b, "faultline_incidents_merged_total", "counter", "Incidents merged into another.", f.merges);
     metric(b, "faultline_runs_total", "counter", "Playbook runs.", f.runs);
     metric(b, "faultline_audit_head_seq", "gauge", "Entry of the audit trail that was signed last.", head);
+    model_metrics(&models, b);
     metric(b, "faultline_runner_workers", "gauge", "Playbook workers alive.", r.workers);
     metric(b, "faultline_runner_runs_started_total", "counter", "Workers started.", r.runs_started);
     metric(b, "faultline_runner_calls_total", "counter", "Host calls of playbooks.", r.calls);

@@ -48,6 +48,7 @@ struct engine {
     enum core_state state;
     struct fl_err failure;
     struct fl_flow_stats flow_stats;
+    struct fl_model_stats model_stats;
     struct fl_json *mappings;                    /* rules.sources in force: a list; NULL = none */
     struct fl_sha256 config_hash, topology_hash; /* in force; zero = none */
     uint64_t replayed;
@@ -115,6 +116,9 @@ fl_status engine_post(struct engine *e, fl_event_kind kind, const char *body, si
 fl_status engine_post_as(struct engine *e, const char *actor, fl_event_kind kind, const char *body, size_t n,
                          void (*committed)(void *ctx, fl_status st, uint64_t seq, fl_usec at));
 bool engine_ready(void *ctx, char *why, size_t cap);
+
+/* model_metrics.c */
+void model_metrics(const struct fl_model_stats *s, struct fl_buf *b);
 
 /* notify.c: systemd's protocol, nothing when NOTIFY_SOCKET is not set */
 void notify(const char *text);

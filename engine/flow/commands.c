@@ -107,6 +107,7 @@ static fl_status do_confirm(struct command *c)
     fl_jw_str(&w, "node", node);
     fl_jw_str(&w, "change", fl_json_str(c->body, "change", NULL));
     fl_jw_obj_end(&w);
+    flow_feedback_verdict(c->f, c->s, i, true, node, fl_json_str(c->body, "change", NULL));
     return say(c, "incident.confirmed",
                fl_fx_printf(c->s->fx, "%s was the cause, says %s", node, c->s->actor), b.p);
 }
@@ -117,10 +118,13 @@ static fl_status do_reject(struct command *c)
     fl_status st = incident_of(c, &i);
     if (st != FL_OK)
         return st;
-    const char *why = fl_json_str(c->body, "reason", NULL);
+    const char *why = fl_json_str(c->body, "reason", NULL), *node = fl_json_str(c->body, "node", i->cause);
+    if (node && fl_topo_find(c->f->topo, node) < 0)
+        return fl_fail(c->err, FL_E_NOTFOUND, "node", "the topology has no component \"%.200s\"", node);
+    flow_feedback_verdict(c->f, c->s, i, false, node, NULL);
     return say(c, "incident.rejected",
                fl_fx_printf(c->s->fx, "%s was not the cause, says %s%s%s",
-                            i->cause ? i->cause : "the first candidate", c->s->actor, why ? ": " : "",
+                            node ? node : "the first candidate", c->s->actor, why ? ": " : "",
                             why ? why : ""),
                NULL);
 }
@@ -223,6 +227,42 @@ static fl_status do_letters_dropped(struct command *c)
     return say_letters(c, "deadletter.dropped", "dropped");
 }
 
+static fl_status do_model_add(struct command *c)
+{
+    char id[MODEL_ID_LEN];
+    fl_status st = flow_model_add(c->f, c->s, fl_json_get(c->body, "model"), id, c->err);
+    if (st == FL_OK)
+        c->json = fl_fx_printf(c->s->fx, "{\"model\":\"%s\"}", id);
+    return st;
+}
+
+static fl_status in_force(struct command *c, fl_status st)
+{
+    if (st == FL_OK)
+        c->json = fl_fx_printf(c->s->fx, "{\"live\":\"%s\",\"shadow\":%s%s%s}", fl_model_id(c->f->model),
+                               c->f->shadow ? "\"" : "", c->f->shadow ? fl_model_id(c->f->shadow) : "null",
+                               c->f->shadow ? "\"" : "");
+    return st;
+}
+
+static fl_status do_model_activate(struct command *c)
+{
+    return in_force(c, flow_model_activate(c->f, c->s, fl_json_str(c->body, "model", ""),
+                                           fl_json_str(c->body, "reason", NULL), c->err));
+}
+
+static fl_status do_model_shadow(struct command *c)
+{
+    return in_force(c, flow_model_shadow(c->f, c->s, fl_json_str(c->body, "model", ""),
+                                         fl_json_bool(c->body, "off", false),
+                                         fl_json_str(c->body, "reason", NULL), c->err));
+}
+
+static fl_status do_model_rollback(struct command *c)
+{
+    return in_force(c, flow_model_rollback(c->f, c->s, fl_json_str(c->body, "reason", NULL), c->err));
+}
+
 static const struct {
     const char *op;
     fl_status (*run)(struct command *c);
@@ -246,6 +286,10 @@ static const struct {
     {"silence.expire", do_silence_expire},
     {"deadletter.retry", do_letters_retried},
     {"deadletter.drop", do_letters_dropped},
+    {"model.add", do_model_add},
+    {"model.activate", do_model_activate},
+    {"model.shadow", do_model_shadow},
+    {"model.rollback", do_model_rollback},
 };
 
 void flow_command(struct fl_flow *f, struct fl_step *s, const struct fl_json *body)

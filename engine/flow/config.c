@@ -37,7 +37,8 @@ static void apply_playbooks(struct fl_flow *f, const struct fl_json *list)
 }
 
 /* All or nothing: a part that does not hold leaves the old configuration in force. */
-fl_status flow_apply_config(struct fl_flow *f, const struct fl_json *body, struct fl_err *err)
+fl_status flow_apply_config(struct fl_flow *f, struct fl_step *s, const struct fl_json *body,
+                            struct fl_err *err)
 {
     struct fl_rules *rules = NULL;
     struct fl_model *model = NULL;
@@ -61,10 +62,8 @@ fl_status flow_apply_config(struct fl_flow *f, const struct fl_json *body, struc
         fl_rules_free(f->own_rules);
         f->rules = f->own_rules = rules;
     }
-    if (model) {
-        fl_model_free(f->own_model);
-        f->model = f->own_model = model;
-    }
+    if (model)
+        flow_models_config(f, s, model);
     part = fl_json_get(body, "playbooks");
     if (part)
         apply_playbooks(f, part);

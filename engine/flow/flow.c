@@ -21,7 +21,8 @@ fl_status fl_flow_new(const struct fl_flow_options *o, struct fl_flow **ret, str
         }
         f->rules = f->default_rules;
     }
-    f->model = o->model ? o->model : fl_model_default();
+    flow_models_new(f, o->model, o->pin_model);
+    f->feedback = flow_feedback_new();
     f->history = fl_history_new();
     f->corr = fl_corr_new();
     f->resp = fl_resp_new();
@@ -44,7 +45,8 @@ struct fl_flow *fl_flow_free(struct fl_flow *f)
     fl_history_free(f->history);
     flow_forget_changes(f);
     fl_topo_free(f->topo);
-    fl_model_free(f->own_model);
+    flow_models_free(f);
+    flow_feedback_free(f->feedback);
     fl_rules_free(f->own_rules);
     fl_rules_free(f->default_rules);
     free(f->topo_text);
@@ -149,7 +151,7 @@ static void on_topology(struct fl_flow *f, struct fl_step *s, const struct fl_ev
 static void on_config(struct fl_flow *f, struct fl_step *s, const struct fl_json *body, const char *actor)
 {
     struct fl_err err = {0};
-    fl_status st = flow_apply_config(f, body, &err);
+    fl_status st = flow_apply_config(f, s, body, &err);
     if (st != FL_OK) {
         flow_audit(s, "config.refused", "config", actor, err.text, NULL);
         flow_answer(s, st, NULL, &err);
@@ -173,6 +175,7 @@ static void on_started(struct fl_flow *f, struct fl_step *s, const struct fl_jso
                fl_fx_printf(s->fx, "version %.40s, epoch %lld", fl_json_str(body, "version", "?"),
                             (long long)fl_json_int(body, "epoch", 0)),
                NULL);
+    flow_models_started(f);
     fl_resp_engine_started(f->resp, s, (uint64_t)fl_json_int(body, "projected_seq", 0));
 }
 
@@ -249,6 +252,7 @@ fl_status fl_flow_step(struct fl_flow *f, const struct fl_event *ev, struct fl_e
     fl_resp_tick(f->resp, &s);
     fl_resp_verify(f->resp, &s, flow_firing_on, f);
     fl_corr_flush(f->corr, &s); /* incident rows, once per step */
+    flow_models_flush(f, &s);
 
     f->seq = ev->seq;
     f->at = at;

@@ -24,12 +24,19 @@ struct change_item {
     struct change_item *next;
 };
 
+enum { MODEL_ID_LEN = 16 }; /* 12 hex digits or "first-day", and a NUL */
+
+struct flow_models;   /* models.c */
+struct flow_feedback; /* feedback.c */
+
 struct fl_flow {
     char *realm;
     const struct fl_rules *rules; /* in force: own_rules, or the caller's, or default_rules */
     struct fl_rules *own_rules, *default_rules;
-    const struct fl_model *model;
-    struct fl_model *own_model;
+    const struct fl_model *model,
+        *shadow; /* in force; ranks beside, may be NULL. Owned by `models` or the caller */
+    struct flow_models *models;
+    struct flow_feedback *feedback;
     char *config_text; /* body of the last FL_EV_CONFIG, or NULL */
     struct fl_sha256 config_hash;
     struct fl_topo *topo; /* never NULL: an empty graph at first */
@@ -52,7 +59,9 @@ void flow_audit(struct fl_step *s, const char *action, const char *subject, cons
 void flow_answer(struct fl_step *s, fl_status st, const char *json, const struct fl_err *err);
 
 /* config.c */
-fl_status flow_apply_config(struct fl_flow *f, const struct fl_json *body, struct fl_err *err);
+/* s is NULL while a snapshot is read. */
+fl_status flow_apply_config(struct fl_flow *f, struct fl_step *s, const struct fl_json *body,
+                            struct fl_err *err);
 fl_status flow_apply_topology(struct fl_flow *f, struct fl_step *s, const char *text, size_t n,
                               struct fl_arena *arena, struct fl_topology_doc *doc, struct fl_err *err);
 
@@ -62,6 +71,38 @@ void flow_close_out(struct fl_flow *f, struct fl_step *s);
 void flow_changes(struct fl_flow *f, struct fl_step *s, const char *body, size_t n);
 void flow_forget_changes(struct fl_flow *f);
 struct change_item *flow_keep_change(struct fl_flow *f, const struct fl_change *c);
+
+/* models.c: which models there are, which is in force */
+void flow_models_new(struct fl_flow *f, const struct fl_model *given, bool pinned);
+void flow_models_free(struct fl_flow *f);
+/* A configuration names this model: it comes into force unless the one before named the same. Takes m. */
+void flow_models_config(struct fl_flow *f, struct fl_step *s, struct fl_model *m);
+/* Rows of what is new in this step. */
+void flow_models_flush(struct fl_flow *f, struct fl_step *s);
+/* Say again with the next rows what is in force: another program may have shipped other weights. */
+void flow_models_started(struct fl_flow *f);
+fl_status flow_model_add(struct fl_flow *f, struct fl_step *s, const struct fl_json *model,
+                         char ret[MODEL_ID_LEN], struct fl_err *err);
+fl_status flow_model_activate(struct fl_flow *f, struct fl_step *s, const char *id, const char *why,
+                              struct fl_err *err);
+fl_status flow_model_shadow(struct fl_flow *f, struct fl_step *s, const char *id, bool off, const char *why,
+                            struct fl_err *err);
+fl_status flow_model_rollback(struct fl_flow *f, struct fl_step *s, const char *why, struct fl_err *err);
+void flow_models_write(const struct fl_flow *f, struct fl_jw *w, const char *key);
+fl_status flow_models_read(struct fl_flow *f, const struct fl_json *v, struct fl_err *err);
+
+/* feedback.c: what people said of rankings, against what was ranked */
+struct flow_feedback *flow_feedback_new(void);
+struct flow_feedback *flow_feedback_free(struct flow_feedback *b);
+/* A ranking was made: its first candidates, and the shadow's (NULL: none), are kept until a verdict comes. */
+void flow_feedback_ranked(struct fl_flow *f, const struct fl_incident *i, unsigned version,
+                          const struct fl_ranking *live, const struct fl_ranking *shadow);
+/* node NULL: the first candidate. */
+void flow_feedback_verdict(struct fl_flow *f, struct fl_step *s, const struct fl_incident *i, bool confirmed,
+                           const char *node, const char *change);
+void flow_feedback_stats(const struct flow_feedback *b, struct fl_model_stats *ret);
+void flow_feedback_write(const struct flow_feedback *b, struct fl_jw *w, const char *key);
+void flow_feedback_read(struct flow_feedback *b, const struct fl_json *v);
 
 /* view.c */
 struct flow_view {

@@ -106,8 +106,47 @@ static const struct fl_change *gather_changes(struct fl_flow *f, struct fl_arena
 
 /* ---- ranking ---- */
 
+enum { SHADOW_CANDIDATES = FL_VERDICT_RANKS, SHADOW_SHOWN = 3 };
+
+/* The same input under the model that is on trial: scores only, so it costs a fraction of the explained ranking. What
+ * goes wrong with it never reaches the live one. NULL: there is no shadow, or it failed. */
+static struct fl_ranking *rank_shadow(struct fl_flow *f, struct fl_arena *a, const struct fl_rank_input *in)
+{
+    struct fl_ranking *r = NULL;
+    struct fl_rank_input quick = *in;
+    quick.explain = false;
+    quick.max_candidates = SHADOW_CANDIDATES;
+    return f->shadow && fl_rank(a, f->shadow, &quick, &r, NULL) == FL_OK ? r : NULL;
+}
+
+static const char *shadow_json(struct fl_step *s, const struct fl_ranking *live, const struct fl_ranking *r)
+{
+    if (!r)
+        return "";
+    FL_AUTO_BUF b = fl_buf_init(0);
+    struct fl_jw w = fl_jw_init(&b);
+    fl_jw_obj(&w, NULL);
+    fl_jw_str(&w, "model", r->model);
+    fl_jw_bool(&w, "convincing", r->convincing);
+    fl_jw_bool(&w, "agrees",
+               live->n_candidates && r->n_candidates &&
+                   fl_streq(live->candidates[0].service, r->candidates[0].service));
+    fl_jw_arr(&w, "candidates");
+    for (size_t i = 0; i < r->n_candidates && i < SHADOW_SHOWN; i++) {
+        fl_jw_obj(&w, NULL);
+        fl_jw_str(&w, "node", r->candidates[i].node);
+        fl_jw_str(&w, "service", r->candidates[i].service);
+        fl_jw_fixed(&w, "confidence", r->candidates[i].confidence, 6);
+        fl_jw_obj_end(&w);
+    }
+    fl_jw_arr_end(&w);
+    fl_jw_obj_end(&w);
+    FL_REQUIRE(!b.failed);
+    return fl_fx_str(s->fx, b.p);
+}
+
 static void ranking_row(struct fl_flow *f, struct fl_step *s, const struct fl_incident *i,
-                        const struct fl_ranking *r)
+                        const struct fl_ranking *r, const struct fl_ranking *shadow)
 {
     FL_AUTO_BUF b = fl_buf_init(0);
     struct fl_jw w = fl_jw_init(&b);
@@ -121,7 +160,9 @@ static void ranking_row(struct fl_flow *f, struct fl_step *s, const struct fl_in
                                           .model = fl_fx_str(s->fx, r->model),
                                           .rules_hash = s->rules->hash,
                                           .topology_hash = *fl_topo_hash(f->topo),
-                                          .json = fl_fx_str(s->fx, b.p)};
+                                          .json = fl_fx_str(s->fx, b.p),
+                                          .shadow_model = fl_fx_str(s->fx, shadow ? shadow->model : ""),
+                                          .shadow = shadow_json(s, r, shadow)};
 }
 
 /* Said when the answer changes, not at every ranking of a storm. */
@@ -174,7 +215,9 @@ static void rank_one(struct fl_flow *f, struct fl_step *s, struct fl_incident *i
         return;
     }
     const char *cause = r->n_candidates && r->convincing ? r->candidates[0].node : NULL;
-    ranking_row(f, s, i, r);
+    const struct fl_ranking *shadow = rank_shadow(f, a, &in);
+    ranking_row(f, s, i, r, shadow);
+    flow_feedback_ranked(f, i, i->rankings + 1, r, shadow);
     say_cause(s, i, r, cause);
     fl_corr_ranked(f->corr, s, i, cause, r->n_candidates ? r->confidence : 0);
     if (s->at < i->opened_at + PROPOSE_AFTER) {

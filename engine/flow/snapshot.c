@@ -39,11 +39,13 @@ fl_status fl_flow_snapshot(const struct fl_flow *f, struct fl_buf *out)
     fl_jw_int(&w, "audit_seq", (int64_t)f->chain.seq);
     fl_jw_str(&w, "audit_head", fl_sha256_hex(&f->chain.head, hex));
     fl_jw_raw(&w, "config", f->config_text);
+    flow_models_write(f, &w, "models");
     fl_jw_raw(&w, "topology", f->topo_text);
     write_changes(f, &w);
     fl_history_write(f->history, &w, "history");
     fl_corr_write(f->corr, &w, "incidents");
     fl_resp_write(f->resp, &w, "runs");
+    flow_feedback_write(f->feedback, &w, "feedback");
     fl_jw_obj_end(&w);
     return out->failed ? FL_E_NOMEM : FL_OK;
 }
@@ -60,7 +62,9 @@ static fl_status read_parts(struct fl_flow *f, const struct fl_json *root, struc
     fl_status st = FL_OK;
     const struct fl_json *config = fl_json_get(root, "config"), *topology = fl_json_get(root, "topology");
     if (config)
-        st = flow_apply_config(f, config, err);
+        st = flow_apply_config(f, NULL, config, err);
+    if (st == FL_OK && fl_json_get(root, "models")) /* snapshots of older programs have none */
+        st = flow_models_read(f, fl_json_get(root, "models"), err);
     if (st == FL_OK && topology) {
         FL_AUTO_ARENA a = fl_arena_new(0);
         FL_AUTO_FREE char *text = fl_json_text(topology, false);
@@ -83,6 +87,7 @@ static fl_status read_parts(struct fl_flow *f, const struct fl_json *root, struc
         st = fl_corr_read(f->corr, fl_json_get(root, "incidents"), f->topo, f->rules, err);
     if (st == FL_OK)
         st = fl_resp_read(f->resp, fl_json_get(root, "runs"), err);
+    flow_feedback_read(f->feedback, fl_json_get(root, "feedback"));
     return st;
 }
 

@@ -78,6 +78,18 @@ static void audit_line(struct fl_jw *w, const struct fl_audit_entry *e)
     hash(w, "hash", &e->hash);
 }
 
+static void verdict_line(struct fl_jw *w, const struct fl_verdict_row *r)
+{
+    fl_jw_str(w, "row", "verdict");
+    fl_jw_str(w, "incident", r->incident);
+    fl_jw_str(w, "verdict", r->verdict);
+    fl_jw_str(w, "node", r->node);
+    fl_jw_str(w, "model", r->model);
+    fl_jw_int(w, "rank", r->rank);
+    fl_jw_str(w, "shadow_model", r->shadow_model);
+    fl_jw_int(w, "shadow_rank", r->shadow_rank);
+}
+
 static void other_line(struct fl_jw *w, const struct fl_fx *fx)
 {
     switch (fx->kind) {
@@ -93,7 +105,21 @@ static void other_line(struct fl_jw *w, const struct fl_fx *fx)
         fl_jw_str(w, "incident", fx->ranking.incident);
         fl_jw_int(w, "version", fx->ranking.version);
         fl_jw_raw(w, "ranking", fx->ranking.json);
+        if (*fx->ranking.shadow)
+            fl_jw_raw(w, "shadow", fx->ranking.shadow);
         break;
+    case FL_FX_MODEL:
+        fl_jw_str(w, "row", "model");
+        fl_jw_str(w, "id", fx->model.id);
+        fl_jw_str(w, "origin", fx->model.origin);
+        break;
+    case FL_FX_MODEL_USE:
+        fl_jw_str(w, "row", "model_use");
+        fl_jw_str(w, "live", fx->model_use.live);
+        fl_jw_str(w, "shadow", fx->model_use.shadow);
+        fl_jw_str(w, "reason", fx->model_use.reason);
+        break;
+    case FL_FX_VERDICT: verdict_line(w, &fx->verdict); break;
     case FL_FX_TOPOLOGY:
         fl_jw_str(w, "row", "topology");
         hash(w, "sha256", &fx->topology.doc->hash);

@@ -168,6 +168,33 @@ void run_plain_command(struct request *r)
     send_op(r, NULL);
 }
 
+void run_model_command(struct request *r)
+{
+    send_op(r, "model");
+}
+
+/* The whole body is the model; the core judges it, as every replay will. */
+void run_model_add(struct request *r)
+{
+    struct fl_err err = {0};
+    FL_AUTO_JSON body = fl_json_parse(r->body, r->body_n, &err);
+    if (!body) {
+        reply_status(r, &err);
+        return;
+    }
+    FL_AUTO_FREE char *text = fl_json_text(body, true);
+    FL_AUTO_BUF b = fl_buf_init(2 * COMMAND_BODY_MAX);
+    struct fl_jw w = fl_jw_init(&b);
+    fl_jw_obj(&w, NULL);
+    fl_jw_str(&w, "op", r->route->word);
+    fl_jw_raw(&w, "model", text ? text : "null");
+    fl_jw_obj_end(&w);
+    if (b.failed)
+        reply_error(r, 413, "too_large", NULL, NULL, "the model is too long");
+    else
+        command_send(r, FL_EV_COMMAND, b.p, b.n);
+}
+
 /* ---- topology and changes: checked here so that the caller learns the field ---- */
 
 void run_topology_put(struct request *r)

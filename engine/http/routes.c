@@ -218,6 +218,23 @@ const struct route routes[] = {
     {"POST", "/api/v1/changes", ROLE_SEND, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_changes_post, NULL, 0,
      NULL, NULL, "Report one change or a list"},
 
+    /* ranking models */
+    READ("/api/v1/models", FL_READ_MODELS, "models", "limit,offset",
+         "Ranking models, the live one first, with how often each was right"),
+    {"POST", "/api/v1/models", ROLE_ADMIN_ONLY, ROUTE_BODY | ROUTE_JOURNAL, run_model_add, NULL, 0,
+     "model.add", NULL, "Add a model, as `faultline model train` writes it; it ranks nothing yet"},
+    READ("/api/v1/models/evaluation", FL_READ_MODEL_EVALUATION, NULL, "since,until",
+         "Verdicts against rankings: per model, live and shadow on the same incidents, said and right"),
+    {"POST", "/api/v1/models/rollback", ROLE_APPROVE, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_plain_command, NULL,
+     0, "model.rollback", NULL, "Back to the model that was live before: {\"reason\"?}"},
+    READ("/api/v1/models/{id}", FL_READ_MODEL, NULL, NULL,
+         "One model: its text, when it was in force, how it did"),
+    {"POST", "/api/v1/models/{id}/activate", ROLE_ADMIN_ONLY, ROUTE_BODY_MAY | ROUTE_JOURNAL,
+     run_model_command, NULL, 0, "model.activate", NULL, "Rank by this model from now on: {\"reason\"?}"},
+    {"POST", "/api/v1/models/{id}/shadow", ROLE_ADMIN_ONLY, ROUTE_BODY_MAY | ROUTE_JOURNAL, run_model_command,
+     NULL, 0, "model.shadow", NULL,
+     "Let this model rank beside the live one, deciding nothing: {\"off\"?,\"reason\"?}"},
+
     /* the record */
     {"GET", "/api/v1/audit", ROLE_READ, 0, NULL, read_audit, 0, NULL,
      "incident,actor,action,since,until,after,limit,format",

@@ -53,6 +53,7 @@ static struct fl_model *model_new(void)
 fl_status fl_model_parse(const char *json, size_t n, struct fl_model **ret, struct fl_err *err)
 {
     FL_AUTO_JSON root = fl_json_parse(json, n, err);
+    FL_AUTO_FREE char *canonical = NULL;
     struct fl_sha256 hash;
     char hex[65];
     if (!root)
@@ -63,7 +64,10 @@ fl_status fl_model_parse(const char *json, size_t n, struct fl_model **ret, stru
     struct fl_model *m = model_new();
     if (!m || !(m->json = strndup(json, n)))
         goto no_memory;
-    fl_sha256(json, n, &hash);
+    canonical = fl_json_text(root, true); /* the same model is the same id, however it is laid out */
+    if (!canonical)
+        goto no_memory;
+    fl_sha256(canonical, strlen(canonical), &hash);
     fl_sha256_hex(&hash, hex);
     if (asprintf(&m->id, "%.12s", hex) < 0)
         goto no_memory;

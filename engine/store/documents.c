@@ -48,6 +48,21 @@
     ".known_until = 'infinity') OR (q.until IS NOT NULL"                                              \
     " AND " t ".known_from <= q.until AND q.until < " t ".known_until AND " t ".true_from <= q.until" \
     " AND q.until < " t ".true_until))"
+/* Verdicts that tell how a model did: as the live one, and as the shadow. r: see verdict.rank. */
+#define JUDGED                                                                                                                    \
+    "(SELECT v.realm, v.at, v.model, 'live' AS role, v.rank AS r FROM verdict v WHERE v.model IS NOT NULL AND v.rank IS NOT NULL" \
+    " UNION ALL SELECT v.realm, v.at, v.shadow_model, 'shadow', v.shadow_rank FROM verdict v"                                     \
+    " WHERE v.shadow_model IS NOT NULL AND v.shadow_rank IS NOT NULL)"
+#define SINCE(t) "(q.since IS NULL OR " t ".at >= q.since) AND (q.until IS NULL OR " t ".at < q.until)"
+#define HITS                                                                                                        \
+    "'verdicts', count(*), 'right1', count(*) FILTER (WHERE j.r = 1), 'known3', count(*) FILTER (WHERE j.r <> -2)," \
+    " 'right3', count(*) FILTER (WHERE j.r BETWEEN 1 AND 3)"
+#define MODEL                                                                                                            \
+    "'id', m.id, 'hash', m.hash, 'state', m.state, 'origin', m.origin, 'note', m.note, 'added_at', rfc3339(m.added_at)," \
+    " 'added_by', m.added_by, 'as_live', (SELECT json_build_object(" HITS ") FROM " JUDGED                               \
+    " j WHERE j.realm = m.realm AND j.model = m.id AND j.role = 'live'),"                                                \
+    " 'as_shadow', (SELECT json_build_object(" HITS ") FROM " JUDGED                                                     \
+    " j WHERE j.realm = m.realm AND j.model = m.id AND j.role = 'shadow')"
 #define PAGE " LIMIT (SELECT lim FROM q) OFFSET (SELECT off FROM q)"
 
 static const char *const documents[] = {
@@ -74,7 +89,7 @@ static const char *const documents[] = {
     [FL_READ_RANKING] = ARGS
     "SELECT json_build_object('incident', k.incident, 'version', k.version, 'at', rfc3339(k.at), 'event_seq', k.event_seq,"
     " 'model', k.model, 'rules_hash', " HEX("k.rules_hash") ", 'topology_hash', " HEX(
-        "k.topology_hash") ", 'ranking', k.ranking)::text FROM ranking k, q WHERE k.realm = q.realm AND k.incident = q.id"
+        "k.topology_hash") ", 'shadow', k.shadow, 'ranking', k.ranking)::text FROM ranking k, q WHERE k.realm = q.realm AND k.incident = q.id"
                            " AND (q.off = 0 OR k.version = q.off) ORDER BY k.version DESC LIMIT 1",
     [FL_READ_ALERTS] = LIST(
         "SELECT " ALERT
@@ -91,6 +106,43 @@ static const char *const documents[] = {
         " WHERE s.realm = q.realm AND (q.since IS NULL OR s.ends_at >= q.since) ORDER BY s.ends_at DESC, s.id" PAGE),
     [FL_READ_SILENCE] = ARGS "SELECT " SILENCE
                              "::text FROM silence s, q WHERE s.realm = q.realm AND s.id = q.id",
+    [FL_READ_MODELS] = LIST(
+        "SELECT json_build_object(" MODEL
+        ") AS doc, row_number() OVER (ORDER BY m.state = 'live' DESC, m.state = 'shadow' DESC, m.added_at DESC, m.id) AS o"
+        " FROM model_v m, q WHERE m.realm = q.realm"
+        " ORDER BY m.state = 'live' DESC, m.state = 'shadow' DESC, m.added_at DESC, m.id" PAGE),
+    [FL_READ_MODEL] = ARGS
+    "SELECT json_build_object(" MODEL
+    ", 'uses', (SELECT coalesce(json_agg(json_build_object('at', rfc3339(u.at),"
+    " 'as', CASE u.live WHEN m.id THEN 'live' ELSE 'shadow' END, 'actor', u.actor, 'reason', u.reason) ORDER BY u.event_seq"
+    " DESC), '[]'::json) FROM (SELECT * FROM model_use x WHERE x.realm = m.realm AND (x.live = m.id OR x.shadow = m.id)"
+    " ORDER BY x.event_seq DESC LIMIT 20) u), 'model', m.text)::text FROM model_v m, q WHERE m.realm = q.realm AND m.id = q.id",
+    [FL_READ_MODEL_EVALUATION] = ARGS
+    "SELECT json_build_object("
+    " 'verdicts', (SELECT count(*) FROM verdict v WHERE v.realm = q.realm AND " SINCE(
+        "v") "),"
+             " 'models', (SELECT coalesce(json_agg(x.doc ORDER BY x.role, x.model), '[]'::json) FROM (SELECT j.role, j.model,"
+             "   json_build_object('model', j.model, 'role', j.role, " HITS ") AS doc FROM " JUDGED
+             " j WHERE j.realm = q.realm AND " SINCE(
+                 "j") " GROUP BY j.role, j.model) x),"
+                      " 'pairs', (SELECT coalesce(json_agg(x.doc ORDER BY x.model, x.shadow_model), '[]'::json) FROM (SELECT v.model, v.shadow_model,"
+                      "   json_build_object('live', v.model, 'shadow', v.shadow_model, 'verdicts', count(*),"
+                      "   'live_right1', count(*) FILTER (WHERE v.rank = 1), 'shadow_right1', count(*) FILTER (WHERE v.shadow_rank = 1),"
+                      "   'live_right3', count(*) FILTER (WHERE v.rank BETWEEN 1 AND 3),"
+                      "   'shadow_right3', count(*) FILTER (WHERE v.shadow_rank BETWEEN 1 AND 3),"
+                      "   'better', count(*) FILTER (WHERE v.shadow_rank = 1 AND v.rank <> 1),"
+                      "   'worse', count(*) FILTER (WHERE v.shadow_rank <> 1 AND v.rank = 1)) AS doc FROM verdict v"
+                      "   WHERE v.realm = q.realm AND v.rank >= 0 AND v.shadow_rank >= 0 AND " SINCE(
+                          "v") "   GROUP BY v.model, v.shadow_model) x),"
+                               " 'reliability', (SELECT coalesce(json_agg(x.doc ORDER BY x.bin), '[]'::json) FROM (SELECT"
+                               "   least(floor(v.confidence * 10), 9)::int AS bin, json_build_object('from', least(floor(v.confidence * 10), 9)::int / 10.0,"
+                               "   'to', (least(floor(v.confidence * 10), 9)::int + 1) / 10.0, 'rankings', count(*),"
+                               "   'said', round(avg(v.confidence)::numeric, 3), 'right', round(avg((v.rank = 1)::int)::numeric, 3)) AS doc"
+                               "   FROM verdict v WHERE v.realm = q.realm AND v.rank IS NOT NULL AND v.version > 0 AND " SINCE(
+                                   "v") " GROUP BY 1) x),"
+                                        " 'unconvincing', (SELECT json_build_object('rankings', count(*), 'right1', count(*) FILTER (WHERE v.rank = 1))"
+                                        "   FROM verdict v WHERE v.realm = q.realm AND v.rank IS NOT NULL AND v.version > 0 AND NOT v.convincing AND " SINCE(
+                                            "v") "))::text FROM q",
     [FL_READ_RUNS] = LIST(
         "SELECT json_build_object(" RUN
         ") AS doc, row_number() OVER (ORDER BY r.created_at DESC, r.id DESC) AS o"

@@ -18,6 +18,7 @@ static bool same_thing(const struct fl_fx *a, const struct fl_fx *b)
     case FL_FX_INCIDENT: return fl_streq(a->incident.id, b->incident.id);
     case FL_FX_RUN: return fl_streq(a->run.id, b->run.id);
     case FL_FX_SILENCE: return fl_streq(a->silence.id, b->silence.id);
+    case FL_FX_VERDICT: return fl_streq(a->verdict.incident, b->verdict.incident);
     case FL_FX_CALL: return a->call.n == b->call.n && fl_streq(a->call.run, b->call.run);
     default: return false;
     }
@@ -33,6 +34,7 @@ static uint64_t thing_hash(const struct fl_fx *f)
     case FL_FX_INCIDENT: return fl_fnv1a(h, f->incident.id, strlen(f->incident.id));
     case FL_FX_RUN: return fl_fnv1a(h, f->run.id, strlen(f->run.id));
     case FL_FX_SILENCE: return fl_fnv1a(h, f->silence.id, strlen(f->silence.id));
+    case FL_FX_VERDICT: return fl_fnv1a(h, f->verdict.incident, strlen(f->verdict.incident));
     case FL_FX_CALL:
         h = fl_fnv1a(h, &f->call.n, sizeof f->call.n);
         return fl_fnv1a(h, f->call.run, strlen(f->call.run));
@@ -42,7 +44,8 @@ static uint64_t thing_hash(const struct fl_fx *f)
 
 static bool is_upsert(fl_fx_kind k)
 {
-    return k == FL_FX_ALERT || k == FL_FX_INCIDENT || k == FL_FX_RUN || k == FL_FX_CALL || k == FL_FX_SILENCE;
+    return k == FL_FX_ALERT || k == FL_FX_INCIDENT || k == FL_FX_RUN || k == FL_FX_CALL ||
+           k == FL_FX_SILENCE || k == FL_FX_VERDICT;
 }
 
 /* Open addressing; false when the thing is in the table already. */
@@ -250,11 +253,15 @@ static void rankings(struct fl_pq_params *p, const struct fl_fx *const *v, size_
     HASH(f->ranking.rules_hash);
     HASH(f->ranking.topology_hash);
     TEXT(f->ranking.json);
+    OPT(f->ranking.shadow_model);
+    OPT(f->ranking.shadow);
 }
 static const char ranking_sql[] =
-    "INSERT INTO ranking (realm, incident, version, at, event_seq, model, rules_hash, topology_hash, ranking)"
-    " SELECT $1, i, ve, t, es, m, r, th, j::json FROM unnest($2::text[], $3::bigint[], $4::timestamptz[], $5::bigint[],"
-    " $6::text[], $7::bytea[], $8::bytea[], $9::text[]) u(i, ve, t, es, m, r, th, j)";
+    "INSERT INTO ranking (realm, incident, version, at, event_seq, model, rules_hash, topology_hash, ranking,"
+    " shadow_model, shadow)"
+    " SELECT $1, i, ve, t, es, m, r, th, j::json, sm, sj::json FROM unnest($2::text[], $3::bigint[], $4::timestamptz[],"
+    " $5::bigint[], $6::text[], $7::bytea[], $8::bytea[], $9::text[], $10::text[], $11::text[])"
+    " u(i, ve, t, es, m, r, th, j, sm, sj)";
 
 static void runs(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
 {
@@ -383,6 +390,65 @@ static const char silence_sql[] =
     " matchers = excluded.matchers, starts_at = excluded.starts_at, ends_at = excluded.ends_at,"
     " updated_at = excluded.updated_at";
 
+static void models(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
+{
+    TEXT(f->model.id);
+    HASH(f->model.hash);
+    TEXT(f->model.origin);
+    TEXT(f->model.note);
+    TEXT(f->model.text);
+    TIME(f->model.added_at);
+    OPT(f->model.added_by);
+}
+static const char model_sql[] =
+    "INSERT INTO model (realm, id, hash, origin, note, text, added_at, added_by)"
+    " SELECT $1, i, h, o, no, t::json, a, b FROM unnest($2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[],"
+    " $7::timestamptz[], $8::text[]) u(i, h, o, no, t, a, b) ON CONFLICT (realm, id) DO NOTHING";
+
+static void model_uses(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
+{
+    I64(f->model_use.event_seq);
+    TIME(f->model_use.at);
+    TEXT(f->model_use.live);
+    OPT(f->model_use.shadow);
+    TEXT(f->model_use.actor);
+    TEXT(f->model_use.reason);
+}
+static const char model_use_sql[] =
+    "INSERT INTO model_use (realm, event_seq, at, live, shadow, actor, reason)"
+    " SELECT $1, u.* FROM unnest($2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[]) u";
+
+static void verdicts(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
+{
+    TEXT(f->verdict.incident);
+    TEXT(f->verdict.verdict);
+    TEXT(f->verdict.actor);
+    I64(f->verdict.event_seq);
+    TIME(f->verdict.at);
+    OPT(f->verdict.node);
+    OPT(f->verdict.change);
+    I64(f->verdict.version);
+    OPT(f->verdict.model);
+    OPT(f->verdict.shadow_model);
+    REAL(f->verdict.confidence);
+    I64(f->verdict.convincing);
+    I64(f->verdict.rank);
+    I64(f->verdict.shadow_rank);
+}
+/* Places as the core counts them, except that "not known" is null here. */
+static const char verdict_sql[] =
+    "INSERT INTO verdict (realm, incident, verdict, actor, event_seq, at, node, change, version, model, shadow_model,"
+    " confidence, convincing, rank, shadow_rank)"
+    " SELECT $1, i, v, a, es, t, n, ch, ve, m, sm, co, cv = 1, nullif(r, -1), nullif(sr, -1) FROM unnest($2::text[],"
+    " $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], $7::text[], $8::text[], $9::bigint[], $10::text[],"
+    " $11::text[], $12::float8[], $13::bigint[], $14::bigint[], $15::bigint[])"
+    " u(i, v, a, es, t, n, ch, ve, m, sm, co, cv, r, sr)"
+    " ON CONFLICT (realm, incident) DO UPDATE SET verdict = excluded.verdict, actor = excluded.actor,"
+    " event_seq = excluded.event_seq, at = excluded.at, node = excluded.node, change = excluded.change,"
+    " version = excluded.version, model = excluded.model, shadow_model = excluded.shadow_model,"
+    " confidence = excluded.confidence, convincing = excluded.convincing, rank = excluded.rank,"
+    " shadow_rank = excluded.shadow_rank";
+
 static const struct table {
     const char *name, *sql;
     void (*fill)(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n);
@@ -395,6 +461,9 @@ static const struct table {
                           [FL_FX_TOPOLOGY] = {"topology", NULL, NULL},
                           [FL_FX_CHANGE] = {"change", change_sql, changes},
                           [FL_FX_SILENCE] = {"silence", silence_sql, silences},
+                          [FL_FX_MODEL] = {"model", model_sql, models},
+                          [FL_FX_MODEL_USE] = {"model_use", model_use_sql, model_uses},
+                          [FL_FX_VERDICT] = {"verdict", verdict_sql, verdicts},
                           [FL_FX_AUDIT] = {"audit", audit_sql, audits}};
 
 /* ---- write -------------------------------------------------------------------------------------------------------- */

@@ -70,6 +70,35 @@ struct fl_ranking_row { /* append; one per re-rank */
     const char *model;
     struct fl_sha256 rules_hash, topology_hash;
     const char *json; /* fl_ranking_json */
+    const char *shadow_model, *shadow; /* the model that ranks beside and its first candidates as JSON; "" when none */
+};
+struct fl_model_row { /* insert once: a model never changes, its id is made of its content */
+    const char *id;        /* 12 hex digits; or first-day */
+    struct fl_sha256 hash; /* of the text */
+    const char *origin;    /* shipped, configuration, uploaded */
+    const char *note;      /* what it says of itself */
+    const char *text;      /* canonical JSON */
+    fl_usec added_at;
+    const char *added_by;
+};
+struct fl_model_use_row { /* append, at most one per step: what is in force from here on */
+    uint64_t event_seq;
+    fl_usec at;
+    const char *live, *shadow; /* shadow: "" when none */
+    const char *actor, *reason;
+};
+#define FL_VERDICT_RANKS 5 /* places of a ranking that a verdict is compared with */
+struct fl_verdict_row { /* upsert by incident: the last word counts */
+    const char *incident, *verdict, *actor; /* confirmed, rejected */
+    uint64_t event_seq;
+    fl_usec at;
+    const char *node, *change; /* what it was, or was not; "" */
+    unsigned version;          /* of the ranking it judges; 0 = none */
+    const char *model, *shadow_model; /* "" */
+    double confidence;         /* of its first candidate */
+    bool convincing;
+    int rank, shadow_rank; /* where the cause stood: 1 …; 0 = not among the first FL_VERDICT_RANKS; -1 = not known;
+                               -2 = rejected: not the first one, and no more is known */
 };
 struct fl_run_row { /* upsert by id */
     const char *id, *incident, *playbook, *version;
@@ -105,7 +134,7 @@ struct fl_change_row {
 
 typedef enum fl_fx_kind {
     FL_FX_ALERT, FL_FX_INCIDENT, FL_FX_TIMELINE, FL_FX_RANKING, FL_FX_RUN, FL_FX_CALL, FL_FX_TOPOLOGY,
-    FL_FX_CHANGE, FL_FX_SILENCE, FL_FX_AUDIT,
+    FL_FX_CHANGE, FL_FX_SILENCE, FL_FX_MODEL, FL_FX_MODEL_USE, FL_FX_VERDICT, FL_FX_AUDIT,
     /* orders: released only after the rows of the same step are committed ("audit before act") */
     FL_FX_RUN_START, FL_FX_ACT, FL_FX_REPLY, FL_FX_STOP, FL_FX_ANSWER,
 } fl_fx_kind;
@@ -159,6 +188,9 @@ struct fl_fx {
         struct fl_topology_row topology;
         struct fl_change_row change;
         struct fl_silence_row silence;
+        struct fl_model_row model;
+        struct fl_model_use_row model_use;
+        struct fl_verdict_row verdict;
         struct fl_audit_entry audit;
         struct fl_order_start start;
         struct fl_order_act act;

@@ -14,6 +14,7 @@ struct fl_flow_options {
     const char *realm;
     const struct fl_rules *rules; /* initial; a FL_EV_CONFIG event replaces them. NULL = built in */
     const struct fl_model *model; /* NULL = fl_model_default() */
+    bool pin_model;               /* nothing that the journal says replaces `model`: to replay under another one */
 };
 FL_MUST_CHECK fl_status fl_flow_new(const struct fl_flow_options *o, struct fl_flow **ret, struct fl_err *err);
 struct fl_flow *fl_flow_free(struct fl_flow *f);
@@ -44,6 +45,20 @@ struct fl_flow_stats {
     size_t alerts_firing, alerts_stale, alerts_held; /* held: live, in no incident, because silenced or inhibited */
 };
 void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret);
+
+/** What verdicts say of the models, since the beginning of the journal. */
+#define FL_MODEL_TALLIES 32
+struct fl_model_tally {
+    char model[16];
+    bool shadow;                                /* as it ranked beside the live one, not as the live one */
+    uint64_t known1, right1, known3, right3;    /* verdicts that tell whether the first (one of three) was the cause */
+};
+struct fl_model_stats {
+    char live[16], shadow[16]; /* shadow: "" when none */
+    struct fl_model_tally tally[FL_MODEL_TALLIES];
+    size_t n;
+};
+void fl_flow_model_stats(const struct fl_flow *f, struct fl_model_stats *ret);
 
 /* ---- replay ---------------------------------------------------------------------------------------- */
 

@@ -31,6 +31,9 @@ struct fl_model; /* weights, immutable */
 const struct fl_model *fl_model_default(void);
 FL_MUST_CHECK fl_status fl_model_parse(const char *json, size_t n, struct fl_model **ret, struct fl_err *err);
 struct fl_model *fl_model_free(struct fl_model *m);
+/** What stands in for the default model until there is a history to lean on. */
+const struct fl_model *fl_model_first_day(void);
+/** 12 hex digits of the SHA-256 of its canonical text; "first-day". */
 const char *fl_model_id(const struct fl_model *m);
 const char *fl_model_json(const struct fl_model *m); /* as parsed */
 
@@ -56,6 +59,8 @@ FL_MUST_CHECK fl_status fl_rank(struct fl_arena *arena, const struct fl_model *m
 
 size_t fl_feature_count(void);
 const char *fl_feature_name(size_t i);
+/** What a feature of this name says of a candidate, in words. Returns buf. Any thread. */
+const char *fl_feature_words(const char *name, char *buf, size_t cap);
 
 /** The features of one incident: what training and drift watching need. */
 struct fl_features {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A recorded journal gives byte-identical decisions: straight through, and from a snapshot taken after any event. */
 #include <faultline/flow.h>
+#include <faultline/json.h>
 #include <faultline/topology.h>
 
 #include <setjmp.h>
@@ -12,7 +13,7 @@
 #include <cmocka.h>
 
 #define DIR FL_SOURCE_DIR "/tests/golden/flow/"
-static const char *const cases[] = {"shop", "quiet"};
+static const char *const cases[] = {"shop", "quiet", "models"};
 static bool update;
 
 struct journal {
@@ -155,6 +156,144 @@ static void test_any_snapshot_continues_the_same(void **state)
     }
 }
 
+/* What the last verdict of each incident says, and nothing that it took back. */
+static void test_verdicts_count_per_model(void **state)
+{
+    (void)state;
+    struct journal j = load("models");
+    struct fl_flow *f = fresh();
+    struct fl_model_stats before, st;
+    FL_AUTO_BUF out = fl_buf_init(0);
+    for (size_t i = 0; i < 15; i++)
+        step(f, &j.v[i], &out);
+    fl_flow_model_stats(f, &before);
+    for (size_t i = 15; i < j.n; i++)
+        step(f, &j.v[i], &out);
+    fl_flow_model_stats(f, &st);
+    fl_flow_free(f);
+    /* rejected, then confirmed: only the confirmation counts, for the live one and for the shadow */
+    assert_int_equal(before.n, 2);
+    assert_string_equal(before.tally[0].model, "first-day");
+    assert_true(before.tally[0].known1 == 1 && before.tally[0].right1 == 1 && before.tally[0].right3 == 1);
+    assert_true(before.tally[1].shadow && before.tally[1].known1 == 1 && before.tally[1].right1 == 0);
+    assert_string_equal(before.shadow, before.tally[1].model);
+    /* confirmed anew under other models: the first verdict is taken out again */
+    assert_true(st.tally[0].known1 == 0 && st.tally[0].right1 == 0 && st.tally[1].known1 == 0);
+    assert_true(st.tally[2].known1 == 1 && st.tally[2].right1 == 0 && st.tally[2].right3 == 1);
+    assert_string_equal(st.live, before.shadow);
+    assert_string_equal(st.shadow, "");
+    fl_arena_free(j.arena);
+}
+
+/* A snapshot of a program that knew no models: the configuration's is live, and its row is written. */
+static void test_a_snapshot_without_models(void **state)
+{
+    (void)state;
+    struct journal j = load("models");
+    struct fl_flow *f = fresh(), *g;
+    struct fl_err err = {0};
+    struct fl_model_stats st;
+    FL_AUTO_BUF out = fl_buf_init(0), snap = fl_buf_init(0), old = fl_buf_init(0);
+    for (size_t i = 0; i < 27; i++) /* the last one is a configuration with a model */
+        step(f, &j.v[i], &out);
+    assert_int_equal(fl_flow_snapshot(f, &snap), FL_OK);
+    fl_flow_free(f);
+    FL_AUTO_JSON root = fl_json_parse(snap.p, snap.n, &err);
+    struct fl_jw w = fl_jw_init(&old);
+    fl_jw_obj(&w, NULL);
+    for (void *it = fl_json_first(root); it; it = fl_json_next(root, it)) {
+        FL_AUTO_FREE char *text = fl_json_text(fl_json_value(it), false);
+        if (strcmp(fl_json_key(it), "models") != 0 && strcmp(fl_json_key(it), "feedback") != 0)
+            fl_jw_raw(&w, fl_json_key(it), text);
+    }
+    fl_jw_obj_end(&w);
+    assert_int_equal(fl_flow_restore(&(struct fl_flow_options){.realm = "default"}, old.p, old.n, &g, &err),
+                     FL_OK);
+    fl_flow_model_stats(g, &st);
+    assert_string_equal(st.live, "65cfac265bc0");
+    assert_int_equal(st.n, 0);
+    FL_AUTO_BUF next = fl_buf_init(0);
+    step(g, &j.v[27], &next);
+    assert_non_null(strstr(next.p, "\"row\":\"model\",\"id\":\"65cfac265bc0\",\"origin\":\"configuration\""));
+    fl_flow_free(g);
+    fl_arena_free(j.arena);
+}
+
+/* To replay under another model: nothing that the journal activates replaces it. */
+static void test_a_pinned_model_stays(void **state)
+{
+    (void)state;
+    struct journal j = load("models");
+    struct fl_err err = {0};
+    struct fl_model *m = NULL;
+    struct fl_flow *f;
+    static const char text[] = "{\"weights\":{\"alerting\":2}}";
+    assert_int_equal(fl_model_parse(text, strlen(text), &m, &err), FL_OK);
+    struct fl_flow_options o = {.realm = "default", .model = m, .pin_model = true};
+    assert_int_equal(fl_flow_new(&o, &f, &err), FL_OK);
+    FL_AUTO_BUF out = fl_buf_init(0);
+    for (size_t i = 0; i < j.n; i++)
+        step(f, &j.v[i], &out);
+    size_t rankings = 0;
+    for (const char *p = out.p; (p = strstr(p, "\"row\":\"ranking\"")) != NULL; p++, rankings++) {
+        const char *model = strstr(p, "\"model\":\"");
+        assert_int_equal(strncmp(model + 9, fl_model_id(m), 12), 0);
+    }
+    assert_true(rankings > 3);
+    fl_flow_free(f);
+    fl_model_free(m);
+    fl_arena_free(j.arena);
+}
+
+/* 100 models come in: 32 are kept, and never does the live one, the shadow or the way back go. */
+static void test_models_make_room(void **state)
+{
+    (void)state;
+    struct fl_flow *f = fresh();
+    char body[256], id[16] = "";
+    FL_AUTO_BUF out = fl_buf_init(0);
+    uint64_t seq = 0;
+    for (int i = 0; i < 103; i++) {
+        if (i == 1 || i == 2)
+            snprintf(body, sizeof body, "{\"op\":\"model.%s\",\"model\":\"%s\"}",
+                     i == 1 ? "activate" : "rollback", id);
+        else if (i == 102)
+            snprintf(body, sizeof body, "{\"op\":\"model.activate\",\"model\":\"%s\"}", id);
+        else
+            snprintf(body, sizeof body, "{\"op\":\"model.add\",\"model\":{\"weights\":{\"alerting\":%d}}}",
+                     i);
+        struct fl_event ev = {.seq = ++seq,
+                              .at = 1790000000000000,
+                              .kind = FL_EV_COMMAND,
+                              .realm = "default",
+                              .actor = "ann",
+                              .source = "",
+                              .body = body,
+                              .body_len = strlen(body)};
+        FL_AUTO_BUF now = fl_buf_init(0);
+        step(f, &ev, &now);
+        const char *made = strstr(now.p, "\"json\":{\"model\":\"");
+        if (made && i == 0)
+            snprintf(id, sizeof id, "%.12s", made + 17);
+        if (i == 3) { /* the first one stays only because it ranks */
+            snprintf(body, sizeof body, "{\"op\":\"model.activate\",\"model\":\"%s\"}", id);
+            ev.seq = ++seq;
+            ev.body_len = strlen(body);
+            step(f, &ev, &out);
+        }
+    }
+    struct fl_model_stats st;
+    fl_flow_model_stats(f, &st);
+    assert_string_equal(st.live, id);
+    FL_AUTO_BUF snap = fl_buf_init(0);
+    assert_int_equal(fl_flow_snapshot(f, &snap), FL_OK);
+    size_t known = 0;
+    for (const char *p = snap.p; (p = strstr(p, "\"told\":")) != NULL; p++)
+        known++;
+    assert_int_equal(known, 32);
+    fl_flow_free(f);
+}
+
 static void test_a_gap_is_refused(void **state)
 {
     (void)state;
@@ -212,6 +351,10 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_journal_gives_the_recorded_decisions),
         cmocka_unit_test(test_any_snapshot_continues_the_same),
+        cmocka_unit_test(test_verdicts_count_per_model),
+        cmocka_unit_test(test_a_snapshot_without_models),
+        cmocka_unit_test(test_a_pinned_model_stays),
+        cmocka_unit_test(test_models_make_room),
         cmocka_unit_test(test_a_gap_is_refused),
         cmocka_unit_test(test_hostile_bodies),
     };

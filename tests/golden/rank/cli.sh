@@ -41,7 +41,11 @@ expect 2 "no directory of cases" evaluate
 expect 2 "usage:" evaluate --cv 1 "$here"
 expect 2 "needs folders of labelled cases" model train "$here"
 expect 2 "no labelled case" model train "$here" -o "$work/model.json"
-expect 0 '"weights"' model show
+expect 0 '"weights"' model show --text
+expect 0 'its share of all that is rare' model show --all
+expect 0 'largest weights' model show "$2/engine/rank/model_default.json"
+expect 0 'when alerts have no times' model show --all "$2/engine/rank/model_default.json"
+expect 1 'No such file' model show "$work/none.json"
 printf '{"weights":{"rarity_shore":1}}' >"$work/bad.json"
 expect 1 'did you mean "rarity_share"' evaluate --model "$work/bad.json" "$here"
 
