@@ -19,7 +19,7 @@ void core_deliver(void *ctx, const struct fl_event *ev, struct fl_submission *su
     struct engine *e = ctx;
     struct delivery *d = sub && sub->arena ? fl_arena_alloc(sub->arena, sizeof *d) : NULL;
     FL_REQUIRE(d != NULL); /* a committed event may not be lost: the journal brings it back after a restart */
-    *d = (struct delivery){*ev, sub};
+    *d = (struct delivery){*ev, sub, NULL};
     if (fl_queue_push_wait(e->inbox, d, 1) != FL_OK)
         fl_arena_free(sub->arena); /* stopping: it is in the journal */
 }
@@ -133,9 +133,13 @@ static void run(struct engine *e)
     fl_usec published = 0;
     while (!fl_queue_closed_and_empty(e->inbox)) {
         size_t n = fl_queue_pop(e->inbox, items, FL_ARRAY_LEN(items), next_wake(e));
-        for (size_t i = 0; i < n; i++)
-            if (!step(e, items[i]))
+        for (size_t i = 0; i < n; i++) {
+            struct delivery *d = items[i];
+            if (d->picture)
+                picture_take(e, d->picture);
+            else if (!step(e, d))
                 return;
+        }
         maybe_snapshot(e);
         if (fl_mono() - published > FL_USEC_PER_SEC / 2) {
             core_publish(e);
@@ -163,6 +167,7 @@ static void *core_thread(void *ctx)
     pthread_cond_broadcast(&e->changed);
     pthread_mutex_unlock(&e->lock);
     run(e);
+    fl_topo_done();
     return NULL;
 }
 
@@ -208,7 +213,12 @@ void core_stop(struct engine *e)
         pthread_join(e->core, NULL);
     e->has_core = false;
     void *item;
-    while (fl_queue_pop(e->inbox, &item, 1, fl_mono())) /* after a failure; they are in the journal */
-        fl_arena_free(((struct delivery *)item)->sub->arena);
+    while (fl_queue_pop(e->inbox, &item, 1, fl_mono())) { /* after a failure; they are in the journal */
+        struct delivery *d = item;
+        if (d->picture)
+            picture_refuse(e, d->picture);
+        else
+            fl_arena_free(d->sub->arena);
+    }
     e->flow = fl_flow_free(e->flow);
 }

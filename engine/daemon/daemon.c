@@ -404,6 +404,7 @@ static fl_status start_http(struct engine *e, struct fl_err *err)
                                 .reload = reload,
                                 .mapping = engine_mapping,
                                 .head = heads_text,
+                                .picture = engine_picture,
                                 .ctx = e};
     return fl_http_start(&o, &e->http, err);
 }

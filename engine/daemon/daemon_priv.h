@@ -51,6 +51,8 @@ struct engine {
     struct fl_model_stats model_stats;
     struct fl_json *mappings;                    /* rules.sources in force: a list; NULL = none */
     struct fl_sha256 config_hash, topology_hash; /* in force; zero = none */
+    bool picture_out;                            /* somebody has one drawn */
+    fl_usec picture_free_at;                     /* mono: before it the core draws none */
     uint64_t replayed;
     fl_usec recovery_took;
     atomic_ullong core_seq, orders_from; /* orders of earlier steps are of an earlier life */
@@ -78,9 +80,11 @@ struct engine {
     int wake_fd; /* eventfd: the main thread should look (core failed, fenced) */
 };
 
+struct picture;
 struct delivery {
     struct fl_event ev;
     struct fl_submission *sub;
+    struct picture *picture; /* no event: draw this */
 };
 
 /* core.c */
@@ -116,6 +120,11 @@ fl_status engine_post(struct engine *e, fl_event_kind kind, const char *body, si
 fl_status engine_post_as(struct engine *e, const char *actor, fl_event_kind kind, const char *body, size_t n,
                          void (*committed)(void *ctx, fl_status st, uint64_t seq, fl_usec at));
 bool engine_ready(void *ctx, char *why, size_t cap);
+
+/* pictures.c */
+fl_status engine_picture(void *ctx, const struct fl_picture *w, struct fl_buf *out, struct fl_err *err);
+void picture_take(struct engine *e, struct picture *p);   /* core thread */
+void picture_refuse(struct engine *e, struct picture *p); /* the core is gone */
 
 /* model_metrics.c */
 void model_metrics(const struct fl_model_stats *s, struct fl_buf *b);

@@ -289,6 +289,11 @@ const struct fl_sha256 *fl_flow_topology_hash(const struct fl_flow *f)
     return f->topo_text ? fl_topo_hash(f->topo) : NULL;
 }
 
+const struct fl_topo *fl_flow_topology(const struct fl_flow *f)
+{
+    return f->topo;
+}
+
 struct alert_visit {
     void (*visit)(void *ctx, const struct fl_alert *a);
     void *ctx;

@@ -228,7 +228,7 @@ void reply_status(struct request *r, const struct fl_err *err); /* maps the stat
 unsigned status_code(fl_status st);
 /* Hand the answer to libmicrohttpd. http thread. */
 enum MHD_Result reply_queue(struct request *r);
-extern const char TYPE_HTML[], TYPE_JSON[], TYPE_TEXT[], TYPE_NDJSON[], TYPE_METRICS[];
+extern const char TYPE_SVG[], TYPE_HTML[], TYPE_JSON[], TYPE_TEXT[], TYPE_NDJSON[], TYPE_METRICS[];
 
 /* handlers */
 void run_healthy(struct request *r);
@@ -266,6 +266,10 @@ void read_audit(struct request *r, struct fl_reader *db);
 void read_impact(struct request *r, struct fl_reader *db);
 void read_audit_head(struct request *r, struct fl_reader *db);
 void read_audit_bundle(struct request *r, struct fl_reader *db);
+void read_graph_svg(struct request *r, struct fl_reader *db);
+/* picture.c: an answer of FL_READ_INCIDENT as SVG */
+fl_status picture_draw(struct request *r, const struct fl_json *incident, struct fl_buf *out,
+                       struct fl_err *err);
 void read_report(struct request *r, struct fl_reader *db); /* arg: 1 = HTML */
 /* proof.c: entries about one incident */
 struct audit_span {

@@ -110,7 +110,8 @@ static void add_headers(struct MHD_Response *resp, const struct answer *a)
         MHD_add_response_header(resp, MHD_HTTP_HEADER_CONTENT_TYPE, a->type);
     MHD_add_response_header(resp, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff");
-    if (a->type == TYPE_HTML) /* a second wall behind the escaping: nothing of a page may run or load */
+    if (a->type == TYPE_HTML ||
+        a->type == TYPE_SVG) /* a second wall behind the escaping: nothing of a page may run or load */
         MHD_add_response_header(resp, "Content-Security-Policy",
                                 "default-src 'none'; style-src 'unsafe-inline'; sandbox");
     if (a->allow[0])

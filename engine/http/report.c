@@ -248,6 +248,25 @@ static void cause(struct out *o, const struct fl_json *inc)
         candidate(o, fl_json_at(list_, i));
 }
 
+/* In the page itself, so that it prints and travels; Markdown only says where it is. */
+static void picture(struct request *r, struct out *o, const struct fl_json *inc)
+{
+    struct fl_err err = {0};
+    FL_AUTO_BUF svg = fl_buf_init(8 << 20);
+    heading(o, "Picture");
+    if (!o->html) {
+        list(o, true);
+        fact(o, "Cause, candidates, alerts and path in the graph",
+             "GET …/graph.svg beside this report, or faultline incident show --svg FILE");
+        list(o, false);
+        return;
+    }
+    if (picture_draw(r, inc, &svg, &err) == FL_OK && svg.p)
+        fl_buf_add(&o->b, svg.p, svg.n);
+    else
+        note(o, "It could not be drawn just now; GET …/graph.svg draws it.");
+}
+
 static bool held_back(const char *kind)
 {
     static const char *const words[] = {"silenc",  "inhibit", "suppress",    "held",
@@ -407,6 +426,7 @@ void read_report(struct request *r, struct fl_reader *db)
         summary(&o, inc);
         impact(&o, inc);
         cause(&o, inc);
+        picture(r, &o, inc);
         timeline(&o, times, false);
         st = actions(r, db, &o, inc, &err);
     }

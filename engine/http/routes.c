@@ -179,6 +179,8 @@ const struct route routes[] = {
      "Postmortem draft, Markdown"},
     {"GET", "/api/v1/incidents/{id}/report.html", ROLE_READ, 0, NULL, read_report, 1, NULL, NULL,
      "Postmortem draft to print"},
+    {"GET", "/api/v1/incidents/{id}/graph.svg", ROLE_READ, 0, NULL, read_graph_svg, 0, NULL, NULL,
+     "Picture: cause, candidates, alerts and path in the graph"},
     INCIDENT_COMMAND("ack", "Acknowledge"),
     INCIDENT_COMMAND("assign", "Assign to a person: {\"to\"}"),
     INCIDENT_COMMAND("comment", "Add a comment: {\"text\"}"),

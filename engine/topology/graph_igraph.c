@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* graph_igraph.c -- the only file that includes igraph.h (its parameter orders change in 1.0). */
+#include <dlfcn.h>
 #include <igraph/igraph.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -25,6 +26,18 @@ void fl_topo_init(void)
     igraph_set_warning_handler(quiet_warning);
     /* PageRank sums in thread order from about 1,000 vertices: other last bits in each run. */
     omp_set_num_threads(1);
+}
+
+/* igraph lays out by GLPK, which keeps an environment for each thread and has no word for a thread that ends. It comes
+ * with igraph, so it is asked by name. */
+void fl_topo_done(void)
+{
+    union {
+        void *p;
+        int (*f)(void);
+    } free_env = {.p = dlsym(RTLD_DEFAULT, "glp_free_env")};
+    if (free_env.p)
+        free_env.f();
 }
 
 static fl_status graph_fail(struct fl_err *err, const char *what, igraph_error_t rc)

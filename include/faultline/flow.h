@@ -33,6 +33,8 @@ const struct fl_audit_chain *fl_flow_chain(const struct fl_flow *f);
 const struct fl_sha256 *fl_flow_config_hash(const struct fl_flow *f);
 /** Version of the graph in force, NULL when none was given yet. */
 const struct fl_sha256 *fl_flow_topology_hash(const struct fl_flow *f);
+/** The graph in force, empty at first; core thread. */
+const struct fl_topo *fl_flow_topology(const struct fl_flow *f);
 /** Visit every start of the firing and stale episodes in a fixed order (to rebuild leases after a restart). */
 void fl_flow_each_alert(const struct fl_flow *f, void (*visit)(void *ctx, const struct fl_alert *a), void *ctx);
 /** State as text, and back: state = snapshot + journal after it. Deterministic bytes. */

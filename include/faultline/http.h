@@ -6,6 +6,19 @@
 #include <faultline/intake.h>
 #include <faultline/store.h>
 
+/** What a picture of an incident shows; all borrowed. */
+struct fl_picture {
+    const char *title;
+    const char *const *path;       /* node ids, cause first */
+    size_t n_path;
+    const char *const *candidates; /* best first */
+    const double *confidence;      /* of each */
+    size_t n_candidates;
+    const char *const *alerts;     /* node of each alert, NULL = none */
+    size_t n_alerts;
+    bool convincing;
+};
+
 struct fl_http;
 struct fl_http_options {
     const struct fl_config *config;
@@ -22,6 +35,9 @@ struct fl_http_options {
     char *(*mapping)(void *ctx, const char *source);
     /** {"signed": the last signed head of the audit trail or null, "key": its public key or null}. NULL: neither. */
     void (*head)(void *ctx, struct fl_buf *out);
+    /** Draw an incident on the graph in force, as SVG. Read threads; waits for the core, a few seconds at most. NULL: none.
+     *  @return FL_OK, FL_E_TIMEOUT (the core is busy), FL_E_UNAVAILABLE, FL_E_NOMEM, FL_E_LIMIT, FL_E_INTERNAL. */
+    fl_status (*picture)(void *ctx, const struct fl_picture *what, struct fl_buf *out, struct fl_err *err);
     void *ctx;
 };
 FL_MUST_CHECK fl_status fl_http_start(const struct fl_http_options *o, struct fl_http **ret, struct fl_err *err);

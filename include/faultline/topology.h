@@ -10,6 +10,8 @@ typedef int32_t fl_vertex;     /* 0 … n-1; -1 = none */
 
 /** Once per process, before the first graph: error and warning handlers, one OpenMP thread. */
 void fl_topo_init(void);
+/** Before a thread ends that has drawn pictures: what the layout keeps for it. */
+void fl_topo_done(void);
 /**
  * Build a snapshot. Accepts cycles, self-loops (dropped), duplicate edges (merged, weights added),
  * unknown types; edges to unknown ids make nodes of type "unknown" (counted).

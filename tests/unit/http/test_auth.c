@@ -61,6 +61,7 @@ static const struct {
     {"GET", "/api/v1/incidents/{id}/ranking", "voaA"},
     {"GET", "/api/v1/incidents/{id}/report.md", "voaA"},
     {"GET", "/api/v1/incidents/{id}/report.html", "voaA"},
+    {"GET", "/api/v1/incidents/{id}/graph.svg", "voaA"},
     {"POST", "/api/v1/incidents/{id}/ack", "oaA"},
     {"POST", "/api/v1/incidents/{id}/assign", "oaA"},
     {"POST", "/api/v1/incidents/{id}/comment", "oaA"},
