@@ -21,7 +21,7 @@ std = {
 max_line_length = 120
 files["**/rules"] = { read_globals = {
   "mapping", "class", "severity", "source", "inhibition", "binding", "correlation", "guards", "leases",
-  "graph_inhibition", "threshold", "grouping",
+  "graph_inhibition", "threshold", "grouping", "heartbeat",
 } }
 files["**/playbooks"] = { read_globals = {
   "playbook", "http", "command", "sleep", "log", "print", "fail", "now", "step",

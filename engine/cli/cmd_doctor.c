@@ -201,6 +201,33 @@ static void look_at_letters(struct doctor *d)
         full ? ": no room for more; see `faultline deadletter list`, then retry or drop them" : "");
 }
 
+static void look_at_senders(struct doctor *d)
+{
+    struct fl_err err = {0};
+    struct fl_reader *r = NULL;
+    FL_AUTO_BUF b = fl_buf_init(1 << 20), names = fl_buf_init(1 << 16);
+    struct fl_read_args q = {.realm = d->c->realm};
+    fl_status st = fl_reader_open(d->conninfo, &r, &err);
+    if (st == FL_OK)
+        st = fl_read_json(r, FL_READ_SILENT, &q, &b, &err);
+    fl_reader_close(r);
+    FL_AUTO_JSON list = st == FL_OK ? fl_json_parse(b.p, b.n, &err) : NULL;
+    if (!list) {
+        say_err(d, "senders", &err);
+        return;
+    }
+    size_t n = fl_json_len(list);
+    for (size_t i = 0; i < n && i < 5; i++) {
+        const struct fl_json *v = fl_json_at(list, i);
+        fl_buf_printf(&names, "%s%.64s since %.20s", i ? ", " : ": ", fl_json_str(v, "heartbeat", "?"),
+                      fl_json_str(v, "since", "?"));
+    }
+    if (n)
+        say(d, false, "senders", "%zu silent%s%s", n, names.p ? names.p : "", n > 5 ? ", …" : "");
+    else
+        say(d, true, "senders", "none that a heartbeat rule watches is silent");
+}
+
 static void look_at_clock(struct doctor *d)
 {
     fl_usec now = fl_now();
@@ -225,6 +252,7 @@ int cmd_doctor(struct args *a)
     if (d.has_database) {
         look_at_audit(&d);
         look_at_letters(&d);
+        look_at_senders(&d);
     }
     fl_config_free(c);
     printf("%zu finding%s\n", d.bad, d.bad == 1 ? "" : "s");

@@ -45,6 +45,7 @@ enum hold_kind {
     HOLD_UPSTREAM,  /* what it needs may alert, too */
     HOLD_THRESHOLD, /* its group has not enough alerts */
     HOLD_GROUP,     /* it waits for the others of its group */
+    HOLD_LIFE,      /* it is the sign of life of a heartbeat rule */
     HOLD_N
 };
 struct hold {
@@ -122,8 +123,8 @@ struct tomb {
 struct fl_corr {
     struct episode *episodes;
     struct newest *newest;
-    struct tomb *tombs;     /* insertion order = order of expiry */
-    struct passed *passed;  /* the same */
+    struct tomb *tombs;    /* insertion order = order of expiry */
+    struct passed *passed; /* the same */
     struct pair *pairs;
     struct incident *by_id, *by_group;
     struct incident *first, *last;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const words[HOLD_N] = {NULL, "upstream", "threshold", "grouping"};
+static const char *const words[HOLD_N] = {NULL, "upstream", "threshold", "grouping", "heartbeat"};
 
 struct hold *hold_of(struct episode *e)
 {

@@ -68,6 +68,16 @@ struct verdict {
     const char *text; /* NULL: nothing keeps it quiet */
 };
 
+/* The alert that says that a sender lives says nothing is wrong. The one that says a sender is silent is never taken for
+ * one. */
+static const char *sign_of_life(struct fl_step *s, const struct episode *e)
+{
+    const struct fl_heartbeat_rule *r = fl_streq(e->source, "heartbeat")
+                                            ? NULL
+                                            : fl_rules_heartbeat(s->rules, &e->alert->labels);
+    return r ? fl_fx_printf(s->fx, "sign of life of heartbeat rule \"%.64s\"", r->name) : NULL;
+}
+
 static void judge(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
                   struct verdict *v)
 {
@@ -87,8 +97,12 @@ static void judge(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, st
     }
     if (v->text || e->incident)
         return;
-    v->kind = HOLD_UPSTREAM;
-    v->text = upstream_holds(c, s, topo, e, &v->until);
+    v->kind = HOLD_LIFE;
+    v->text = sign_of_life(s, e);
+    if (!v->text) {
+        v->kind = HOLD_UPSTREAM;
+        v->text = upstream_holds(c, s, topo, e, &v->until);
+    }
     if (!v->text) {
         v->kind = HOLD_THRESHOLD;
         v->text = threshold_holds(c, s, e);

@@ -163,6 +163,13 @@ static void take_mappings(struct engine *e, const struct fl_sources *s)
     e->mappings = fresh;
     pthread_mutex_unlock(&e->lock);
     fl_json_free(old);
+    /* A copy of its own: what the core has belongs to the core's thread. */
+    const struct fl_json *part = fl_json_get(config, "rules");
+    FL_AUTO_FREE char *rules_text = part ? fl_json_text(part, true) : NULL;
+    struct fl_rules *rules = NULL;
+    if (rules_text && fl_rules_from_json(rules_text, strlen(rules_text), &rules, &err) == FL_OK &&
+        !fl_heartbeats_rules(e->heartbeats, rules, fl_mono()))
+        fl_log(FL_LOG_ERROR, "daemon", "out of memory: heartbeats are watched by the old rules");
 }
 
 static char *engine_mapping(void *ctx, const char *source)
@@ -238,6 +245,35 @@ static void metric(struct fl_buf *b, const char *name, const char *type, const c
     fl_buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", name, help, name, type, name, v);
 }
 
+struct beat_lines {
+    struct fl_buf *silent, *age;
+};
+
+static void beat_line(void *ctx, const char *name, bool missed, fl_usec silent)
+{
+    struct beat_lines *l = ctx;
+    FL_AUTO_BUF label = fl_buf_init(1024);
+    for (const char *c = name; *c; c++)
+        fl_buf_printf(&label, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c == '\n' ? ' ' : *c);
+    fl_buf_printf(l->silent, "faultline_heartbeat_silent{heartbeat=\"%s\"} %d\n", label.p ? label.p : "",
+                  missed);
+    fl_buf_printf(l->age, "faultline_heartbeat_age_seconds{heartbeat=\"%s\"} %.3f\n", label.p ? label.p : "",
+                  (double)silent / 1e6);
+}
+
+static void beat_metrics(struct engine *e, struct fl_buf *b)
+{
+    FL_AUTO_BUF silent = fl_buf_init(1 << 20), age = fl_buf_init(1 << 20);
+    struct beat_lines l = {&silent, &age};
+    fl_heartbeats_each(e->heartbeats, fl_mono(), beat_line, &l);
+    fl_buf_printf(b, "# HELP faultline_heartbeat_silent 1 while a watched sender is silent.\n"
+                     "# TYPE faultline_heartbeat_silent gauge\n");
+    fl_buf_add(b, silent.p, silent.n);
+    fl_buf_printf(b, "# HELP faultline_heartbeat_age_seconds Since the last report of a watched sender.\n"
+                     "# TYPE faultline_heartbeat_age_seconds gauge\n");
+    fl_buf_add(b, age.p, age.n);
+}
+
 static void metrics(void *ctx, struct fl_buf *b)
 {
     struct engine *e = ctx;
@@ -275,6 +311,7 @@ static void metrics(void *ctx, struct fl_buf *b)
     metric(b, "faultline_incidents_opened_total", "counter", "Incidents opened.", f.incidents_opened);
     metric(b, "faultline_incidents_merged_total", "counter", "Incidents merged into another.", f.merges);
     metric(b, "faultline_runs_total", "counter", "Playbook runs.", f.runs);
+    beat_metrics(e, b);
     metric(b, "faultline_audit_head_seq", "gauge", "Entry of the audit trail that was signed last.", head);
     model_metrics(&models, b);
     metric(b, "faultline_runner_workers", "gauge", "Playbook workers alive.", r.workers);
@@ -342,8 +379,9 @@ static fl_status start_store(struct engine *e, struct fl_err *err)
     gethostname(host, sizeof host - 1);
     snprintf(e->owner, sizeof e->owner, "%s/%d/%s", host, (int)getpid(), fl_uuid7(id));
     e->leases = fl_leases_new(e->config->lease_default);
+    e->heartbeats = fl_heartbeats_new();
     e->inbox = fl_queue_new(INBOX_MAX, 0);
-    if (!e->leases || !e->inbox)
+    if (!e->heartbeats || !e->leases || !e->inbox)
         return fl_fail(err, FL_E_NOMEM, "daemon", "out of memory");
     struct fl_store_options o = {.conninfo = e->conninfo,
                                  .realm = e->config->realm,
@@ -398,6 +436,7 @@ static fl_status start_http(struct engine *e, struct fl_err *err)
     struct fl_http_options o = {.config = e->config,
                                 .store = e->store,
                                 .leases = e->leases,
+                                .heartbeats = e->heartbeats,
                                 .conninfo = e->conninfo,
                                 .metrics = metrics,
                                 .ready = engine_ready,
@@ -514,6 +553,7 @@ static void stop(struct engine *e)
     e->runner = fl_runner_free(e->runner);
     e->cluster = fl_cluster_stop(e->cluster);
     fl_leases_free(e->leases);
+    fl_heartbeats_free(e->heartbeats);
     e->mappings = fl_json_free(e->mappings);
     fl_queue_free(e->inbox);
     fl_sources_done(&e->sources);

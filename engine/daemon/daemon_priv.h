@@ -17,6 +17,7 @@
 
 enum {
     INBOX_MAX = 4096,       /* events between journal and core; full: the journal waits */
+    NEWS_BATCH = 100,       /* senders that fell silent or are back, in one event */
     LAPSE_BATCH = 1000,     /* lapsed leases in one event */
     SNAPSHOT_MAX = 1 << 30, /* bytes of one snapshot's text */
 };
@@ -33,6 +34,7 @@ struct engine {
     struct fl_cluster *cluster;
     struct fl_store *store;
     struct fl_leases *leases;
+    struct fl_heartbeats *heartbeats;
     struct fl_http *http;
     struct fl_runner *runner;
     struct fl_sources sources;

@@ -64,6 +64,12 @@ static void vouch(void *ctx, const struct fl_alert *a)
         fl_leases_commit(e->leases, a, 1, fl_now(), e->config->lease_grace);
 }
 
+static void still_silent(void *ctx, const char *name)
+{
+    struct engine *e = ctx;
+    fl_heartbeats_restore(e->heartbeats, name);
+}
+
 fl_status recover(struct engine *e, struct fl_err *err)
 {
     fl_usec began = fl_mono();
@@ -77,6 +83,7 @@ fl_status recover(struct engine *e, struct fl_err *err)
     if (st != FL_OK)
         return fl_fail(err, st, "recovery", "the journal could not be read");
     fl_flow_each_alert(e->flow, vouch, e);
+    fl_flow_each_silent(e->flow, still_silent, e);
     e->last_snapshot_seq = seq;
     e->last_snapshot_at = fl_mono();
     e->replayed = p.n;

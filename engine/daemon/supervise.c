@@ -82,6 +82,75 @@ static bool sweep(struct engine *e)
     return false;
 }
 
+/* ---- senders that fall silent, or come back ---- */
+
+struct news {
+    struct engine *e;
+    struct fl_heartbeat_news v[NEWS_BATCH];
+    size_t n;
+};
+
+static void news_committed(void *ctx, fl_status st, uint64_t seq, fl_usec at)
+{
+    struct news *k = ctx;
+    (void)seq;
+    (void)at;
+    if (st != FL_OK)
+        fl_heartbeats_unlook(k->e->heartbeats, k->v, k->n);
+}
+
+static void news_body(const struct news *k, struct fl_buf *b)
+{
+    struct fl_jw w = fl_jw_init(b);
+    fl_jw_obj(&w, NULL);
+    fl_jw_arr(&w, "heartbeats");
+    for (size_t i = 0; i < k->n; i++) {
+        fl_jw_obj(&w, NULL);
+        fl_jw_str(&w, "name", k->v[i].name);
+        fl_jw_str(&w, "state", k->v[i].missed ? "missed" : "back");
+        fl_jw_int(&w, "silent_us", k->v[i].silent);
+        fl_jw_obj_end(&w);
+    }
+    fl_jw_arr_end(&w);
+    fl_jw_obj_end(&w);
+}
+
+static void listen_for_beats(struct engine *e)
+{
+    struct fl_arena *arena = fl_arena_new(0);
+    struct news *k = arena ? fl_arena_alloc(arena, sizeof *k) : NULL;
+    struct fl_submission *sub = k ? fl_arena_calloc(arena, 1, sizeof *sub) : NULL;
+    char why[64];
+    if (!sub) {
+        fl_arena_free(arena);
+        return;
+    }
+    k->e = e;
+    k->n = fl_heartbeats_look(e->heartbeats, fl_mono(), engine_ready(e, why, sizeof why), k->v, NEWS_BATCH);
+    if (!k->n) {
+        fl_arena_free(arena);
+        return;
+    }
+    FL_AUTO_BUF b = fl_buf_init(NEWS_BATCH * 512);
+    news_body(k, &b);
+    *sub = (struct fl_submission){.kind = FL_EV_HEARTBEAT,
+                                  .actor = "engine",
+                                  .source = "",
+                                  .reserved = true,
+                                  .body = b.failed ? NULL : fl_arena_dup(arena, b.p, b.n),
+                                  .body_len = b.n,
+                                  .arena = arena,
+                                  .committed = news_committed,
+                                  .ctx = k};
+    if (sub->body) {
+        fl_sha256(sub->body, sub->body_len, &sub->body_hash);
+        if (fl_store_submit(e->store, sub) == FL_OK)
+            return;
+    }
+    fl_heartbeats_unlook(e->heartbeats, k->v, k->n);
+    fl_arena_free(arena);
+}
+
 /* ---- health ---- */
 
 static void watch_store(struct engine *e, enum fl_store_health *last)
@@ -105,6 +174,7 @@ static void *supervisor_thread(void *ctx)
     while (!atomic_load(&e->stopping)) {
         while (sweep(e))
             continue;
+        listen_for_beats(e);
         if (e->cluster) {
             struct fl_err err = {0};
             bool ok = fl_cluster_check(e->cluster, &err) == FL_OK;

@@ -44,6 +44,7 @@ struct fl_flow *fl_flow_free(struct fl_flow *f)
     fl_corr_free(f->corr);
     fl_history_free(f->history);
     flow_forget_changes(f);
+    flow_forget_silent(f);
     fl_topo_free(f->topo);
     flow_models_free(f);
     flow_feedback_free(f->feedback);
@@ -166,6 +167,7 @@ static void on_config(struct fl_flow *f, struct fl_step *s, const struct fl_json
                             rules_hex, fl_sha256_hex(&f->config_hash, all_hex), fl_model_id(f->model)));
     /* Alerts map by rules: the same snapshot, read with the new ones. */
     fl_corr_topology(f->corr, s, f->topo);
+    flow_heartbeat_rules(f, s);
     flow_answer(s, FL_OK, NULL, NULL);
 }
 
@@ -215,6 +217,7 @@ static void on_object(struct fl_flow *f, struct fl_step *s, const struct fl_even
     case FL_EV_ENGINE_STARTED: on_started(f, s, body); break;
     case FL_EV_CONFIG: on_config(f, s, body, ev->actor); break;
     case FL_EV_TOKEN: on_token(s, body); break;
+    case FL_EV_HEARTBEAT: flow_heartbeats(f, s, body); break;
     default: break;
     }
 }
@@ -295,6 +298,7 @@ const struct fl_topo *fl_flow_topology(const struct fl_flow *f)
 }
 
 struct alert_visit {
+    const struct fl_flow *f;
     void (*visit)(void *ctx, const struct fl_alert *a);
     void *ctx;
 };
@@ -304,13 +308,14 @@ static void visit_alert(void *ctx, const struct fl_episode *e)
     struct alert_visit *v = ctx;
     struct fl_alert a = *e->alert;
     a.status = e->status;
-    v->visit(v->ctx, &a);
+    if (!flow_is_silent_alert(v->f, &a))
+        v->visit(v->ctx, &a);
 }
 
 void fl_flow_each_alert(const struct fl_flow *f, void (*visit)(void *ctx, const struct fl_alert *a),
                         void *ctx)
 {
-    struct alert_visit v = {visit, ctx};
+    struct alert_visit v = {f, visit, ctx};
     fl_corr_each_active(f->corr, visit_alert, &v);
 }
 

@@ -47,6 +47,7 @@ struct fl_flow {
     struct fl_audit_chain chain;
     struct change_item *changes, *last_change;
     size_t n_changes;
+    struct silent *silent; /* senders that are silent now, in order of falling silent */
     uint64_t seq, alerts_in, runs;
     fl_usec at;
     unsigned notes; /* timeline rows of the step under way */
@@ -103,6 +104,15 @@ void flow_feedback_verdict(struct fl_flow *f, struct fl_step *s, const struct fl
 void flow_feedback_stats(const struct flow_feedback *b, struct fl_model_stats *ret);
 void flow_feedback_write(const struct flow_feedback *b, struct fl_jw *w, const char *key);
 void flow_feedback_read(struct flow_feedback *b, const struct fl_json *v);
+
+/* heartbeat.c */
+void flow_heartbeats(struct fl_flow *f, struct fl_step *s, const struct fl_json *body);
+void flow_heartbeat_rules(struct fl_flow *f, struct fl_step *s);
+/* The engine's own alert needs no lease: nobody repeats it. */
+bool flow_is_silent_alert(const struct fl_flow *f, const struct fl_alert *a);
+void flow_write_silent(const struct fl_flow *f, struct fl_jw *w);
+void flow_read_silent(struct fl_flow *f, const struct fl_json *list);
+void flow_forget_silent(struct fl_flow *f);
 
 /* view.c */
 struct flow_view {

@@ -42,6 +42,7 @@ fl_status fl_flow_snapshot(const struct fl_flow *f, struct fl_buf *out)
     flow_models_write(f, &w, "models");
     fl_jw_raw(&w, "topology", f->topo_text);
     write_changes(f, &w);
+    flow_write_silent(f, &w);
     fl_history_write(f->history, &w, "history");
     fl_corr_write(f->corr, &w, "incidents");
     fl_resp_write(f->resp, &w, "runs");
@@ -81,6 +82,7 @@ static fl_status read_parts(struct fl_flow *f, const struct fl_json *root, struc
                                              fl_json_str(v, "author", NULL), fl_json_str(v, "title", NULL),
                                              fl_json_str(v, "link", NULL), fl_json_str(v, "detail", NULL)});
     }
+    flow_read_silent(f, fl_json_get(root, "silent"));
     if (st == FL_OK)
         st = fl_history_read(f->history, fl_json_get(root, "history"), err);
     if (st == FL_OK)

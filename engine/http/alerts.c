@@ -316,6 +316,9 @@ void intake_body(struct request *r)
         answer_unreadable(r, &err);
         return;
     }
+    if (r->http->o.heartbeats)
+        fl_heartbeats_see(r->http->o.heartbeats, source_of(r), r->intake.alerts, r->intake.n_alerts,
+                          fl_mono());
     keep_rejects(r);
     FL_AUTO_BUF changes = fl_buf_init(6 * r->body_n + (1 << 20));
     if (r->intake.n_changes && write_changes(r, &changes) != FL_OK) {

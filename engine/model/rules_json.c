@@ -2,6 +2,7 @@
 /* engine/model/rules_json.c -- canonical rules JSON → struct fl_rules: strict, every problem with its JSON
  * path. The form is documented in docs/reference/rules.md; contract in <faultline/model.h>. */
 #include "regex_priv.h"
+#include "rules_heartbeat.h"
 #include "rules_read.h"
 
 #include <math.h>
@@ -225,6 +226,12 @@ static void section_sources(struct reader *rd, const struct fl_json *v)
     rd_list(rd, v, "sources", SOURCES_MAX, sizeof(const char *), &names, &n, source);
 }
 
+static void section_heartbeats(struct reader *rd, const struct fl_json *v)
+{
+    if (!rd->st)
+        rd->st = rules_heartbeats(rd->rules, v, rd->err);
+}
+
 static const struct section {
     const char *key;
     void (*read)(struct reader *rd, const struct fl_json *v);
@@ -236,6 +243,7 @@ static const struct section {
     {"thresholds", rules_thresholds, false},   {"groupings", rules_groupings, false},
     {"bindings", section_bindings, false},     {"guards", section_guards, true},
     {"leases", section_leases, true},          {"sources", section_sources, false},
+    {"heartbeats", section_heartbeats, false},
 };
 
 /* The version covers what was left to the defaults too: other defaults are other rules. Writing a default out
@@ -334,6 +342,7 @@ struct fl_rules *fl_rules_free(struct fl_rules *r)
     rules_quiet_free(r);
     for (size_t i = 0; i < r->n_bindings; i++)
         free_matchers(r->bindings[i].match, r->bindings[i].n_match);
+    rules_heartbeats_free(r);
     fl_arena_free(r->arena);
     return NULL;
 }

@@ -174,6 +174,10 @@ static const char *const documents[] = {
     "SELECT json_build_object('letter', " LETTER
     ", 'raw', CASE WHEN d.is_text THEN convert_from(d.raw, 'UTF8')"
     " ELSE encode(d.raw, 'escape') END)::text FROM deadletter d, q WHERE d.realm = q.realm AND d.n = q.fp",
+    [FL_READ_SILENT] = LIST(
+        "SELECT json_build_object('heartbeat', a.labels ->> 'heartbeat', 'since', rfc3339(a.starts_at), 'incident', a.incident)"
+        " AS doc, row_number() OVER (ORDER BY a.starts_at) AS o FROM alert a, q WHERE a.realm = q.realm"
+        " AND a.status <> 'resolved' AND a.source = 'heartbeat' ORDER BY a.starts_at" PAGE),
     [FL_READ_AUDIT_HEAD] = ARGS "SELECT json_build_object('seq', coalesce(a.seq, 0), 'hash', coalesce(" HEX(
         "a.hash") ", repeat('0', 64)),"
                   " 'at', rfc3339(a.at))::text FROM q LEFT JOIN LATERAL (SELECT * FROM audit b WHERE b.realm = q.realm"

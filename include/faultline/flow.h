@@ -37,6 +37,8 @@ const struct fl_sha256 *fl_flow_topology_hash(const struct fl_flow *f);
 const struct fl_topo *fl_flow_topology(const struct fl_flow *f);
 /** Visit every start of the firing and stale episodes in a fixed order (to rebuild leases after a restart). */
 void fl_flow_each_alert(const struct fl_flow *f, void (*visit)(void *ctx, const struct fl_alert *a), void *ctx);
+/** Visit the heartbeat rules whose sender is silent. */
+void fl_flow_each_silent(const struct fl_flow *f, void (*visit)(void *ctx, const char *name), void *ctx);
 /** State as text, and back: state = snapshot + journal after it. Deterministic bytes. */
 FL_MUST_CHECK fl_status fl_flow_snapshot(const struct fl_flow *f, struct fl_buf *out);
 FL_MUST_CHECK fl_status fl_flow_restore(const struct fl_flow_options *o, const char *text, size_t n,

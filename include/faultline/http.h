@@ -24,6 +24,7 @@ struct fl_http_options {
     const struct fl_config *config;
     struct fl_store *store;
     struct fl_leases *leases;
+    struct fl_heartbeats *heartbeats; /* NULL: nobody is watched */
     const char *conninfo; /* for its readers */
     /** Extra Prometheus text of other stages for /metrics. */
     void (*metrics)(void *ctx, struct fl_buf *out);

@@ -154,3 +154,28 @@ size_t fl_leases_lapse(struct fl_leases *l, fl_usec now, struct fl_lapsed *ret, 
 /** The event that was to report them could not be submitted: report them again next time. */
 void fl_leases_unlapse(struct fl_leases *l, const struct fl_lapsed *lapsed, size_t n);
 size_t fl_leases_count(struct fl_leases *l);
+
+/* ---- heartbeats: senders that must not fall silent ----------------------------------------------------- */
+
+struct fl_heartbeats; /* thread safe; outside the deterministic core, which learns of changes by events */
+struct fl_heartbeats *fl_heartbeats_new(void);
+struct fl_heartbeats *fl_heartbeats_free(struct fl_heartbeats *h);
+/** The rules in force; owns them from here on, also on failure. @param mono  fl_mono(). @return false: out of memory. */
+bool fl_heartbeats_rules(struct fl_heartbeats *h, struct fl_rules *rules, fl_usec mono);
+/** Before the first rules: what the state says is missed already. */
+void fl_heartbeats_restore(struct fl_heartbeats *h, const char *name);
+/** A body was read: whose sign of life is it? @param source  its name in the journal. Any thread. */
+void fl_heartbeats_see(struct fl_heartbeats *h, const char *source, const struct fl_alert *v, size_t n, fl_usec mono);
+struct fl_heartbeat_news {
+    char name[FL_HEARTBEAT_NAME_MAX + 1];
+    bool missed;    /* false: it is back */
+    fl_usec silent; /* since its last report */
+};
+/** Once a second: senders that fell silent or came back since, each told once. Time in which nobody could be heard (not
+ *  `listening`, or nobody looked) counts for none of them. @return count, at most max. */
+size_t fl_heartbeats_look(struct fl_heartbeats *h, fl_usec mono, bool listening, struct fl_heartbeat_news *ret,
+                          size_t max);
+/** The event that was to tell them could not be submitted: tell them again. */
+void fl_heartbeats_unlook(struct fl_heartbeats *h, const struct fl_heartbeat_news *news, size_t n);
+void fl_heartbeats_each(struct fl_heartbeats *h, fl_usec mono,
+                        void (*visit)(void *ctx, const char *name, bool missed, fl_usec silent), void *ctx);

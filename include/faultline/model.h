@@ -219,7 +219,23 @@ struct fl_grouping_rule {
     size_t n_group_by;
     fl_usec wait;
 };
+#define FL_HEARTBEATS_MAX 100u     /* each is looked at for each alert that comes in */
+#define FL_HEARTBEAT_NAME_MAX 64u
+#define FL_HEARTBEAT_INTERVAL_MAX (7 * 86400 * FL_USEC_PER_SEC)
+/** A sender that must not fall silent. Either `match`: a firing alert that says it lives, and opens no incident itself;
+ *  or `source`: any body of that format. */
+struct fl_heartbeat_rule {
+    const char *name;
+    const struct fl_matcher *match;
+    size_t n_match;
+    const char *source; /* NULL when unused */
+    fl_usec interval, grace;
+    fl_severity severity;    /* of the alert that is raised … */
+    struct fl_labels labels; /* … and labels it gets besides */
+};
 struct fl_rules {
+    const struct fl_heartbeat_rule *heartbeats;
+    size_t n_heartbeats;
     const struct fl_inhibition_rule *inhibitions;
     size_t n_inhibitions;
     const struct fl_graph_inhibition_rule *graph_inhibitions;
@@ -264,6 +280,8 @@ FL_MUST_CHECK fl_status fl_matcher_parse(struct fl_arena *arena, const char *tex
 /** The text form back: name="value". */
 void fl_matcher_text(const struct fl_matcher *m, struct fl_buf *out);
 fl_evidence_class fl_rules_class(const struct fl_rules *r, const struct fl_alert *a);
+/** The rule whose sign of life this alert is; NULL: none. */
+const struct fl_heartbeat_rule *fl_rules_heartbeat(const struct fl_rules *r, const struct fl_labels *l);
 fl_severity fl_rules_severity(const struct fl_rules *r, const struct fl_alert *a);
 /**
  * Candidate node ids of one alert in rule order, already expanded.
@@ -395,6 +413,7 @@ typedef enum fl_event_kind {
     FL_EV_ENGINE_STARTED,  /* body: {"version","epoch","projected_seq"} */
     FL_EV_CONFIG,          /* body: {"rules":{…},"playbooks":[{meta…,"source"}],"model":{…}?} */
     FL_EV_TOKEN,           /* body: token created or revoked (never the secret) */
+    FL_EV_HEARTBEAT,       /* body: {"heartbeats":[{"name","state":"missed|back","silent_us"}]}: what a clock outside found */
     FL_EV_N
 } fl_event_kind;
 const char *fl_event_kind_name(fl_event_kind k);

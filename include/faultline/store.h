@@ -163,6 +163,7 @@ typedef enum fl_read {
     FL_READ_MODELS,      /* what is in force first, then newest first; how often each was right */
     FL_READ_MODEL,       /* id: the row + "model" (its text), "uses" */
     FL_READ_MODEL_EVALUATION, /* verdicts against rankings: per model, live and shadow on the same incidents, said and right */
+    FL_READ_SILENT,      /* senders that are silent now, as the engine's own alerts say: {"heartbeat","since","incident"} */
 } fl_read;
 FL_MUST_CHECK fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_args *a,
                                      struct fl_buf *out, struct fl_err *err);

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #define DIR FL_SOURCE_DIR "/tests/golden/flow/"
-static const char *const cases[] = {"shop", "quiet", "models"};
+static const char *const cases[] = {"shop", "quiet", "models", "heartbeat"};
 static bool update;
 
 struct journal {

@@ -1,0 +1,4 @@
+-- SPDX-License-Identifier: MIT
+-- Whose silence is an incident. Page: heartbeat.md.
+
+heartbeat {}
