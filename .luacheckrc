@@ -21,7 +21,8 @@ std = {
 max_line_length = 120
 files["**/rules"] = { read_globals = {
   "mapping", "class", "severity", "source", "inhibition", "binding", "correlation", "guards", "leases",
-  "graph_inhibition", "threshold", "grouping", "heartbeat",
+  "graph_inhibition", "threshold", "grouping", "heartbeat", "flapping", "maintenance",
+  "silences",
 } }
 files["**/playbooks"] = { read_globals = {
   "playbook", "http", "command", "sleep", "log", "print", "fail", "now", "step",

@@ -55,6 +55,7 @@ struct hold {
     size_t at;                   /* place among the timers, from 1; 0: it has none */
     struct gate *threshold;      /* of the threshold rule it falls under; NULL: none */
     bool through;                /* it has passed that threshold, or did not have to */
+    char *flap;                  /* owned: what is shown while it flaps; NULL: it does not */
     bool waited;                 /* the hold-down for what it needs is over */
     struct up_role *up;          /* sides of graph inhibitions it is on */
     struct gate *in;             /* the gate that lists it while it is held there */
@@ -145,6 +146,8 @@ struct fl_corr {
         size_t n, cap;
     } timers;
     uint64_t holds;                     /* that ever began */
+    struct flap *flaps;                 /* histories of changes, by fingerprint */
+    fl_usec flap_due;                   /* before that none of them is quiet for long enough; 0 = never */
     struct up_node *up;                 /* components with alerts on a side of a graph inhibition */
     struct up_node *up_first, *up_last; /* of them, where alerts began or stopped to inhibit in this step */
     fl_vertex
@@ -182,6 +185,8 @@ struct incident *incident_open(struct fl_corr *c, struct fl_step *s, const struc
                                const char *group);
 struct incident *incident_new(struct fl_corr *c, uint64_t number, int year);
 void incident_add(struct fl_corr *c, struct fl_step *s, struct incident *i, struct episode *e);
+/* e takes the place of old, and nothing happens by it. */
+void incident_replace(struct fl_corr *c, struct incident *i, struct episode *old, struct episode *e);
 void incident_drop(struct fl_corr *c, struct incident *i, struct episode *e);
 void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into, struct incident *from,
                      const char *why);
@@ -266,6 +271,22 @@ const char *upstream_holds(struct fl_corr *c, struct fl_step *s, struct fl_topo 
 /* cycles.c: which vertices need each other, directly or not, over edges of these types: they get the same number. */
 fl_vertex *cycles_of(struct fl_topo *topo, const char *const *types, size_t n_types);
 
+/* flap.c */
+/* @return true when it flaps: then the resolve does not count yet. */
+bool flap_resolved(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_usec ends_at);
+void flap_fired(struct fl_corr *c, struct fl_step *s, struct episode *e);
+/* Is there a resolve that does not count yet? */
+bool flap_waits(const struct fl_corr *c, uint64_t fingerprint, fl_usec *ret_ends_at);
+void flap_still_fires(struct fl_corr *c, uint64_t fingerprint);
+void flaps_on_time(struct fl_corr *c, struct fl_step *s);
+void flaps_free(struct fl_corr *c);
+void flaps_write(const struct fl_corr *c, struct fl_jw *w);
+void flaps_read(struct fl_corr *c, const struct fl_json *list);
+
+/* refire.c: a report that an alert which flaps, and whose resolve does not count yet, fires. @return true: it was that. */
+bool refires(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+             const struct fl_alert *a, bool *ret_same);
+
 /* inhibit.c */
 void inhibit_enter(struct fl_corr *c, const struct fl_rules *rules, struct episode *e);
 void inhibit_changed(struct fl_corr *c, struct episode *e, fl_alert_status before);
@@ -308,6 +329,13 @@ void tombs_expire(struct fl_corr *c, fl_usec now);
 void pairs_free(struct fl_corr *c);
 
 /* episodes.c */
+struct episode *episode_make(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                             const struct fl_alert *a);
+/* A new one: resolved already, held, or in an incident. */
+void episode_fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                   const struct fl_alert *a);
+struct episode *episode_newest(struct fl_corr *c, uint64_t fingerprint); /* the one that came last; NULL */
+void episode_over(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_usec ends_at);
 void episode_map(struct episode *e, const struct fl_rules *rules, struct fl_topo *topo);
 void episode_row(struct fl_step *s, const struct episode *e);
 void episode_free(struct fl_corr *c, struct episode *e);

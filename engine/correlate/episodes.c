@@ -57,6 +57,8 @@ static void why_json(struct fl_jw *w, const struct episode *e)
     fl_jw_str(w, NULL, line);
     if (e->quiet)
         fl_jw_str(w, NULL, e->quiet);
+    if (e->hold && e->hold->flap)
+        fl_jw_str(w, NULL, e->hold->flap);
     if (e->joined)
         fl_jw_str(w, NULL, e->joined);
     if (e->status == FL_ALERT_STALE)
@@ -240,8 +242,8 @@ static void pass(struct fl_corr *c, struct fl_step *s, const struct episode *e)
                s->at + TOMB_HOURS * 3600 * FL_USEC_PER_SEC);
 }
 
-static void fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
-                  const struct fl_alert *a)
+struct episode *episode_make(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                             const struct fl_alert *a)
 {
     struct episode *e = fl_core_alloc(1, sizeof *e);
     e->key = (struct ep_key){a->fingerprint, a->starts_at};
@@ -253,6 +255,13 @@ static void fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, co
     episode_map(e, s->rules, topo);
     c->stats.episodes++;
     c->stats.unmapped += !e->node_id;
+    return e;
+}
+
+void episode_fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                   const struct fl_alert *a)
+{
+    struct episode *e = episode_make(c, s, topo, source, a);
     if (e->status == FL_ALERT_RESOLVED) {
         set_text(&e->joined, "reported as resolved before it was ever seen firing: joins no incident");
         episode_row(s, e);
@@ -263,6 +272,7 @@ static void fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, co
     episode_insert(c, e);
     quiet_enter(c, s->rules, e);
     suppress_new(c, s, topo, e);
+    flap_fired(c, s, e);
     episode_row(s, e);
 }
 
@@ -303,6 +313,17 @@ static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *
     episode_free(c, e);
 }
 
+struct episode *episode_newest(struct fl_corr *c, uint64_t fingerprint)
+{
+    return newest_of(c, fingerprint);
+}
+
+void episode_over(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_usec ends_at)
+{
+    e->alert->ends_at = ends_at;
+    change_status(c, s, e, FL_ALERT_RESOLVED, "resolved");
+}
+
 /* One half of a pair says that it is over, the other does not. */
 static bool still_fires(struct fl_step *s, const struct episode *e)
 {
@@ -325,9 +346,16 @@ static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const
     if (a->status == FL_ALERT_RESOLVED) {
         if (e->status == FL_ALERT_RESOLVED || pair_settled(c, e, a))
             return true;
+        fl_usec ended;
+        if (is_live(e) && flap_waits(c, a->fingerprint, &ended))
+            return true;
         fl_alert_status to = pair_report(c, e, source, a);
         if (to == e->status)
             return still_fires(s, e);
+        if (to == FL_ALERT_RESOLVED && flap_resolved(c, s, e, a->ends_at)) {
+            episode_row(s, e);
+            return false;
+        }
         take_content(e, a);
         change_status(c, s, e, to, to == FL_ALERT_RESOLVED ? "resolved" : "is stale: its sender fell silent");
         return false;
@@ -386,6 +414,9 @@ static bool already_over(struct fl_corr *c, struct fl_step *s, const struct fl_a
 static bool report(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
                    const struct fl_alert *a)
 {
+    bool same = false;
+    if (refires(c, s, topo, source, a, &same))
+        return same;
     struct episode *e = episode_of(c, a);
     if (e)
         return known(c, s, e, source, a);
@@ -397,7 +428,7 @@ static bool report(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, c
         return false;
     if (already_over(c, s, a))
         return true;
-    fresh(c, s, topo, source, a);
+    episode_fresh(c, s, topo, source, a);
     return false;
 }
 
@@ -422,9 +453,9 @@ size_t fl_corr_alerts(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
 void fl_corr_expired(struct fl_corr *c, struct fl_step *s, uint64_t fingerprint, fl_usec starts_at)
 {
     struct episode *e = find(c, fingerprint, starts_at);
-    if (!e || e->status != FL_ALERT_FIRING)
-        return;
     fl_usec end = 0;
+    if (!e || e->status != FL_ALERT_FIRING || flap_waits(c, fingerprint, &end))
+        return;
     fl_alert_status to = pair_silent(c, e, starts_at, &end);
     if (to == FL_ALERT_RESOLVED) {
         e->alert->ends_at = end;

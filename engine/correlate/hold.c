@@ -18,7 +18,7 @@ struct hold *hold_of(struct episode *e)
 
 const char *hold_word(const struct episode *e)
 {
-    return e->hold ? words[e->hold->kind] : NULL;
+    return !e->hold ? NULL : !e->hold->kind && e->hold->flap ? "flapping" : words[e->hold->kind];
 }
 
 /* ---- timers: a heap, so that a storm of holds costs what it must ---- */
@@ -126,6 +126,7 @@ void hold_free(struct fl_corr *c, struct episode *e)
         return;
     gate_unlist(c, e);
     timer_drop(c, e);
+    free(e->hold->flap);
     free(e->hold);
     e->hold = NULL;
 }
@@ -142,6 +143,7 @@ void hold_write(struct fl_jw *w, const struct episode *e)
     fl_jw_int(w, NULL, (int64_t)h->n);
     fl_jw_int(w, NULL, h->through);
     fl_jw_int(w, NULL, h->waited);
+    fl_jw_str(w, NULL, h->flap);
     fl_jw_arr_end(w);
 }
 
@@ -158,7 +160,8 @@ void hold_read(struct fl_corr *c, struct episode *e, const struct fl_json *v)
                                 .until = n[2],
                                 .n = (uint64_t)n[3],
                                 .through = n[4] != 0,
-                                .waited = n[5] != 0};
+                                .waited = n[5] != 0,
+                                .flap = fl_core_strdup(fl_json_string(fl_json_at(v, 6)))};
 }
 
 static int by_n(const void *a, const void *b)

@@ -40,6 +40,7 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
         episode_free(c, e);
     }
     silences_free(c);
+    flaps_free(c);
     struct newest *n, *ntmp;
     HASH_ITER (hh, c->newest, n, ntmp) {
         HASH_DEL(c->newest, n);
@@ -204,6 +205,28 @@ void incident_drop(struct fl_corr *c, struct incident *i, struct episode *e)
         i->tail = e->prev;
     e->next = e->prev = NULL;
     e->incident = NULL;
+}
+
+void incident_replace(struct fl_corr *c, struct incident *i, struct episode *old, struct episode *e)
+{
+    struct episode *after = old->prev;
+    incident_drop(c, i, old);
+    e->incident = i;
+    e->prev = after;
+    e->next = after ? after->next : i->head;
+    if (after)
+        after->next = e;
+    else
+        i->head = e;
+    if (e->next)
+        e->next->prev = e;
+    else
+        i->tail = e;
+    i->pub.alerts_total++;
+    count(i, e, 1);
+    if (e->node_id)
+        incident_part(i, e->node_id, e->node)->total++;
+    i->dirty = true;
 }
 
 /* Ranked again at once the first time, then at most every rerank_delay: a storm costs a few rankings. */
@@ -433,7 +456,8 @@ static struct fl_episode view(const struct episode *e)
                                .node_id = e->node_id,
                                .map_rule = e->map_rule,
                                .cls = e->cls,
-                               .severity = e->severity};
+                               .severity = e->severity,
+                               .flapping = e->hold && e->hold->flap};
 }
 
 void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,

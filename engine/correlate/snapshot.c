@@ -124,8 +124,8 @@ void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key)
     fl_jw_int(w, "holds", (int64_t)c->holds);
     fl_jw_arr(w, "stats");
     const struct fl_corr_stats *st = &c->stats;
-    const uint64_t counters[] = {st->episodes, st->repeats, st->late,     st->unmapped,
-                                 st->opened,   st->merged,  st->resolved, st->suppressed};
+    const uint64_t counters[] = {st->episodes, st->repeats,  st->late,       st->unmapped, st->opened,
+                                 st->merged,   st->resolved, st->suppressed, st->flaps};
     for (size_t k = 0; k < FL_ARRAY_LEN(counters); k++)
         fl_jw_int(w, NULL, (int64_t)counters[k]);
     fl_jw_arr_end(w);
@@ -134,6 +134,7 @@ void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key)
         write_episode(w, e);
     fl_jw_arr_end(w);
     silences_write(c, w);
+    flaps_write(c, w);
     fl_jw_arr(w, "incidents");
     for (const struct incident *i = c->first; i; i = i->next)
         write_incident(w, i);
@@ -337,8 +338,9 @@ fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_top
     FL_REQUIRE(tmp != NULL);
     c->next_number = (uint64_t)fl_json_int(v, "next", 1);
     const struct fl_json *st = fl_json_get(v, "stats");
-    uint64_t *counters[] = {&c->stats.episodes, &c->stats.repeats, &c->stats.late,     &c->stats.unmapped,
-                            &c->stats.opened,   &c->stats.merged,  &c->stats.resolved, &c->stats.suppressed};
+    uint64_t *counters[] = {&c->stats.episodes, &c->stats.repeats,    &c->stats.late,
+                            &c->stats.unmapped, &c->stats.opened,     &c->stats.merged,
+                            &c->stats.resolved, &c->stats.suppressed, &c->stats.flaps};
     for (size_t k = 0; k < FL_ARRAY_LEN(counters); k++)
         *counters[k] = (uint64_t)int_at(st, k);
     const struct fl_json *list = fl_json_get(v, "episodes");
@@ -363,6 +365,7 @@ fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_top
     read_pairs(c, fl_json_get(v, "pairs"));
     for (const struct episode *e = c->episodes; e; e = e->hh.next)
         c->held += is_live(e) && !e->incident;
+    flaps_read(c, fl_json_get(v, "flaps"));
     c->holds = (uint64_t)fl_json_int(v, "holds", 0);
     quiet_index(c, rules);
     holds_restored(c, rules);

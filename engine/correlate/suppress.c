@@ -246,6 +246,7 @@ void settle_not(struct fl_corr *c, struct episode *e)
 void suppress_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 {
     silences_on_time(c, s);
+    flaps_on_time(c, s);
     holds_on_time(c, s->at);
     upstream_tick(c, s->rules, topo);
     while (c->settle_first) {
@@ -257,6 +258,10 @@ void suppress_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 
 fl_usec suppress_due(const struct fl_corr *c)
 {
-    fl_usec a = c->silence_due, b = holds_due(c);
-    return !a || (b && b < a) ? b : a;
+    const fl_usec due[] = {c->silence_due, c->flap_due, holds_due(c)};
+    fl_usec least = 0;
+    for (size_t k = 0; k < FL_ARRAY_LEN(due); k++)
+        if (due[k] && (!least || due[k] < least))
+            least = due[k];
+    return least;
 }

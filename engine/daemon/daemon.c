@@ -304,9 +304,13 @@ static void metrics(void *ctx, struct fl_buf *b)
     metric(b, "faultline_alerts_firing", "gauge", "Alerts firing.", f.alerts_firing);
     metric(b, "faultline_alerts_stale", "gauge", "Alerts whose sender fell silent.", f.alerts_stale);
     metric(b, "faultline_alerts_held", "gauge",
-           "Live alerts that a silence or an inhibition keeps out of incidents.", f.alerts_held);
+           "Live alerts that something keeps out of incidents: a silence, an inhibition, a threshold, …",
+           f.alerts_held);
     metric(b, "faultline_alerts_suppressed_total", "counter",
-           "Alerts that were silenced or inhibited when they came.", f.suppressed);
+           "Alerts that were kept out of incidents when they came.", f.suppressed);
+    metric(b, "faultline_alerts_flapping", "gauge", "Alerts that flap: they count as firing.",
+           f.alerts_flapping);
+    metric(b, "faultline_alert_flaps_total", "counter", "How often an alert began to flap.", f.flaps);
     metric(b, "faultline_incidents_open", "gauge", "Incidents not over.", f.incidents_open);
     metric(b, "faultline_incidents_opened_total", "counter", "Incidents opened.", f.incidents_opened);
     metric(b, "faultline_incidents_merged_total", "counter", "Incidents merged into another.", f.merges);

@@ -337,5 +337,7 @@ void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret)
                                   .alerts_firing = c.firing,
                                   .alerts_stale = c.stale,
                                   .suppressed = c.suppressed,
+                                  .flaps = c.flaps,
+                                  .alerts_flapping = c.flapping,
                                   .alerts_held = c.held};
 }

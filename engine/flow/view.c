@@ -22,6 +22,41 @@ static void each_alert(void *ctx, bool (*visit)(void *vctx, const struct fl_labe
         fl_corr_each_episode(w->f->corr, w->i, pass_on, &a);
 }
 
+/* ---- what playbooks keep off ---- */
+
+struct steady {
+    const char *node, *name; /* name: of one that flaps */
+    size_t live, flapping;
+};
+
+static bool look_steady(void *ctx, const struct fl_episode *e)
+{
+    struct steady *x = ctx;
+    if (e->status == FL_ALERT_RESOLVED || !fl_streq(e->node_id, x->node))
+        return false;
+    x->live++;
+    x->flapping += e->flapping;
+    if (e->flapping)
+        x->name = fl_label_get(&e->alert->labels, "alertname");
+    return false;
+}
+
+/* One steady alert is reason enough to act; alerts that only flap are none. */
+static const char *keep_off(void *ctx, struct fl_step *s, const char *component)
+{
+    struct flow_view *w = ctx;
+    struct steady x = {.node = component, .name = ""};
+    if (!component || !*component)
+        return NULL;
+    if (w->i)
+        fl_corr_each_episode(w->f->corr, w->i, look_steady, &x);
+    if (x.flapping && x.flapping == x.live)
+        return fl_fx_printf(s->fx,
+                            "%.200s on %.300s is flapping: nothing acts on what may be over in a minute",
+                            x.name, component);
+    return NULL;
+}
+
 size_t flow_firing_on(void *ctx, const char *incident, const char *node)
 {
     struct fl_flow *f = ctx;
@@ -109,6 +144,7 @@ void flow_view(struct flow_view *ret, struct fl_flow *f, struct fl_step *s, stru
                                .cause_json = "{}",
                                .each_alert = each_alert,
                                .firing_on = flow_firing_on,
+                               .keep_off = keep_off,
                                .ctx = ret};
     if (!i)
         return;

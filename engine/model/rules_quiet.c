@@ -120,6 +120,31 @@ void rules_groupings(struct reader *rd, const struct fl_json *v)
     rd->rules->groupings = p;
 }
 
+/* ---- flapping ---- */
+
+static void flapping_rule(struct reader *rd, const struct fl_json *v, void *slot)
+{
+    struct fl_flapping_rule *r = slot;
+    RD_ONLY(rd, v, "name", "match", "changes", "within", "quiet_for");
+    r->name = rd_need_text(rd, v, "name");
+    rd_matchers(rd, v, &r->match, &r->n_match);
+    if (!rd->st && !fl_json_get(v, "changes"))
+        rd_fail(rd, FL_E_SHAPE, "changes", "is required");
+    rd_count(rd, v, "changes", FL_FLAP_CHANGES_MAX, &r->changes);
+    if (!rd->st && r->changes == 1)
+        rd_fail(rd, FL_E_SHAPE, "changes", "expected at least 2, or 0: never");
+    need_duration(rd, v, "within", FL_USEC_PER_SEC, 7 * 86400 * FL_USEC_PER_SEC, &r->within);
+    need_duration(rd, v, "quiet_for", FL_USEC_PER_SEC, 7 * 86400 * FL_USEC_PER_SEC, &r->quiet_for);
+}
+
+void rules_flapping(struct reader *rd, const struct fl_json *v)
+{
+    void *p = NULL;
+    rd_list(rd, v, "flapping", QUIET_RULES_MAX, sizeof(struct fl_flapping_rule), &p, &rd->rules->n_flapping,
+            flapping_rule);
+    rd->rules->flapping = p;
+}
+
 /* ---- free ---- */
 
 static void free_matchers(const struct fl_matcher *m, size_t n)
@@ -142,4 +167,6 @@ void rules_quiet_free(struct fl_rules *r)
         free_matchers(r->thresholds[i].match, r->thresholds[i].n_match);
     for (size_t i = 0; i < r->n_groupings; i++)
         free_matchers(r->groupings[i].match, r->groupings[i].n_match);
+    for (size_t i = 0; i < r->n_flapping; i++)
+        free_matchers(r->flapping[i].match, r->flapping[i].n_match);
 }

@@ -61,6 +61,9 @@ const char *guards_run(struct fl_resp *r, struct fl_step *s, const struct run *r
     for (const struct run *x = run->disruptive ? r->first : NULL; x; x = x->next)
         if (x != run && occupies(x) && fl_streq(x->pub.target, run->pub.target) && *run->pub.target)
             return fl_fx_printf(s->fx, "%s is running on %s already", x->pub.id, run->pub.target);
+    const char *off = v->keep_off && !override ? v->keep_off(v->ctx, s, run->pub.target) : NULL;
+    if (off)
+        return off;
     struct breaker *b;
     HASH_FIND_STR(r->breakers, run->pub.playbook, b);
     if (b && b->failures >= g->breaker_failures)

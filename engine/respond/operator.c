@@ -62,15 +62,17 @@ fl_status fl_resp_approve(struct fl_resp *r, struct fl_step *s, const struct fl_
                 fl_fx_printf(s->fx, "approval of %s refused: %s", run->pub.id, no), NULL);
         fl_fail(err, FL_E_CONFLICT, "guard", "%s", no);
         if (!override)
-            fl_hint(err,
-                    "cooldown and rate limits can be overridden: faultline playbook approve %s --override",
-                    run->pub.id);
+            fl_hint(
+                err,
+                "cooldown, rate limits, flapping and maintenance can be overridden: faultline playbook approve %s --override",
+                run->pub.id);
         return FL_E_CONFLICT;
     }
     set_text(&run->approved_by, s->actor);
     run_event(
         r, s, run, RE_APPROVED,
-        fl_fx_printf(s->fx, "by %s%s", s->actor, override ? ", who overrides cooldown and rate limits" : ""));
+        fl_fx_printf(s->fx, "by %s%s", s->actor,
+                     override ? ", who overrides cooldown, rate limits, flapping and maintenance" : ""));
     run_start(r, s, run);
     return FL_OK;
 }

@@ -15,9 +15,21 @@
 #define FILES_MAX 256
 #define FILE_MAX (4u << 20)
 
-static const char *const lists[] = {"sources",     "mapping",   "classes",           "severities",
-                                    "inhibitions", "bindings",  "graph_inhibitions", "thresholds",
-                                    "groupings",   "heartbeats"};
+/* clang-format off */
+static const char *const lists[] = {
+    "sources",
+    "mapping",
+    "classes",
+    "severities",
+    "inhibitions",
+    "bindings",
+    "graph_inhibitions",
+    "thresholds",
+    "groupings",
+    "heartbeats",
+    "flapping",
+};
+/* clang-format on */
 
 static int is_rule_file(const struct dirent *d)
 {

@@ -36,6 +36,7 @@ struct fl_episode {
     const char *node_id, *map_rule; /* NULL when it matches no component */
     fl_evidence_class cls;
     fl_severity severity;
+    bool flapping;
 };
 
 struct fl_corr;
@@ -97,6 +98,8 @@ FL_MUST_CHECK fl_status fl_corr_silence_expire(struct fl_corr *c, struct fl_step
 
 struct fl_corr_stats {
     uint64_t episodes, repeats, late, unmapped, opened, merged, resolved, suppressed; /* suppressed: ever held back */
+    uint64_t flaps;   /* how often an alert began to flap */
+    size_t flapping;  /* alerts that flap now */
     size_t firing, stale, open_incidents, held; /* held: firing or stale, in no incident, now */
 };
 void fl_corr_stats(const struct fl_corr *c, struct fl_corr_stats *ret);

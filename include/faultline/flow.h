@@ -46,6 +46,8 @@ FL_MUST_CHECK fl_status fl_flow_restore(const struct fl_flow_options *o, const c
 
 struct fl_flow_stats {
     uint64_t events, alerts_in, repeats, episodes, incidents_opened, incidents_open, merges, runs, unmapped, suppressed;
+    uint64_t flaps; /* how often an alert began to flap */
+    size_t alerts_flapping;
     size_t alerts_firing, alerts_stale, alerts_held; /* held: live, in no incident, because silenced or inhibited */
 };
 void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret);

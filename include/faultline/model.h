@@ -233,6 +233,16 @@ struct fl_heartbeat_rule {
     fl_severity severity;    /* of the alert that is raised … */
     struct fl_labels labels; /* … and labels it gets besides */
 };
+#define FL_FLAP_CHANGES_MAX 50u
+/** An alert that changes between firing and resolved more than `changes` times within `within` is flapping. */
+struct fl_flapping_rule {
+    const char *name;
+    const struct fl_matcher *match;
+    size_t n_match;
+    unsigned changes; /* 0: the alerts of this rule never flap */
+    fl_usec within;
+    fl_usec quiet_for; /* without a change for this long it flaps no more */
+};
 struct fl_rules {
     const struct fl_heartbeat_rule *heartbeats;
     size_t n_heartbeats;
@@ -244,6 +254,8 @@ struct fl_rules {
     size_t n_thresholds;
     const struct fl_grouping_rule *groupings;
     size_t n_groupings;
+    const struct fl_flapping_rule *flapping;
+    size_t n_flapping;
     const struct fl_mapping_rule *mapping;
     size_t n_mapping;
     const struct fl_class_rule *classes;

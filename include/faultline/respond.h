@@ -33,6 +33,8 @@ struct fl_resp_view {
     void (*each_alert)(void *ctx, bool (*visit)(void *vctx, const struct fl_labels *l, const char *node), void *vctx);
     /** Firing or stale alerts of the incident on a component (NULL: any). */
     size_t (*firing_on)(void *ctx, const char *incident, const char *node);
+    /** Why nothing may act on a component (its alerts flap, …), a sentence; NULL: it may. The member may be NULL. */
+    const char *(*keep_off)(void *ctx, struct fl_step *s, const char *component);
     void *ctx;
 };
 

@@ -176,6 +176,8 @@ function threshold(rule) end
 function grouping(rule) end
 ---@param rule { name: string, match?: (Matcher|string)[], source?: string, interval: string|number, grace?: string|number, severity?: string, labels?: table<string, string> }
 function heartbeat(rule) end
+---@param rule { name: string, match?: (Matcher|string)[], changes: integer, within: string|number, quiet_for: string|number }
+function flapping(rule) end
 ---@param rule { name: string, playbook: string, match?: (Matcher|string)[], any_alert?: boolean, cause_types?: string[], min_confidence?: number, approval?: string, params?: table<string, string> }
 function binding(rule) end
 ---@param members table<string, any>

@@ -199,7 +199,7 @@ static const struct rule_function {
     {"source", "sources", true},           {"leases", "leases", false},
     {"inhibition", "inhibitions", true},   {"graph_inhibition", "graph_inhibitions", true},
     {"threshold", "thresholds", true},     {"grouping", "groupings", true},
-    {"heartbeat", "heartbeats", true},
+    {"heartbeat", "heartbeats", true},     {"flapping", "flapping", true},
 };
 
 static void part_push(lua_State *L, const struct rule_function *f)

@@ -510,6 +510,29 @@ static void test_brakes(void **state)
     assert_int_equal(fl_resp_approve(w->r, &w->step, &w->view, "RUN-2026-000007", true, &err), FL_OK);
 }
 
+static const char *keep_off(void *ctx, struct fl_step *s, const char *component)
+{
+    (void)ctx;
+    (void)s;
+    return fl_streq(component, "db") ? "Down on db is flapping" : NULL;
+}
+
+static void test_what_flaps_is_left_to_people(void **state)
+{
+    struct world *w = *state;
+    struct fl_err err = {0};
+    w->view.keep_off = keep_off;
+    fl_resp_consider(w->r, &w->step, &w->view);
+    /* nothing starts by itself, not even what needs no approval */
+    assert_null(order(w, FL_FX_RUN_START));
+    assert_non_null(strstr(w->notes, "look may not start by itself: Down on db is flapping"));
+    assert_int_equal(fl_resp_approve(w->r, &w->step, &w->view, RUN1, false, &err), FL_E_CONFLICT);
+    assert_non_null(strstr(err.text, "Down on db is flapping"));
+    fl_err_clear(&err);
+    assert_int_equal(fl_resp_approve(w->r, &w->step, &w->view, RUN1, true, &err), FL_OK);
+    assert_non_null(order(w, FL_FX_RUN_START));
+}
+
 static void test_incident_over_refuses(void **state)
 {
     struct world *w = *state;
@@ -574,6 +597,7 @@ int main(void)
         T(test_sleep_survives_and_wakes),
         T(test_timeout_abort_halt),
         T(test_brakes),
+        T(test_what_flaps_is_left_to_people),
         T(test_incident_over_refuses),
         T(test_snapshot_round_trip),
     };

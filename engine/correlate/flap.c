@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/correlate/flap.c -- alerts that fire and resolve again and again: from some point on they count as firing
+ * until they are quiet, so that each turn is not an incident, and a playbook, of its own.
+ *
+ * The history is by fingerprint, and begins with the first resolve: an alert that just fires costs nothing here. */
+#include "correlate_priv.h"
+
+#include <faultline/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLAPS_MAX = 100000 }; /* histories; the one that changed longest ago goes first */
+
+struct flap {
+    uint64_t fingerprint;
+    fl_usec since;     /* it flaps since then; 0: it does not */
+    fl_usec quiet_for; /* of the rule when it began */
+    fl_usec ended;     /* it was reported as resolved, which does not count yet; 0: it fires */
+    fl_usec ends_at;   /* when the sender says that was */
+    unsigned n, cap;
+    fl_usec *at;       /* owned: the last changes, oldest first */
+    UT_hash_handle hh; /* insertion order = order of the last change */
+};
+
+static const struct fl_flapping_rule *rule_of(const struct fl_rules *rules, const struct episode *e)
+{
+    for (size_t k = 0; k < rules->n_flapping; k++)
+        if (fl_match_all(rules->flapping[k].match, rules->flapping[k].n_match, &e->alert->labels))
+            return rules->flapping[k].changes ? &rules->flapping[k] : NULL;
+    return NULL;
+}
+
+static struct flap *find(const struct fl_corr *c, uint64_t fingerprint)
+{
+    struct flap *f = NULL;
+    if (c->flaps)
+        HASH_FIND(hh, c->flaps, &fingerprint, sizeof fingerprint, f);
+    return f;
+}
+
+static void drop(struct fl_corr *c, struct flap *f)
+{
+    HASH_DEL(c->flaps, f);
+    c->stats.flapping -= f->since != 0;
+    free(f->at);
+    free(f);
+}
+
+void flaps_free(struct fl_corr *c)
+{
+    while (c->flaps)
+        drop(c, c->flaps);
+}
+
+static fl_usec last_change(const struct flap *f)
+{
+    return f->n ? f->at[f->n - 1] : 0;
+}
+
+static fl_usec due(const struct flap *f)
+{
+    return f->since ? last_change(f) + f->quiet_for : 0;
+}
+
+static void sooner(struct fl_corr *c, fl_usec at)
+{
+    if (at && (!c->flap_due || at < c->flap_due))
+        c->flap_due = at;
+}
+
+/* ---- saying it ---- */
+
+static void say(struct fl_step *s, const struct episode *e, const char *action, const char *text)
+{
+    const struct incident *i = e->incident;
+    char hex[17];
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE | FL_NOTE_AUDIT,
+                                 .action = action,
+                                 .incident = i ? i->pub.id : "",
+                                 .subject = fl_fx_str(s->fx, fl_fingerprint_hex(e->key.fingerprint, hex)),
+                                 .text = fl_fx_printf(s->fx, "%.200s%s%.300s %s", alert_name(e),
+                                                      e->node_id ? " on " : "", e->node_id ? e->node_id : "",
+                                                      text)});
+}
+
+/* What its row shows while it flaps. */
+static void show(const struct flap *f, struct episode *e)
+{
+    char quiet[24], since[FL_TIME_LEN];
+    FL_AUTO_BUF b = fl_buf_init(0);
+    fl_buf_printf(&b, "flapping since %s: counts as firing until it is quiet for %s",
+                  fl_time_format_ms(f->since, since), fl_format_duration(f->quiet_for, quiet));
+    set_text(&hold_of(e)->flap, b.p);
+}
+
+static void begins(struct fl_corr *c, struct fl_step *s, struct flap *f, const struct fl_flapping_rule *r,
+                   struct episode *e)
+{
+    char span[24], quiet[24];
+    f->since = s->at;
+    f->quiet_for = r->quiet_for;
+    c->stats.flapping++;
+    c->stats.flaps++;
+    show(f, e);
+    say(s, e, "alert.flapping",
+        fl_fx_printf(
+            s->fx,
+            "is flapping (rule \"%.100s\"): %u changes in %s; it counts as firing until it is quiet for %s",
+            r->name, f->n, fl_format_duration(last_change(f) - f->at[0], span),
+            fl_format_duration(r->quiet_for, quiet)));
+}
+
+/* ---- changes ---- */
+
+static void add(struct flap *f, fl_usec at, unsigned cap)
+{
+    if (f->cap != cap) {
+        fl_usec *v = fl_core_alloc(cap, sizeof *v);
+        unsigned keep = f->n < cap ? f->n : cap;
+        if (keep)
+            memcpy(v, f->at + (f->n - keep), keep * sizeof *v);
+        free(f->at);
+        f->at = v;
+        f->n = keep;
+        f->cap = cap;
+    }
+    if (f->n == cap)
+        memmove(f->at, f->at + 1, --f->n * sizeof *f->at);
+    f->at[f->n++] = at;
+}
+
+static struct flap *change(struct fl_corr *c, struct fl_step *s, struct episode *e, bool fires)
+{
+    struct flap *f = find(c, e->key.fingerprint);
+    const struct fl_flapping_rule *r = rule_of(s->rules, e);
+    if (!f && (fires || !r))
+        return NULL;
+    if (f)
+        HASH_DEL(c->flaps, f);
+    else
+        f = fl_core_alloc(1, sizeof *f);
+    f->fingerprint = e->key.fingerprint;
+    HASH_ADD(hh, c->flaps, fingerprint, sizeof f->fingerprint, f);
+    add(f, s->at, r ? r->changes + 1 : f->cap);
+    if (!f->since && r && f->n > r->changes && last_change(f) - f->at[0] <= r->within)
+        begins(c, s, f, r, e);
+    sooner(c, due(f));
+    return f;
+}
+
+bool flap_resolved(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_usec ends_at)
+{
+    struct flap *f = change(c, s, e, false);
+    if (!f || !f->since)
+        return false;
+    f->ended = s->at;
+    f->ends_at = ends_at;
+    show(f, e);
+    return true;
+}
+
+void flap_fired(struct fl_corr *c, struct fl_step *s, struct episode *e)
+{
+    struct flap *f = change(c, s, e, true);
+    if (!f)
+        return;
+    f->ended = 0;
+    if (f->since)
+        show(f, e);
+}
+
+bool flap_waits(const struct fl_corr *c, uint64_t fingerprint, fl_usec *ret_ends_at)
+{
+    const struct flap *f = find(c, fingerprint);
+    if (!f || !f->since || !f->ended)
+        return false;
+    *ret_ends_at = f->ends_at;
+    return true;
+}
+
+void flap_still_fires(struct fl_corr *c, uint64_t fingerprint)
+{
+    struct flap *f = find(c, fingerprint);
+    if (f)
+        f->ended = 0;
+}
+
+/* ---- time ---- */
+
+static void ends(struct fl_corr *c, struct fl_step *s, struct flap *f)
+{
+    fl_usec ended = f->ended, ends_at = f->ends_at;
+    struct episode *e = episode_newest(c, f->fingerprint);
+    char quiet[24];
+    f->since = f->ended = 0;
+    c->stats.flapping--;
+    if (!e || !is_live(e) || !e->hold || !e->hold->flap)
+        return;
+    set_text(&e->hold->flap, NULL);
+    say(s, e, "alert.steady",
+        fl_fx_printf(s->fx, "is not flapping any more: %s for %s",
+                     ended ? "resolved" : "firing without a break", fl_format_duration(f->quiet_for, quiet)));
+    if (ended)
+        episode_over(c, s, e, ends_at);
+    else
+        episode_row(s, e);
+}
+
+void flaps_on_time(struct fl_corr *c, struct fl_step *s)
+{
+    fl_usec longest = 0;
+    for (size_t k = 0; k < s->rules->n_flapping; k++)
+        if (s->rules->flapping[k].within > longest)
+            longest = s->rules->flapping[k].within;
+    if (c->flap_due && c->flap_due <= s->at) {
+        c->flap_due = 0;
+        for (struct flap *f = c->flaps; f; f = f->hh.next) {
+            if (f->since && due(f) <= s->at)
+                ends(c, s, f);
+            sooner(c, due(f));
+        }
+    }
+    while (c->flaps && (HASH_COUNT(c->flaps) > FLAPS_MAX ||
+                        (!c->flaps->since && last_change(c->flaps) + longest < s->at))) {
+        if (c->flaps->since)
+            ends(c, s, c->flaps);
+        drop(c, c->flaps);
+    }
+}
+
+/* ---- snapshot ---- */
+
+void flaps_write(const struct fl_corr *c, struct fl_jw *w)
+{
+    fl_jw_arr(w, "flaps");
+    for (const struct flap *f = c->flaps; f; f = f->hh.next) {
+        char hex[17];
+        fl_jw_arr(w, NULL);
+        fl_jw_str(w, NULL, fl_fingerprint_hex(f->fingerprint, hex));
+        const fl_usec v[] = {f->since, f->quiet_for, f->ended, f->ends_at, f->cap};
+        for (size_t k = 0; k < FL_ARRAY_LEN(v); k++)
+            fl_jw_int(w, NULL, v[k]);
+        for (unsigned k = 0; k < f->n; k++)
+            fl_jw_int(w, NULL, f->at[k]);
+        fl_jw_arr_end(w);
+    }
+    fl_jw_arr_end(w);
+}
+
+static int64_t int_at(const struct fl_json *arr, size_t i)
+{
+    return (int64_t)fl_json_number(fl_json_at(arr, i), 0);
+}
+
+void flaps_read(struct fl_corr *c, const struct fl_json *list)
+{
+    for (size_t k = 0; k < fl_json_len(list); k++) {
+        const struct fl_json *v = fl_json_at(list, k);
+        int64_t cap = int_at(v, 5);
+        size_t n = fl_json_len(v) > 6 ? fl_json_len(v) - 6 : 0;
+        struct flap *f = fl_core_alloc(1, sizeof *f);
+        if (cap < 1 || cap > (int64_t)FL_FLAP_CHANGES_MAX + 1 || n > (size_t)cap ||
+            !fl_fingerprint_parse(fl_json_string(fl_json_at(v, 0)), &f->fingerprint)) {
+            free(f);
+            continue;
+        }
+        f->since = int_at(v, 1);
+        f->quiet_for = int_at(v, 2);
+        f->ended = int_at(v, 3);
+        f->ends_at = int_at(v, 4);
+        for (size_t i = 0; i < n; i++)
+            add(f, int_at(v, 6 + i), (unsigned)cap);
+        HASH_ADD(hh, c->flaps, fingerprint, sizeof f->fingerprint, f);
+        c->stats.flapping += f->since != 0;
+        sooner(c, due(f));
+    }
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/correlate/refire.c -- an alert that flaps fires again: what a report of it does while the last resolve does not
+ * count yet (flap.c). */
+#include "correlate_priv.h"
+
+/* It flaps and fires again: the new episode takes the place of the old one, and its incident sees no change. */
+static void take_over(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                      const struct fl_alert *a, struct episode *old, fl_usec ended)
+{
+    struct incident *i = old->incident;
+    if (!i || !is_active(i)) {
+        episode_over(c, s, old, ended);
+        episode_fresh(c, s, topo, source, a);
+        return;
+    }
+    struct episode *e = episode_make(c, s, topo, source, a);
+    char t[FL_TIME_LEN];
+    quiet_leave(c, old);
+    incident_replace(c, i, old, e);
+    old->status = FL_ALERT_RESOLVED;
+    old->alert->ends_at = ended;
+    set_text(&e->joined, old->joined);
+    set_text(&old->joined, fl_fx_printf(s->fx, "was in %s: it flaps, and goes on in the episode of %s",
+                                        i->pub.id, fl_time_format_ms(a->starts_at, t)));
+    episode_row(s, old);
+    bury(c, s, old);
+    episode_free(c, old);
+    episode_insert(c, e);
+    quiet_enter(c, s->rules, e);
+    settle_later(c, e);
+    flap_fired(c, s, e);
+    episode_row(s, e);
+}
+
+bool refires(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+             const struct fl_alert *a, bool *ret_same)
+{
+    fl_usec ended = 0;
+    struct episode *e = a->status == FL_ALERT_FIRING && c->stats.flapping ? episode_newest(c, a->fingerprint)
+                                                                          : NULL;
+    if (!e || !is_live(e) || !flap_waits(c, a->fingerprint, &ended))
+        return false;
+    *ret_same = !a->starts_guessed &&
+                (pair_has(c, e, a->starts_at) || tomb_has(c, a->fingerprint, a->starts_at));
+    if (*ret_same) {
+        c->stats.late++; /* the resolve is the newer truth */
+    } else if (!a->starts_guessed && a->starts_at < ended) {
+        /* The other half of a pair, heard for the first time: it never stopped. */
+        e->status = FL_ALERT_RESOLVED;
+        (void)pair_report(c, e, source, a);
+        e->status = FL_ALERT_FIRING;
+        flap_still_fires(c, a->fingerprint);
+    } else {
+        take_over(c, s, topo, source, a, e, ended);
+    }
+    return true;
+}
