@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/base/hash.c -- contract in <faultline/base.h>. */
-#include <faultline/base.h>
+#include "hash_priv.h"
 
 #include <pthread.h>
 #include <sodium.h>
@@ -33,7 +33,8 @@ uint64_t fl_keyed_hash(const void *p, size_t n)
 
 void fl_sha256(const void *p, size_t n, struct fl_sha256 *ret)
 {
-    crypto_hash_sha256(ret->b, p, n);
+    if (!fl_sha256_by_cpu(p, n, ret))
+        crypto_hash_sha256(ret->b, p, n);
 }
 
 void fl_hmac_sha256(const void *key, size_t key_n, const void *a, size_t a_n, const void *b, size_t b_n,

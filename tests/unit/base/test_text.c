@@ -71,6 +71,24 @@ static void whole_numbers_only(void **state)
     assert_false(fl_parse_i64(NULL, 0, 1, &v));
 }
 
+/* Every length around the block size, whole buffers and parts: the hash of all those hashes, as sha256sum gives it. */
+static void sha256_of_every_length(void **state)
+{
+    (void)state;
+    static unsigned char data[1000], digests[1000][32];
+    struct fl_sha256 h;
+    char hex[65];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)(i * 7 + 3);
+    for (size_t n = 0; n < sizeof data; n++) {
+        fl_sha256(data, n, &h);
+        memcpy(digests[n], h.b, sizeof h.b);
+    }
+    fl_sha256(digests, sizeof digests, &h);
+    assert_string_equal(fl_sha256_hex(&h, hex),
+                        "df3cd7b7b5ddcf8f90a897a1dce1dd7fb1832feb0d578138be73c9294438a58e");
+}
+
 static void hashes_match_published_vectors(void **state)
 {
     (void)state;
@@ -146,6 +164,7 @@ int main(void)
         cmocka_unit_test(the_nearest_word_is_near),
         cmocka_unit_test(whole_numbers_only),
         cmocka_unit_test(hashes_match_published_vectors),
+        cmocka_unit_test(sha256_of_every_length),
         cmocka_unit_test(uuids_sort_in_order_of_making),
         cmocka_unit_test(the_first_failure_wins_and_is_clean),
     };
