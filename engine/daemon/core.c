@@ -14,16 +14,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-void core_deliver(void *ctx, const struct fl_event *ev, struct fl_submission *sub)
-{
-    struct engine *e = ctx;
-    struct delivery *d = sub && sub->arena ? fl_arena_alloc(sub->arena, sizeof *d) : NULL;
-    FL_REQUIRE(d != NULL); /* a committed event may not be lost: the journal brings it back after a restart */
-    *d = (struct delivery){*ev, sub, NULL};
-    if (fl_queue_push_wait(e->inbox, d, 1) != FL_OK)
-        fl_arena_free(sub->arena); /* stopping: it is in the journal */
-}
-
 void core_fail(struct engine *e, const struct fl_err *err)
 {
     pthread_mutex_lock(&e->lock);
@@ -52,22 +42,26 @@ void core_publish(struct engine *e)
     pthread_mutex_unlock(&e->lock);
 }
 
-static bool step(struct engine *e, struct delivery *d)
+/* @return false: the core has failed and the process ends. */
+static bool step(struct engine *e, const struct fl_event *ev, struct fl_submission *sub)
 {
     struct fl_err err = {0};
+    fl_usec began = fl_mono();
     struct fl_effects *fx = fl_effects_new();
-    fl_status st = fx ? fl_flow_step(e->flow, &d->ev, fx, &err)
+    fl_status st = fx ? fl_flow_step(e->flow, ev, fx, &err)
                       : fl_fail(&err, FL_E_NOMEM, "core", "out of memory");
     if (st != FL_OK) {
         fl_effects_free(fx);
         core_fail(e, &err);
         return false;
     }
-    if (d->ev.kind == FL_EV_TICK)
+    if (ev->kind == FL_EV_TICK)
         atomic_store(&e->tick_out, false);
-    uint64_t seq = d->ev.seq;
-    fl_store_project(e->store, fx, d->sub); /* d lies in the submission: gone from here on */
+    uint64_t seq = ev->seq;
+    fl_usec took = fl_mono() - began;
+    fl_store_project(e->store, fx, sub); /* the event lies in the submission: gone from here on */
     atomic_store(&e->core_seq, seq);
+    fl_store_rest(e->store, took);
     return true;
 }
 
@@ -125,7 +119,83 @@ static void maybe_snapshot(struct engine *e)
     e->last_snapshot_at = fl_mono();
 }
 
+/* ---- what had to stay in the journal ---- */
+
+enum {
+    STRETCH_PIECE = 64
+}; /* events read at once: deadlines and snapshots do not wait for all of a long one */
+
+static fl_status step_again(void *ctx, const struct fl_event *ev)
+{
+    return step(ctx, ev, NULL) ? FL_OK : FL_E_INTERNAL;
+}
+
+static bool failed(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    bool yes = e->state == CORE_FAILED;
+    pthread_mutex_unlock(&e->lock);
+    return yes;
+}
+
+/* The database is away: until it is back, or nobody waits any more. */
+static bool wait_a_little(struct engine *e)
+{
+    fl_usec until = fl_mono() + FL_USEC_PER_SEC / 5;
+    struct timespec ts = {.tv_sec = (time_t)(until / FL_USEC_PER_SEC),
+                          .tv_nsec = (long)(until % FL_USEC_PER_SEC) * 1000};
+    pthread_mutex_lock(&e->lock);
+    while (!atomic_load(&e->core_ending) && fl_mono() < until)
+        pthread_cond_timedwait(&e->changed, &e->lock, &ts);
+    pthread_mutex_unlock(&e->lock);
+    return !atomic_load(&e->core_ending);
+}
+
+static bool step_stretch(struct engine *e, struct delivery *d)
+{
+    uint64_t until = inbox_close_stretch(e, d);
+    bool told = false;
+    inbox_drop(e, d);
+    while (fl_flow_seq(e->flow) < until) {
+        if (atomic_load(&e->core_ending))
+            return false;
+        struct fl_err err = {0};
+        uint64_t at = fl_flow_seq(e->flow), piece = until - at < STRETCH_PIECE ? until - at : STRETCH_PIECE;
+        fl_status st = fl_store_read_journal(e->store, at, at + piece, step_again, e, &err);
+        if (st == FL_OK) {
+            told = false;
+            maybe_snapshot(e);
+            (void)next_wake(e); /* a deadline that has passed gets its tick */
+            continue;
+        }
+        if (failed(e))
+            return false;
+        if (!told)
+            fl_log_err(FL_LOG_WARN, "core", "events that wait in the journal cannot be read now", &err);
+        told = true;
+        if (!wait_a_little(e))
+            return false;
+    }
+    return true;
+}
+
 /* ---- the thread ---- */
+
+/* In order, up to the first that could not be stepped: it is in the journal, and the next start reads it. */
+static bool take(struct engine *e, void *const *items, size_t n)
+{
+    bool ok = true;
+    for (size_t i = 0; i < n; i++) {
+        struct delivery *d = items[i];
+        if (!ok)
+            inbox_drop(e, d);
+        else if (d->picture)
+            picture_take(e, d->picture);
+        else
+            ok = d->sub ? step(e, &d->ev, d->sub) : step_stretch(e, d);
+    }
+    return ok;
+}
 
 static void run(struct engine *e)
 {
@@ -133,13 +203,8 @@ static void run(struct engine *e)
     fl_usec published = 0;
     while (!fl_queue_closed_and_empty(e->inbox)) {
         size_t n = fl_queue_pop(e->inbox, items, FL_ARRAY_LEN(items), next_wake(e));
-        for (size_t i = 0; i < n; i++) {
-            struct delivery *d = items[i];
-            if (d->picture)
-                picture_take(e, d->picture);
-            else if (!step(e, d))
-                return;
-        }
+        if (!take(e, items, n))
+            break;
         maybe_snapshot(e);
         if (fl_mono() - published > FL_USEC_PER_SEC / 2) {
             core_publish(e);
@@ -147,7 +212,8 @@ static void run(struct engine *e)
         }
     }
     pthread_mutex_lock(&e->lock);
-    e->state = CORE_STOPPED;
+    if (e->state != CORE_FAILED)
+        e->state = CORE_STOPPED;
     pthread_cond_broadcast(&e->changed);
     pthread_mutex_unlock(&e->lock);
 }
@@ -209,16 +275,15 @@ fl_status core_start(struct engine *e, struct fl_err *err)
 void core_stop(struct engine *e)
 {
     fl_queue_close(e->inbox);
+    pthread_mutex_lock(&e->lock);
+    atomic_store(&e->core_ending, true);
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
     if (e->has_core)
         pthread_join(e->core, NULL);
     e->has_core = false;
     void *item;
-    while (fl_queue_pop(e->inbox, &item, 1, fl_mono())) { /* after a failure; they are in the journal */
-        struct delivery *d = item;
-        if (d->picture)
-            picture_refuse(e, d->picture);
-        else
-            fl_arena_free(d->sub->arena);
-    }
+    while (fl_queue_pop(e->inbox, &item, 1, fl_mono())) /* after a failure; they are in the journal */
+        inbox_drop(e, item);
     e->flow = fl_flow_free(e->flow);
 }

@@ -297,6 +297,9 @@ static void metrics(void *ctx, struct fl_buf *b)
     metric(b, "faultline_core_seq", "gauge", "Sequence of the last event the core took.",
            atomic_load(&e->core_seq));
     metric(b, "faultline_core_inbox", "gauge", "Events waiting for the core.", fl_queue_items(e->inbox));
+    metric(b, "faultline_core_reread_total", "counter",
+           "Events read from the journal again because too many waited for the core.",
+           atomic_load(&e->reread));
     metric(b, "faultline_core_events_total", "counter", "Events the state was made of.", f.events);
     metric(b, "faultline_core_alerts_total", "counter", "Alerts the core took.", f.alerts_in);
     metric(b, "faultline_core_repeats_total", "counter", "Alerts that were known already.", f.repeats);
@@ -384,7 +387,7 @@ static fl_status start_store(struct engine *e, struct fl_err *err)
     snprintf(e->owner, sizeof e->owner, "%s/%d/%s", host, (int)getpid(), fl_uuid7(id));
     e->leases = fl_leases_new(e->config->lease_default);
     e->heartbeats = fl_heartbeats_new();
-    e->inbox = fl_queue_new(INBOX_MAX, 0);
+    e->inbox = fl_queue_new(0, 0);
     if (!e->heartbeats || !e->leases || !e->inbox)
         return fl_fail(err, FL_E_NOMEM, "daemon", "out of memory");
     struct fl_store_options o = {.conninfo = e->conninfo,

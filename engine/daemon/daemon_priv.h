@@ -16,7 +16,6 @@
 #include <stdatomic.h>
 
 enum {
-    INBOX_MAX = 4096,       /* events between journal and core; full: the journal waits */
     NEWS_BATCH = 100,       /* senders that fell silent or are back, in one event */
     LAPSE_BATCH = 1000,     /* lapsed leases in one event */
     SNAPSHOT_MAX = 1 << 30, /* bytes of one snapshot's text */
@@ -41,7 +40,10 @@ struct engine {
 
     /* core thread */
     pthread_t core;
-    struct fl_queue *inbox; /* struct delivery */
+    struct fl_queue *inbox;   /* struct delivery */
+    struct delivery *stretch; /* under the lock: the last one in the inbox, when it may still grow */
+    atomic_ullong reread;     /* events that were left in the journal while the core was behind */
+    atomic_bool core_ending;  /* the core need not finish what it would have to read again */
     struct fl_flow *flow;
     uint64_t last_snapshot_seq;
     fl_usec last_snapshot_at; /* mono */
@@ -85,16 +87,21 @@ struct engine {
 struct picture;
 struct delivery {
     struct fl_event ev;
-    struct fl_submission *sub;
-    struct picture *picture; /* no event: draw this */
+    struct fl_submission *sub; /* owns ev and this; NULL: journal rows ev.seq … until, to be read again */
+    struct picture *picture;   /* no event: draw this */
+    uint64_t until;
 };
 
 /* core.c */
 fl_status core_start(struct engine *e, struct fl_err *err); /* waits for recovery */
 void core_stop(struct engine *e);
-void core_deliver(void *ctx, const struct fl_event *ev, struct fl_submission *sub); /* journal thread */
 void core_publish(struct engine *e);
 void core_fail(struct engine *e, const struct fl_err *err); /* any thread: the process ends with this error */
+
+/* inbox.c */
+void core_deliver(void *ctx, const struct fl_event *ev, struct fl_submission *sub); /* journal thread */
+uint64_t inbox_close_stretch(struct engine *e, struct delivery *d);                 /* core thread */
+void inbox_drop(struct engine *e, struct delivery *d);
 
 /* recover.c: core thread */
 fl_status recover(struct engine *e, struct fl_err *err);

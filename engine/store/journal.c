@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine/store/journal.c -- the journal writer: group commit, outcome unknown, reconnect; and reading it back. */
+/* engine/store/journal.c -- the journal writer: group commit, outcome unknown, reconnect. Its rows: journal_rows.c. */
 #include "store_priv.h"
-
-#include <faultline/json.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -14,32 +12,6 @@ struct batch {
 };
 
 /* ---- one transaction ---------------------------------------------------------------------------------------- */
-
-static const char insert_sql[] =
-    "INSERT INTO journal (realm, seq, at, kind, actor, source, run, body_hash, body)"
-    " SELECT $1, u.* FROM fence($1, $2),"
-    " unnest($3::bigint[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::bytea[]) u";
-
-/* run.* events say which run they belong to; a body that does not parse belongs to none. */
-static const char *run_of(const struct fl_submission *sub, struct fl_arena *a)
-{
-    if (sub->kind != FL_EV_RUN_CALL && sub->kind != FL_EV_RUN_OUTCOME && sub->kind != FL_EV_RUN_ENDED)
-        return NULL;
-    FL_AUTO_JSON root = fl_json_parse(sub->body, sub->body_len, NULL);
-    const char *run = root ? fl_json_str(root, "run", NULL) : NULL;
-    return run && strlen(run) < 256 ? fl_arena_strdup(a, run) : NULL;
-}
-
-#define FL_COMMA ,
-#define COLUMN(elem, add, expr)                         \
-    do {                                                \
-        struct fl_pq_array col = fl_pq_array(&p, elem); \
-        for (size_t i = 0; i < b->n; i++) {             \
-            const struct fl_submission *x = b->v[i];    \
-            add(&col, expr);                            \
-        }                                               \
-        fl_pq_array_end(&col);                          \
-    } while (0)
 
 /* While one commit hangs nobody else should wait for it in vain. */
 static void on_tick(void *ctx, fl_usec waited)
@@ -62,22 +34,18 @@ static void on_tick(void *ctx, fl_usec waited)
 static fl_pq_fault insert(struct fl_store *s, const struct batch *b, struct fl_err *err)
 {
     FL_AUTO_ARENA a = fl_arena_new(0);
-    FL_AUTO_PARAMS p;
     struct fl_pq_wait w = {.tick = on_tick, .ctx = s};
-    fl_pq_params_init(&p, a);
-    fl_pq_text(&p, s->realm);
-    fl_pq_i64(&p, (int64_t)s->epoch);
-    COLUMN(FL_PQ_I64, fl_pq_add_i64, (int64_t)x->event.seq);
-    COLUMN(FL_PQ_TIME, fl_pq_add_time, x->event.at);
-    COLUMN(FL_PQ_TEXT, fl_pq_add_text, fl_event_kind_name(x->kind));
-    COLUMN(FL_PQ_TEXT, fl_pq_add_text, x->event.actor);
-    COLUMN(FL_PQ_TEXT, fl_pq_add_text, x->event.source);
-    COLUMN(FL_PQ_TEXT, fl_pq_add_text, run_of(x, a));
-    COLUMN(FL_PQ_BYTES, fl_pq_add_bytes, x->body_hash.b FL_COMMA sizeof x->body_hash.b);
-    COLUMN(FL_PQ_BYTES, fl_pq_add_bytes, x->body FL_COMMA x->body_len);
+    struct fl_pq_stmt *v = NULL;
+    size_t bad, n = a ? fl_journal_statements(s, b->v, b->n, a, &v) : 0;
+    if (!n) {
+        fl_fail(err, FL_E_NOMEM, "journal", "out of memory");
+        return FL_PQ_AWAY;
+    }
     fl_crash_point("journal.commit");
-    fl_pq_fault f = fl_pq_exec(s->journal_c, insert_sql, &p, &w, NULL, err);
+    fl_pq_fault f = fl_pq_batch(s->journal_c, v, n, &w, &bad, err);
     fl_crash_point("journal.committed");
+    for (size_t i = 0; i < n; i++)
+        fl_pq_params_done((struct fl_pq_params *)(uintptr_t)v[i].p);
     s->stalled = false;
     return f;
 }
@@ -176,7 +144,7 @@ static bool reconnect(struct fl_store *s, struct fl_err *err)
 {
     if (s->journal_c)
         return true;
-    if (fl_store_session(s, "journal", &s->journal_c, err) != FL_OK)
+    if (fl_journal_connect(s, err) != FL_OK)
         return false;
     s->reconnects++;
     return true;
@@ -263,6 +231,13 @@ static commit_end commit(struct fl_store *s, struct batch *b)
     return UNKNOWN;
 }
 
+/* How long the last commit took, and for how many it was made or had to wait. */
+struct rhythm {
+    fl_usec took;
+    size_t senders;
+};
+enum { GATHER_MOST = 2000 };
+
 /* ---- the thread -------------------------------------------------------------------------------------------------- */
 
 static bool storable(const char *text)
@@ -332,6 +307,23 @@ static size_t chunk(struct fl_submission **v, size_t n)
     return i;
 }
 
+/*
+ * Senders that wait for their answer come back together, a moment after they got it. A commit that begins with the first
+ * of them makes the others wait for the log device twice; so it waits for as many as lately were there, for a small part of
+ * what a commit takes.
+ */
+static size_t gather(struct fl_store *s, void **items, size_t n, const struct rhythm *r)
+{
+    fl_usec most = r->took / 4 < GATHER_MOST ? r->took / 4 : GATHER_MOST, until = fl_mono() + most;
+    while (n && n < r->senders && n < FL_BATCH_ITEMS) {
+        size_t more = fl_queue_pop(s->journal_q, items + n, FL_BATCH_ITEMS - n, until);
+        if (!more)
+            break;
+        n += more;
+    }
+    return n;
+}
+
 void *fl_journal_thread(void *store)
 {
     struct fl_store *s = store;
@@ -339,9 +331,14 @@ void *fl_journal_thread(void *store)
     static _Thread_local struct fl_submission *kept[FL_BATCH_ITEMS];
     struct batch doubt = {.v = kept};
     unsigned tries = 0;
+    struct rhythm rhythm = {0};
     while (!s->abandon) {
         fl_usec pause = s->journal_down ? fl_retry_delay(&fl_retry_reconnect, tries) : 500000;
-        size_t n = fl_queue_pop(s->journal_q, items, FL_BATCH_ITEMS, fl_mono() + pause);
+        fl_usec began = fl_mono();
+        size_t n = fl_queue_pop(s->journal_q, items, FL_BATCH_ITEMS, began + pause);
+        fl_pace_note(s, fl_mono() - began);
+        n = gather(s, items, n, &rhythm);
+        began = fl_mono();
         for (size_t at = 0, k; at < n; at += k) {
             struct batch b = {(struct fl_submission **)(void *)items + at, 0};
             b.n = k = chunk(b.v, n - at);
@@ -355,6 +352,8 @@ void *fl_journal_thread(void *store)
                 doubt.n = b.n;
             }
         }
+        if (n)
+            rhythm = (struct rhythm){fl_mono() - began, n + fl_queue_items(s->journal_q)};
         if (s->journal_down) {
             settle(s, &doubt);
             tries = s->journal_down ? tries + 1 : 0;
@@ -377,52 +376,4 @@ void *fl_journal_thread(void *store)
         refuse(s, &rest, FL_E_UNAVAILABLE);
     }
     return NULL;
-}
-
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
-
-/* Bounded by rows and by bytes: bodies are up to megabytes each. Lengths are known without reading the bodies. */
-static const char page_sql[] =
-    "SELECT seq, at, kind, actor, source, body_hash, body FROM ("
-    " SELECT *, sum(octet_length(body)) OVER (ORDER BY seq) - octet_length(body) AS before FROM ("
-    "  SELECT * FROM journal WHERE realm = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT 2000) j) k"
-    " WHERE before < 33554432 ORDER BY seq";
-
-fl_status fl_journal_page(PGconn *c, const char *realm, uint64_t *after, uint64_t until, bool *ret_more,
-                          fl_status (*visit)(void *ctx, const struct fl_event *ev), void *ctx,
-                          struct fl_err *err)
-{
-    static const struct fl_pq_wait w = {.patience = 60 * FL_USEC_PER_SEC};
-    FL_AUTO_ARENA a = fl_arena_new(0);
-    FL_AUTO_PARAMS p;
-    FL_AUTO_PGRESULT *r = NULL;
-    fl_pq_params_init(&p, a);
-    fl_pq_text(&p, realm);
-    fl_pq_i64(&p, (int64_t)*after);
-    fl_pq_i64(&p, until ? (int64_t)until : INT64_MAX);
-    fl_pq_fault f = fl_pq_exec(c, page_sql, &p, &w, &r, err);
-    if (f)
-        return fl_pq_status(f);
-    *ret_more = PQntuples(r) > 0;
-    for (int i = 0; i < PQntuples(r); i++) {
-        struct fl_event ev = {.seq = (uint64_t)fl_pq_get_i64(r, i, 0),
-                              .at = fl_pq_get_time(r, i, 1),
-                              .realm = realm,
-                              .actor = fl_pq_get_text(r, i, 3),
-                              .source = fl_pq_get_text(r, i, 4),
-                              .body = PQgetvalue(r, i, 6),
-                              .body_len = (size_t)PQgetlength(r, i, 6)};
-        if (*after && ev.seq != *after + 1)
-            return fl_fail(err, FL_E_CORRUPT, realm, "the journal jumps from %" PRIu64 " to %" PRIu64, *after,
-                           ev.seq);
-        if (!fl_event_kind_parse(fl_pq_get_text(r, i, 2), &ev.kind))
-            return fl_fail(err, FL_E_CORRUPT, realm, "journal row %" PRIu64 " is of unknown kind \"%s\"",
-                           ev.seq, fl_pq_get_text(r, i, 2));
-        fl_pq_get_hash(r, i, 5, &ev.body_hash);
-        fl_status st = visit(ctx, &ev);
-        if (st)
-            return st;
-        *after = ev.seq;
-    }
-    return FL_OK;
 }

@@ -108,13 +108,14 @@ static fl_pq_fault write_some(struct fl_store *s, struct letter *const *v, size_
     fl_pq_i64(&q, (int64_t)FL_DEADLETTERS_BYTES);
     fl_pq_i64(&q, (int64_t)lost);
     const struct fl_pq_stmt st[] = {
-        {"WITH head AS (UPDATE deadletter_head SET last_n = last_n + $2 WHERE realm = $1 RETURNING last_n - $2 AS base)"
-         " INSERT INTO deadletter (realm, n, at, source, place, reason, is_text, raw, whole, cut, bytes)"
-         " SELECT $1, base + k, t, s, w, r, x, b, h, c, z FROM head, unnest($3::timestamptz[], $4::text[], $5::text[],"
-         " $6::text[], $7::boolean[], $8::bytea[], $9::boolean[], $10::boolean[], $11::bigint[])"
-         " WITH ORDINALITY u(t, s, w, r, x, b, h, c, z, k)",
-         &p},
-        {"SELECT deadletter_trim($1, $2, $3, $4)", &q}};
+        {.sql =
+             "WITH head AS (UPDATE deadletter_head SET last_n = last_n + $2 WHERE realm = $1 RETURNING last_n - $2 AS base)"
+             " INSERT INTO deadletter (realm, n, at, source, place, reason, is_text, raw, whole, cut, bytes)"
+             " SELECT $1, base + k, t, s, w, r, x, b, h, c, z FROM head, unnest($3::timestamptz[], $4::text[], $5::text[],"
+             " $6::text[], $7::boolean[], $8::bytea[], $9::boolean[], $10::boolean[], $11::bigint[])"
+             " WITH ORDINALITY u(t, s, w, r, x, b, h, c, z, k)",
+         .p = &p},
+        {.sql = "SELECT deadletter_trim($1, $2, $3, $4)", .p = &q}};
     return fl_pq_batch(s->keeper_c, st, FL_ARRAY_LEN(st), NULL, &bad, err);
 }
 

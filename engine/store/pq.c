@@ -334,6 +334,23 @@ fl_pq_fault fl_pq_script(PGconn *c, const char *sql, const struct fl_pq_wait *w,
     return PQsendQuery(c, sql) ? collect(c, w, began, NULL, err) : lost(c, "could not send", err);
 }
 
+fl_pq_fault fl_pq_prepare(PGconn *c, const char *name, const char *sql, const struct fl_pq_params *p,
+                          struct fl_err *err)
+{
+    fl_usec began = fl_mono();
+    return PQsendPrepare(c, name, sql, p->n, p->types) ? collect(c, NULL, began, NULL, err)
+                                                       : lost(c, "could not send", err);
+}
+
+static int send_one(PGconn *c, const struct fl_pq_stmt *v)
+{
+    const struct fl_pq_params *p = v->p;
+    if (v->prepared)
+        return PQsendQueryPrepared(c, v->prepared, p->n, p->values, p->lengths, p->formats, 1);
+    return p ? PQsendQueryParams(c, v->sql, p->n, p->types, p->values, p->lengths, p->formats, 1)
+             : PQsendQueryParams(c, v->sql, 0, NULL, NULL, NULL, NULL, 1);
+}
+
 static fl_pq_fault drain_batch(PGconn *c, size_t n, const struct fl_pq_wait *w, fl_usec began,
                                size_t *ret_bad, struct fl_err *err)
 {
@@ -378,13 +395,9 @@ fl_pq_fault fl_pq_batch(PGconn *c, const struct fl_pq_stmt *v, size_t n, const s
         }
     if (!PQenterPipelineMode(c))
         return lost(c, "could not send", err);
-    for (size_t i = 0; i < n; i++) {
-        const struct fl_pq_params *p = v[i].p;
-        int ok = p ? PQsendQueryParams(c, v[i].sql, p->n, p->types, p->values, p->lengths, p->formats, 1)
-                   : PQsendQueryParams(c, v[i].sql, 0, NULL, NULL, NULL, NULL, 1);
-        if (!ok)
+    for (size_t i = 0; i < n; i++)
+        if (!send_one(c, &v[i]))
             return lost(c, "could not send", err);
-    }
     if (!PQpipelineSync(c))
         return lost(c, "could not send", err);
     fl_pq_fault f = drain_batch(c, n, w, began, ret_bad, err);

@@ -109,10 +109,15 @@ FL_MUST_CHECK fl_pq_fault fl_pq_exec(PGconn *c, const char *sql, const struct fl
 /** Several commands in one text without parameters (simple protocol). */
 FL_MUST_CHECK fl_pq_fault fl_pq_script(PGconn *c, const char *sql, const struct fl_pq_wait *w,
                                        struct fl_err *err);
+/** Parse a statement once for this connection; fl_pq_stmt.prepared then names it. Types are those of `p`, whose values
+ *  do not matter. */
+FL_MUST_CHECK fl_pq_fault fl_pq_prepare(PGconn *c, const char *name, const char *sql,
+                                        const struct fl_pq_params *p, struct fl_err *err);
 /** n statements as one implicit transaction in one round trip (pipeline). *ret_bad = the one that failed. */
 struct fl_pq_stmt {
     const char *sql;
     const struct fl_pq_params *p;
+    const char *prepared; /* instead of sql */
 };
 FL_MUST_CHECK fl_pq_fault fl_pq_batch(PGconn *c, const struct fl_pq_stmt *v, size_t n,
                                       const struct fl_pq_wait *w, size_t *ret_bad, struct fl_err *err);

@@ -199,9 +199,11 @@ void *fl_projector_thread(void *store)
             }
             k = take(v + at, n - at);
             uint64_t before = s->projected_seq;
+            fl_usec began = fl_mono();
             project(s, v + at, k);
             lost = s->projected_seq == before;
             last_commit = fl_mono();
+            fl_store_rest(s, last_commit - began);
         }
     }
 }

@@ -496,7 +496,8 @@ static fl_pq_fault write_fast(struct fl_store *s, const struct fl_rows *r, uint6
         return FL_PQ_AWAY;
     }
     position(s, &p[0], &p[1], from, to, a);
-    struct fl_pq_stmt v[FL_ROW_KINDS + 2] = {{FENCE_SQL, &p[0]}, {ADVANCE_SQL, &p[1]}};
+    struct fl_pq_stmt v[FL_ROW_KINDS + 2] = {{.sql = FENCE_SQL, .p = &p[0]},
+                                             {.sql = ADVANCE_SQL, .p = &p[1]}};
     size_t n = 2, bad;
     for (size_t k = 0; k < FL_ROW_KINDS; k++) {
         if (!r->kind[k].n || !tables[k].fill)
@@ -504,7 +505,7 @@ static fl_pq_fault write_fast(struct fl_store *s, const struct fl_rows *r, uint6
         fl_pq_params_init(&p[n], a);
         fl_pq_text(&p[n], s->realm);
         tables[k].fill(&p[n], r->kind[k].v, r->kind[k].n);
-        v[n] = (struct fl_pq_stmt){tables[k].sql, &p[n]};
+        v[n] = (struct fl_pq_stmt){.sql = tables[k].sql, .p = &p[n]};
         n++;
     }
     fl_pq_fault f = fl_pq_batch(s->project_c, v, n, &patience, &bad, err);

@@ -158,7 +158,7 @@ static struct fl_store *alloc_store(const struct fl_store_options *o)
     fl_random(&tag, sizeof tag);
     fl_fingerprint_hex(tag, s->tag);
     s->journal_q = fl_queue_new(0, o->queue_bytes ? o->queue_bytes : (size_t)64 << 20);
-    s->project_q = fl_queue_new(o->lag_events ? o->lag_events : 10000, (size_t)256 << 20);
+    s->project_q = fl_queue_new(fl_store_lag_allowed(s), (size_t)128 << 20);
     s->letter_q = fl_queue_new(10000, (size_t)16 << 20);
     if (!s->conninfo || !s->realm || !s->owner || !s->journal_q || !s->project_q || !s->letter_q)
         return free_store(s);
@@ -189,7 +189,7 @@ fl_status fl_store_open(const struct fl_store_options *o, struct fl_store **ret,
     if (!st)
         st = read_position(s, s->aux, err);
     if (!st)
-        st = fl_store_session(s, "journal", &s->journal_c, err);
+        st = fl_journal_connect(s, err);
     if (!st)
         st = fl_store_session(s, "projector", &s->project_c, err);
     if (!st)
@@ -268,6 +268,11 @@ struct fl_store *fl_store_close(struct fl_store *s, fl_usec patience)
     return free_store(s);
 }
 
+size_t fl_store_lag_allowed(const struct fl_store *s)
+{
+    return s->o.lag_events ? s->o.lag_events : 10000;
+}
+
 /* ---- in ----------------------------------------------------------------------------------------------------- */
 
 fl_status fl_store_submit(struct fl_store *s, struct fl_submission *sub)
@@ -276,9 +281,8 @@ fl_status fl_store_submit(struct fl_store *s, struct fl_submission *sub)
         s->refused_down++;
         return FL_E_UNAVAILABLE;
     }
-    size_t lag = s->o.lag_events ? s->o.lag_events : 10000;
     fl_status st = FL_E_FULL;
-    if (sub->reserved || s->last_seq - s->projected_seq <= lag)
+    if (sub->reserved || s->last_seq - s->projected_seq <= fl_store_lag_allowed(s))
         st = fl_queue_push(s->journal_q, sub, sub->body_len + 512, sub->reserved);
     if (st == FL_E_FULL)
         s->refused_full++;
@@ -291,7 +295,7 @@ void fl_store_project(struct fl_store *s, struct fl_effects *fx, struct fl_submi
 {
     fl_crash_point("core.stepped");
     struct fl_step *step = malloc(sizeof *step);
-    size_t bytes = fl_arena_used(fx->arena) + 256 + (sub ? sub->body_len : 0);
+    size_t bytes = fl_arena_used(fx->arena) + 256 + (sub ? fl_arena_used(sub->arena) : 0);
     /* Without these few bytes the step would be lost and the realm would stop: nothing sensible is left to do. */
     FL_REQUIRE(step);
     *step = (struct fl_step){fx, sub};
@@ -416,14 +420,14 @@ static fl_status save_snapshot(struct fl_store *s, PGconn *c, uint64_t seq, cons
     fl_pq_text(&q, s->realm);
     /* Two are kept, and always one that the projections have reached. */
     const struct fl_pq_stmt v[] = {
-        {"INSERT INTO snapshot (realm, seq, hash, body) SELECT $1, $3, $4, $5 FROM fence($1, $2)"
-         " ON CONFLICT (realm, seq) DO NOTHING",
-         &p},
-        {"DELETE FROM snapshot WHERE realm = $1 AND seq < least("
-         " (SELECT seq FROM snapshot WHERE realm = $1 ORDER BY seq DESC OFFSET 1 LIMIT 1),"
-         " (SELECT coalesce(max(s.seq), 0) FROM snapshot s JOIN projection p USING (realm)"
-         "   WHERE s.realm = $1 AND s.seq <= p.projected_seq))",
-         &q}};
+        {.sql = "INSERT INTO snapshot (realm, seq, hash, body) SELECT $1, $3, $4, $5 FROM fence($1, $2)"
+                " ON CONFLICT (realm, seq) DO NOTHING",
+         .p = &p},
+        {.sql = "DELETE FROM snapshot WHERE realm = $1 AND seq < least("
+                " (SELECT seq FROM snapshot WHERE realm = $1 ORDER BY seq DESC OFFSET 1 LIMIT 1),"
+                " (SELECT coalesce(max(s.seq), 0) FROM snapshot s JOIN projection p USING (realm)"
+                "   WHERE s.realm = $1 AND s.seq <= p.projected_seq))",
+         .p = &q}};
     size_t bad;
     fl_pq_fault f = fl_pq_batch(c, v, FL_ARRAY_LEN(v), &w, &bad, err);
     if (f == FL_PQ_FENCED)

@@ -25,6 +25,14 @@ struct fl_step { /* one step on its way to the projector */
     struct fl_submission *sub; /* may be NULL (recovery) */
 };
 
+/* Whether intake needs the processor. Journal thread, but for hot_until. */
+struct fl_pace {
+    fl_usec since, idle; /* of the window that runs */
+    uint64_t ticks_idle, ticks_all;
+    bool full;
+    _Atomic fl_usec hot_until; /* mono */
+};
+
 struct fl_store {
     struct fl_store_options o;
     char *conninfo, *realm, *owner;
@@ -47,6 +55,7 @@ struct fl_store {
     /* held, bytes: as counted last; dropped: ever; lost: of them those no row tells of yet */
     _Atomic uint64_t letters_held, letters_bytes, letters_dropped, letters_lost;
     fl_usec last_at; /* journal thread only */
+    struct fl_pace pace;
 };
 
 /** Sleep that a close ends early. @return false when abandoning. */
@@ -57,6 +66,11 @@ FL_MUST_CHECK fl_status fl_store_session(struct fl_store *s, const char *what, P
 void fl_store_fence(struct fl_store *s, const char *why);
 
 void *fl_journal_thread(void *store);
+/** A session with the journal's statements parsed. */
+FL_MUST_CHECK fl_status fl_journal_connect(struct fl_store *s, struct fl_err *err);
+/** One transaction's statements for these rows, in `a`. @return how many; 0: out of memory. */
+size_t fl_journal_statements(struct fl_store *s, struct fl_submission *const *sub, size_t n_sub,
+                             struct fl_arena *a, struct fl_pq_stmt **ret);
 void *fl_projector_thread(void *store);
 void *fl_keeper_thread(void *store);
 FL_MUST_CHECK fl_status fl_lease_take(struct fl_store *s, PGconn *c, struct fl_err *err);
@@ -68,6 +82,12 @@ void fl_letters_write(struct fl_store *s);
 /** How many there are, for the figures (keeper thread; keeper_c is there). */
 void fl_letters_count(struct fl_store *s);
 void fl_letters_free(struct fl_store *s);
+
+size_t fl_store_lag_allowed(const struct fl_store *s);
+/** The journal thread waited `idle` for something to do. */
+void fl_pace_note(struct fl_store *s, fl_usec idle);
+/** Per cent of its time that derived work keeps while intake is busy. */
+unsigned fl_pace_share(uint64_t lag, size_t allowed);
 
 /* ---- rows.c: the rows of a batch of steps ------------------------------------------------------------------- */
 

@@ -94,6 +94,10 @@ FL_MUST_CHECK fl_status fl_store_submit(struct fl_store *s, struct fl_submission
 /** Core thread: effects of one step, in order. Takes ownership of fx and sub. Waits while the projector is behind. */
 void fl_store_project(struct fl_store *s, struct fl_effects *fx, struct fl_submission *sub);
 
+/** Between two pieces of derived work: rest in proportion to what the last one took, while intake needs the processor
+ *  and the projections may lag further. Returns at once otherwise. Core and projector thread. */
+void fl_store_rest(struct fl_store *s, fl_usec worked);
+
 /** Recovery, before deliver is called for new events: the last snapshot, then every event after it. */
 FL_MUST_CHECK fl_status fl_store_load_snapshot(struct fl_store *s, char **ret, size_t *ret_n, uint64_t *ret_seq,
                                                struct fl_err *err); /* FL_E_NOTFOUND: none yet */
