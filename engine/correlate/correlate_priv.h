@@ -3,6 +3,7 @@
 #pragma once
 
 #include <faultline/correlate.h>
+#include <faultline/pool.h>
 
 #include <stdlib.h>
 
@@ -11,32 +12,50 @@
 
 struct incident;
 
+/* table.c: an index beside a list that keeps the order */
+struct table_kind {
+    const void *(*key)(const void *item);
+    uint64_t (*hash)(const void *key);
+    bool (*same)(const void *a, const void *b); /* keys */
+};
+struct table {
+    const struct table_kind *kind;
+    void **v;
+    size_t n, cap;
+};
+extern const struct table_kind episodes_by_key, episodes_by_fingerprint, tombs_by_key;
+void *table_find(const struct table *t, const void *key);
+void table_put(struct table *t, void *item); /* takes the place of an item with the same key */
+void table_drop(struct table *t, const void *key);
+void table_done(struct table *t);
+
 /* Key of an episode; 16 bytes without padding, hashed as they are. */
 struct ep_key {
     uint64_t fingerprint;
     fl_usec starts_at;
 };
 
+/* A million of them are in memory in a bad hour: their texts are the pool's (episode_text), each kept once. */
 struct episode {
     struct ep_key key;
-    struct fl_alert *alert; /* owned; content of the newest report */
+    struct fl_alert *alert;          /* owned; content of the newest report, texts in the pool */
+    struct episode *later, *earlier; /* order of arrival: the order of all iteration */
+    struct incident *incident;       /* NULL: none: a live one is held back by a silence or an inhibition */
+    struct episode *next, *prev;     /* in the incident, order of joining */
+    const char *node_id, *peer_id, *map_rule, *source; /* NULL when none */
+    const char *joined;                                /* the sentence that says why it is in its incident */
+    const char *silenced_by;                           /* ids of silences, "," between; NULL when none */
+    const char *quiet;     /* the sentence that says what suppresses it, or did last */
+    uint64_t inhibited_by; /* fingerprint; 0 = none */
+    struct inhibit_role *roles;
+    struct hold *hold;    /* NULL: nothing but silences and label inhibition was ever about it */
+    fl_usec updated_at;   /* of its row */
+    fl_vertex node, peer; /* of the current snapshot */
     fl_alert_status status;
     fl_evidence_class cls;
     fl_severity severity;
-    fl_vertex node, peer;                        /* of the current snapshot */
-    char *node_id, *peer_id, *map_rule, *source; /* owned; NULL when none */
-    char *joined;                                /* owned: the sentence that says why it is in its incident */
-    fl_usec updated_at;
-    struct incident *incident;   /* NULL: none: a live one is held back by a silence or an inhibition */
-    struct episode *next, *prev; /* in the incident, order of joining */
-    char *silenced_by;           /* owned: ids of silences, "," between; NULL when none */
-    uint64_t inhibited_by;       /* fingerprint; 0 = none */
-    char *quiet;                 /* owned: the sentence that says what suppresses it, or did last */
-    struct inhibit_role *roles;
-    struct hold *hold; /* NULL: nothing but silences and label inhibition was ever about it */
-    struct episode *settle_next, *settle_prev;
-    bool queued; /* to be looked at in the tick of this step */
-    UT_hash_handle hh;
+    uint32_t
+        settle; /* 1 + its place among those to be looked at in the tick of this step; 0: not among them */
 };
 
 /* Why an alert that nothing hides is kept out of incidents all the same, for a while. */
@@ -82,13 +101,6 @@ struct incident {
     UT_hash_handle hh, hh_group;
 };
 
-/* The episode of a fingerprint that came last: the only one of it that may be open, but for incidents closed by hand. */
-struct newest {
-    uint64_t fingerprint;
-    struct episode *ep;
-    UT_hash_handle hh;
-};
-
 enum { HALVES_MAX = 8 };
 
 /* One start of an alert of which several are heard; pairs.c. */
@@ -118,14 +130,19 @@ struct passed {
 struct tomb {
     struct ep_key key; /* the start in whole milliseconds */
     fl_usec until;
-    UT_hash_handle hh;
+    struct tomb *next, *prev; /* order of expiry */
 };
 
 struct fl_corr {
-    struct episode *episodes;
-    struct newest *newest;
-    struct tomb *tombs;    /* insertion order = order of expiry */
-    struct passed *passed; /* the same */
+    struct fl_pool *pool;
+    struct episode *episodes, *last_episode; /* order of arrival */
+    struct table by_key;                     /* episodes */
+    struct table
+        newest; /* by fingerprint, the episode of it that came last: the only one that may be open, but for
+                            incidents closed by hand */
+    struct tomb *tombs, *last_tomb; /* order of expiry */
+    struct table tombs_by_key;
+    struct passed *passed; /* insertion order = order of expiry */
     struct pair *pairs;
     struct incident *by_id, *by_group;
     struct incident *first, *last;
@@ -137,10 +154,11 @@ struct fl_corr {
     struct silence *silences; /* order of creation */
     fl_usec silence_due;      /* when the next one begins or ends; 0 = never */
     struct inhibit_group *inhibit;
-    struct fl_sha256 rules_seen;                /* the rules the index was made with */
-    struct episode *settle_first, *settle_last; /* empty between steps */
-    size_t held;                                /* live episodes in no incident */
-    struct gate *gates;                         /* groups of thresholds and grouping windows */
+    struct fl_sha256 rules_seen; /* the rules the index was made with */
+    struct episode **settle;     /* to be looked at, in order; NULL: no longer; empty between steps */
+    size_t n_settle, settle_cap;
+    size_t held;        /* live episodes in no incident */
+    struct gate *gates; /* groups of thresholds and grouping windows */
     struct {
         struct episode **v; /* a heap by (until, n) */
         size_t n, cap;
@@ -216,6 +234,7 @@ void suppress_new(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, st
 /* Look at its suppression again in this step's tick. */
 void settle_later(struct fl_corr *c, struct episode *e);
 void settle_not(struct fl_corr *c, struct episode *e);
+void settle_nobody(struct fl_corr *c);
 void suppress_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo);
 fl_usec suppress_due(const struct fl_corr *c);
 /* Indexes that follow from the rules and the live episodes: a new one, one that changed, one that is over or leaves. */
@@ -336,14 +355,23 @@ void episode_fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, c
                    const struct fl_alert *a);
 struct episode *episode_newest(struct fl_corr *c, uint64_t fingerprint); /* the one that came last; NULL */
 void episode_over(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_usec ends_at);
-void episode_map(struct episode *e, const struct fl_rules *rules, struct fl_topo *topo);
-void episode_row(struct fl_step *s, const struct episode *e);
+void episode_map(struct fl_corr *c, struct episode *e, const struct fl_rules *rules, struct fl_topo *topo);
+void episode_row(struct fl_step *s, struct episode *e);
 void episode_free(struct fl_corr *c, struct episode *e);
 void episode_insert(struct fl_corr *c, struct episode *e);
+uint64_t ep_key_hash(const void *key);
+bool ep_key_same(const void *a, const void *b);
+struct episode *episode_find(const struct fl_corr *c, const struct ep_key *key);
 static inline bool is_live(const struct episode *e)
 {
     return e->status != FL_ALERT_RESOLVED;
 }
+/* A text of an episode. */
+static inline void episode_text(struct fl_corr *c, const char **slot, const char *text)
+{
+    fl_pool_set(c->pool, slot, text);
+}
+/* A text that is owned. */
 static inline void set_text(char **slot, const char *text)
 {
     char *old = *slot;

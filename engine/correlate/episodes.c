@@ -11,6 +11,7 @@
 /* ---- mapping labels to a component ---- */
 
 struct map_try {
+    struct fl_corr *c;
     struct fl_topo *topo;
     struct episode *e;
 };
@@ -22,21 +23,21 @@ static bool accept_node(void *ctx, const struct fl_mapping_rule *rule, const cha
     if (v < 0)
         return false;
     m->e->node = v;
-    set_text(&m->e->node_id, fl_topo_node(m->topo, v)->id);
-    set_text(&m->e->map_rule, rule->name);
+    episode_text(m->c, &m->e->node_id, fl_topo_node(m->topo, v)->id);
+    episode_text(m->c, &m->e->map_rule, rule->name);
     fl_vertex p = peer && *peer ? fl_topo_find(m->topo, peer) : -1;
     m->e->peer = p;
-    set_text(&m->e->peer_id, p >= 0 ? fl_topo_node(m->topo, p)->id : NULL);
+    episode_text(m->c, &m->e->peer_id, p >= 0 ? fl_topo_node(m->topo, p)->id : NULL);
     return true;
 }
 
-void episode_map(struct episode *e, const struct fl_rules *rules, struct fl_topo *topo)
+void episode_map(struct fl_corr *c, struct episode *e, const struct fl_rules *rules, struct fl_topo *topo)
 {
     e->node = e->peer = -1;
-    set_text(&e->node_id, NULL);
-    set_text(&e->peer_id, NULL);
-    set_text(&e->map_rule, NULL);
-    struct map_try m = {topo, e};
+    episode_text(c, &e->node_id, NULL);
+    episode_text(c, &e->peer_id, NULL);
+    episode_text(c, &e->map_rule, NULL);
+    struct map_try m = {c, topo, e};
     (void)fl_rules_map(rules, e->alert, accept_node, &m);
     e->cls = fl_rules_class(rules, e->alert);
     e->severity = fl_rules_severity(rules, e->alert);
@@ -80,8 +81,9 @@ static const char *id_list(struct fl_step *s, const char *ids)
     return fl_fx_str(s->fx, b.p);
 }
 
-void episode_row(struct fl_step *s, const struct episode *e)
+void episode_row(struct fl_step *s, struct episode *e)
 {
+    e->updated_at = s->at;
     FL_AUTO_BUF b = fl_buf_init(0);
     struct fl_jw w = fl_jw_init(&b);
     char hex[17] = "";
@@ -112,29 +114,82 @@ void episode_row(struct fl_step *s, const struct episode *e)
 
 /* ---- the index ---- */
 
-void episode_insert(struct fl_corr *c, struct episode *e)
+static const void *key_of(const void *item)
 {
-    HASH_ADD(hh, c->episodes, key, sizeof e->key, e);
-    struct newest *n;
-    HASH_FIND(hh, c->newest, &e->key.fingerprint, sizeof e->key.fingerprint, n);
-    if (!n) {
-        n = fl_core_alloc(1, sizeof *n);
-        n->fingerprint = e->key.fingerprint;
-        HASH_ADD(hh, c->newest, fingerprint, sizeof n->fingerprint, n);
-    }
-    n->ep = e;
+    return &((const struct episode *)item)->key;
 }
 
-static void free_content(struct episode *e)
+uint64_t ep_key_hash(const void *key)
 {
-    free(e->alert);
-    free(e->node_id);
-    free(e->peer_id);
-    free(e->map_rule);
-    free(e->source);
-    free(e->joined);
-    free(e->silenced_by);
-    free(e->quiet);
+    return fl_keyed_hash(key, sizeof(struct ep_key));
+}
+
+bool ep_key_same(const void *a, const void *b)
+{
+    const struct ep_key *x = a, *y = b;
+    return x->fingerprint == y->fingerprint && x->starts_at == y->starts_at;
+}
+
+static const void *fingerprint_of(const void *item)
+{
+    return &((const struct episode *)item)->key.fingerprint;
+}
+
+static uint64_t hash_fingerprint(const void *key)
+{
+    return fl_keyed_hash(key, sizeof(uint64_t));
+}
+
+static bool same_fingerprint(const void *a, const void *b)
+{
+    return *(const uint64_t *)a == *(const uint64_t *)b;
+}
+
+const struct table_kind episodes_by_key = {key_of, ep_key_hash, ep_key_same};
+const struct table_kind episodes_by_fingerprint = {fingerprint_of, hash_fingerprint, same_fingerprint};
+
+struct episode *episode_find(const struct fl_corr *c, const struct ep_key *key)
+{
+    return table_find(&c->by_key, key);
+}
+
+static void append(struct fl_corr *c, struct episode *e)
+{
+    e->later = NULL;
+    e->earlier = c->last_episode;
+    if (c->last_episode)
+        c->last_episode->later = e;
+    else
+        c->episodes = e;
+    c->last_episode = e;
+}
+
+static void take_off(struct fl_corr *c, struct episode *e)
+{
+    if (e->earlier)
+        e->earlier->later = e->later;
+    else
+        c->episodes = e->later;
+    if (e->later)
+        e->later->earlier = e->earlier;
+    else
+        c->last_episode = e->earlier;
+}
+
+void episode_insert(struct fl_corr *c, struct episode *e)
+{
+    append(c, e);
+    table_put(&c->by_key, e);
+    table_put(&c->newest, e);
+}
+
+static void free_content(struct fl_corr *c, struct episode *e)
+{
+    const char *texts[] = {e->node_id, e->peer_id,     e->map_rule, e->source,
+                           e->joined,  e->silenced_by, e->quiet};
+    for (size_t k = 0; k < FL_ARRAY_LEN(texts); k++)
+        fl_pool_drop(c->pool, texts[k]);
+    fl_pool_drop_alert(c->pool, e->alert);
     free(e);
 }
 
@@ -144,21 +199,16 @@ void episode_free(struct fl_corr *c, struct episode *e)
     quiet_leave(c, e);
     hold_free(c, e);
     settle_not(c, e);
-    HASH_DEL(c->episodes, e);
-    struct newest *n;
-    HASH_FIND(hh, c->newest, &e->key.fingerprint, sizeof e->key.fingerprint, n);
-    if (n && n->ep == e) {
-        HASH_DEL(c->newest, n);
-        free(n);
-    }
-    free_content(e);
+    take_off(c, e);
+    table_drop(&c->by_key, &e->key);
+    if (table_find(&c->newest, &e->key.fingerprint) == e)
+        table_drop(&c->newest, &e->key.fingerprint);
+    free_content(c, e);
 }
 
 static struct episode *newest_of(struct fl_corr *c, uint64_t fingerprint)
 {
-    struct newest *n;
-    HASH_FIND(hh, c->newest, &fingerprint, sizeof fingerprint, n);
-    return n ? n->ep : NULL;
+    return table_find(&c->newest, &fingerprint);
 }
 
 /* The episode that any report of this fingerprint belongs to, whatever start it names. What a person closed by hand is
@@ -172,9 +222,7 @@ static struct episode *live_of(struct fl_corr *c, uint64_t fingerprint)
 /* The episode with this very start. */
 static struct episode *find(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at)
 {
-    struct ep_key key = {fingerprint, starts_at};
-    struct episode *e;
-    HASH_FIND(hh, c->episodes, &key, sizeof key, e);
+    struct episode *e = episode_find(c, &(struct ep_key){fingerprint, starts_at});
     if (e)
         return e;
     e = newest_of(c, fingerprint);
@@ -219,7 +267,7 @@ static void regrade(struct fl_step *s, struct episode *e)
     }
 }
 
-static void take_content(struct episode *e, const struct fl_alert *a)
+static void take_content(struct fl_corr *c, struct episode *e, const struct fl_alert *a)
 {
     struct fl_alert merged = *a;
     /* A resolved report often comes without annotations: the earlier ones are still the best we know. */
@@ -228,10 +276,9 @@ static void take_content(struct episode *e, const struct fl_alert *a)
     if (!*a->generator_url)
         merged.generator_url = e->alert->generator_url;
     merged.starts_at = e->key.starts_at;
-    struct fl_alert *copy = fl_alert_dup(&merged);
-    FL_REQUIRE(copy != NULL);
-    free(e->alert);
-    e->alert = copy;
+    struct fl_alert *old = e->alert;
+    e->alert = fl_pool_alert(c->pool, &merged);
+    fl_pool_drop_alert(c->pool, old);
 }
 
 /* It is over and leaves memory at once. */
@@ -247,12 +294,10 @@ struct episode *episode_make(struct fl_corr *c, struct fl_step *s, struct fl_top
 {
     struct episode *e = fl_core_alloc(1, sizeof *e);
     e->key = (struct ep_key){a->fingerprint, a->starts_at};
-    e->alert = fl_alert_dup(a);
-    FL_REQUIRE(e->alert != NULL);
+    e->alert = fl_pool_alert(c->pool, a);
     e->status = a->status;
-    e->source = fl_core_strdup(source);
-    e->updated_at = s->at;
-    episode_map(e, s->rules, topo);
+    episode_text(c, &e->source, source);
+    episode_map(c, e, s->rules, topo);
     c->stats.episodes++;
     c->stats.unmapped += !e->node_id;
     return e;
@@ -263,10 +308,10 @@ void episode_fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, c
 {
     struct episode *e = episode_make(c, s, topo, source, a);
     if (e->status == FL_ALERT_RESOLVED) {
-        set_text(&e->joined, "reported as resolved before it was ever seen firing: joins no incident");
+        episode_text(c, &e->joined, "reported as resolved before it was ever seen firing: joins no incident");
         episode_row(s, e);
         pass(c, s, e);
-        free_content(e);
+        free_content(c, e);
         return;
     }
     episode_insert(c, e);
@@ -281,7 +326,6 @@ static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *
 {
     fl_alert_status before = e->status;
     e->status = to;
-    e->updated_at = s->at;
     if (e->incident) {
         const char *name = fl_label_get(&e->alert->labels, "alertname");
         s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
@@ -298,7 +342,7 @@ static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *
         quiet_leave(c, e);
         settle_not(c, e);
         if (held)
-            set_text(&e->joined, "resolved while it was kept out: joins no incident");
+            episode_text(c, &e->joined, "resolved while it was kept out: joins no incident");
     }
     incident_episode_changed(c, s, e, before);
     episode_row(s, e);
@@ -356,7 +400,7 @@ static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const
             episode_row(s, e);
             return false;
         }
-        take_content(e, a);
+        take_content(c, e, a);
         change_status(c, s, e, to, to == FL_ALERT_RESOLVED ? "resolved" : "is stale: its sender fell silent");
         return false;
     }
@@ -369,7 +413,7 @@ static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const
     bool same = same_labels(&a->annotations, &e->alert->annotations) &&
                 strcmp(a->generator_url, e->alert->generator_url) == 0;
     if (!same) {
-        take_content(e, a);
+        take_content(c, e, a);
         regrade(s, e);
     }
     if (e->status == FL_ALERT_STALE) {
@@ -389,9 +433,9 @@ static bool returns(struct fl_corr *c, struct fl_step *s, const char *source, co
     if (!e || is_live(e) || !e->incident || !is_active(e->incident) || a->starts_at >= e->alert->ends_at)
         return false;
     (void)pair_report(c, e, source, a);
-    take_content(e, a);
-    HASH_DEL(c->episodes, e); /* last in the order of arrival again: as whom it inhibits sees it */
-    HASH_ADD(hh, c->episodes, key, sizeof e->key, e);
+    take_content(c, e, a);
+    take_off(c, e); /* last in the order of arrival again: as whom it inhibits sees it */
+    append(c, e);
     quiet_enter(c, s->rules, e);
     change_status(c, s, e, FL_ALERT_FIRING, "is reported by another sender: firing");
     settle_later(c, e);
@@ -467,11 +511,11 @@ void fl_corr_expired(struct fl_corr *c, struct fl_step *s, uint64_t fingerprint,
 
 static void map_held(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 {
-    for (struct episode *e = c->held ? c->episodes : NULL; e; e = e->hh.next) {
+    for (struct episode *e = c->held ? c->episodes : NULL; e; e = e->later) {
         if (e->incident || !is_live(e))
             continue;
         FL_AUTO_FREE char *before = fl_core_strdup(e->node_id);
-        episode_map(e, s->rules, topo);
+        episode_map(c, e, s->rules, topo);
         if (!fl_streq(before, e->node_id))
             episode_row(s, e);
     }
@@ -494,7 +538,7 @@ void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
                 p->firing -= is_live(e);
                 p->total--;
             }
-            episode_map(e, s->rules, topo);
+            episode_map(c, e, s->rules, topo);
             if (e->node_id) {
                 p = incident_part(in, e->node_id, e->node);
                 p->firing += is_live(e);

@@ -172,9 +172,9 @@ static int by_n(const void *a, const void *b)
 
 void holds_restored(struct fl_corr *c, const struct fl_rules *rules)
 {
-    size_t n = 0, count = HASH_COUNT(c->episodes);
+    size_t n = 0, count = c->by_key.n;
     struct episode **v = fl_core_alloc(count, sizeof *v);
-    for (struct episode *e = c->episodes; e; e = e->hh.next)
+    for (struct episode *e = c->episodes; e; e = e->later)
         if (e->hold && e->hold->kind && is_live(e))
             v[n++] = e;
     if (n)

@@ -10,6 +10,10 @@ struct fl_corr *fl_corr_new(void)
 {
     struct fl_corr *c = fl_core_alloc(1, sizeof *c);
     c->next_number = 1;
+    c->pool = fl_pool_new();
+    c->by_key.kind = &episodes_by_key;
+    c->newest.kind = &episodes_by_fingerprint;
+    c->tombs_by_key.kind = &tombs_by_key;
     return c;
 }
 
@@ -35,18 +39,15 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
 {
     if (!c)
         return NULL;
-    struct episode *e, *etmp;
-    HASH_ITER (hh, c->episodes, e, etmp) {
-        episode_free(c, e);
-    }
+    while (c->episodes)
+        episode_free(c, c->episodes);
     silences_free(c);
     flaps_free(c);
-    struct newest *n, *ntmp;
-    HASH_ITER (hh, c->newest, n, ntmp) {
-        HASH_DEL(c->newest, n);
-        free(n);
-    }
     pairs_free(c);
+    settle_nobody(c);
+    table_done(&c->by_key);
+    table_done(&c->newest);
+    fl_pool_free(c->pool);
     upstream_forget_graph(c);
     free(c->timers.v);
     HASH_CLEAR(hh_group, c->by_group);
@@ -473,7 +474,7 @@ void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,
 
 void fl_corr_each_active(struct fl_corr *c, void (*visit)(void *ctx, const struct fl_episode *e), void *ctx)
 {
-    for (struct episode *e = c->episodes; e; e = e->hh.next) {
+    for (struct episode *e = c->episodes; e; e = e->later) {
         if (!is_live(e))
             continue;
         struct fl_episode v = view(e);

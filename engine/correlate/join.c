@@ -40,11 +40,12 @@ static bool look(void *ctx, fl_vertex v, unsigned hops)
 }
 
 /* The reason, once: alert row, timeline and `why` all show this sentence. */
-static void say_joined(struct fl_step *s, struct episode *e, struct incident *i, const char *reason)
+static void say_joined(struct fl_corr *c, struct fl_step *s, struct episode *e, struct incident *i,
+                       const char *reason)
 {
     FL_AUTO_BUF b = fl_buf_init(4096);
     fl_buf_printf(&b, "joined %s: %s", i->pub.id, reason);
-    set_text(&e->joined, b.failed ? reason : b.p);
+    episode_text(c, &e->joined, b.failed ? reason : b.p);
     /* In a storm the timeline tells the first ones of a step and counts the others (fl_corr_flush). */
     if (i->joined_now > JOINS_TOLD)
         return;
@@ -73,14 +74,14 @@ static void opened(struct fl_corr *c, struct fl_step *s, struct episode *e, cons
     incident_add(c, s, i, e);
     FL_AUTO_BUF b = fl_buf_init(4096);
     fl_buf_printf(&b, "opened %s: %s", i->pub.id, why);
-    set_text(&e->joined, b.p);
+    episode_text(c, &e->joined, b.p);
 }
 
 void join_into(struct fl_corr *c, struct fl_step *s, struct incident *i, struct episode *e,
                const char *reason)
 {
     incident_add(c, s, i, e);
-    say_joined(s, e, i, reason);
+    say_joined(c, s, e, i, reason);
 }
 
 static struct incident *on_same(struct fl_corr *c, const struct fl_step *s, const struct episode *e)
@@ -127,7 +128,7 @@ static void join_mapped(struct fl_corr *c, struct fl_step *s, struct fl_topo *to
     snprintf(reason, sizeof reason, "%.300s is %u hop%s from %.300s, which alerts in it", e->node_id,
              to->hops, to->hops == 1 ? "" : "s", via);
     incident_add(c, s, to->i, e);
-    say_joined(s, e, to->i, reason);
+    say_joined(c, s, e, to->i, reason);
     for (size_t k = 0; k < q.n; k++) {
         if (k == best)
             continue;

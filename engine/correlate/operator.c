@@ -122,8 +122,8 @@ fl_status fl_corr_split(struct fl_corr *c, struct fl_step *s, const char *id, co
             continue;
         incident_drop(c, from, e);
         incident_add(c, s, i, e);
-        set_text(&e->joined,
-                 fl_fx_printf(s->fx, "joined %s: split off %s by %s", i->pub.id, from->pub.id, s->actor));
+        episode_text(c, &e->joined,
+                     fl_fx_printf(s->fx, "joined %s: split off %s by %s", i->pub.id, from->pub.id, s->actor));
         episode_row(s, e);
     }
     for (struct episode *e = from->head; e; e = e->next)

@@ -174,26 +174,50 @@ static struct ep_key tomb_key(uint64_t fingerprint, fl_usec starts_at)
     return (struct ep_key){fingerprint, starts_at - starts_at % 1000};
 }
 
+static const void *key_of(const void *item)
+{
+    return &((const struct tomb *)item)->key;
+}
+
+const struct table_kind tombs_by_key = {key_of, ep_key_hash, ep_key_same};
+
+static void take_off(struct fl_corr *c, struct tomb *t)
+{
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        c->tombs = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    else
+        c->last_tomb = t->prev;
+}
+
 void tomb_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec until)
 {
     struct ep_key key = tomb_key(fingerprint, starts_at);
-    struct tomb *t;
-    HASH_FIND(hh, c->tombs, &key, sizeof key, t);
-    if (t)
-        HASH_DEL(c->tombs, t);
-    else
+    struct tomb *t = table_find(&c->tombs_by_key, &key);
+    if (t) {
+        take_off(c, t);
+    } else {
         t = fl_core_alloc(1, sizeof *t);
-    t->key = key;
+        t->key = key;
+        table_put(&c->tombs_by_key, t);
+    }
     t->until = until;
-    HASH_ADD(hh, c->tombs, key, sizeof t->key, t);
+    t->next = NULL;
+    t->prev = c->last_tomb;
+    if (c->last_tomb)
+        c->last_tomb->next = t;
+    else
+        c->tombs = t;
+    c->last_tomb = t;
 }
 
 bool tomb_has(const struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at)
 {
     struct ep_key key = tomb_key(fingerprint, starts_at);
-    struct tomb *t;
-    HASH_FIND(hh, c->tombs, &key, sizeof key, t);
-    return t != NULL;
+    return table_find(&c->tombs_by_key, &key) != NULL;
 }
 
 void bury(struct fl_corr *c, const struct fl_step *s, const struct episode *e)
@@ -229,9 +253,10 @@ bool passed_overlaps(const struct fl_corr *c, const struct fl_alert *a)
 
 void tombs_expire(struct fl_corr *c, fl_usec now)
 {
-    while (c->tombs && (c->tombs->until <= now || HASH_COUNT(c->tombs) > TOMBS_MAX)) {
+    while (c->tombs && (c->tombs->until <= now || c->tombs_by_key.n > TOMBS_MAX)) {
         struct tomb *t = c->tombs;
-        HASH_DEL(c->tombs, t);
+        take_off(c, t);
+        table_drop(&c->tombs_by_key, &t->key);
         free(t);
     }
     while (c->passed && (c->passed->until <= now || HASH_COUNT(c->passed) > PASSED_MAX)) {
@@ -244,6 +269,7 @@ void tombs_expire(struct fl_corr *c, fl_usec now)
 void pairs_free(struct fl_corr *c)
 {
     tombs_expire(c, INT64_MAX);
+    table_done(&c->tombs_by_key);
     struct pair *p, *tmp;
     HASH_ITER (hh, c->pairs, p, tmp) {
         HASH_DEL(c->pairs, p);

@@ -19,9 +19,10 @@ static void take_over(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
     incident_replace(c, i, old, e);
     old->status = FL_ALERT_RESOLVED;
     old->alert->ends_at = ended;
-    set_text(&e->joined, old->joined);
-    set_text(&old->joined, fl_fx_printf(s->fx, "was in %s: it flaps, and goes on in the episode of %s",
-                                        i->pub.id, fl_time_format_ms(a->starts_at, t)));
+    episode_text(c, &e->joined, old->joined);
+    episode_text(c, &old->joined,
+                 fl_fx_printf(s->fx, "was in %s: it flaps, and goes on in the episode of %s", i->pub.id,
+                              fl_time_format_ms(a->starts_at, t)));
     episode_row(s, old);
     bury(c, s, old);
     episode_free(c, old);

@@ -130,7 +130,7 @@ void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key)
         fl_jw_int(w, NULL, (int64_t)counters[k]);
     fl_jw_arr_end(w);
     fl_jw_arr(w, "episodes");
-    for (const struct episode *e = c->episodes; e; e = e->hh.next)
+    for (const struct episode *e = c->episodes; e; e = e->later)
         write_episode(w, e);
     fl_jw_arr_end(w);
     silences_write(c, w);
@@ -150,7 +150,7 @@ void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key)
     fl_jw_arr_end(w);
     write_pairs(c, w);
     fl_jw_arr(w, "tombs");
-    for (const struct tomb *t = c->tombs; t; t = t->hh.next) {
+    for (const struct tomb *t = c->tombs; t; t = t->next) {
         fl_jw_arr(w, NULL);
         write_fp(w, NULL, t->key.fingerprint);
         fl_jw_int(w, NULL, t->key.starts_at);
@@ -201,19 +201,18 @@ static void read_episode(struct fl_corr *c, struct fl_arena *tmp, const struct f
     a.fingerprint = fl_labels_fingerprint(&a.labels);
     struct episode *e = fl_core_alloc(1, sizeof *e);
     e->key = (struct ep_key){a.fingerprint, a.starts_at};
-    e->alert = fl_alert_dup(&a);
-    FL_REQUIRE(e->alert != NULL);
+    e->alert = fl_pool_alert(c->pool, &a);
     e->status = a.status;
     e->cls = (fl_evidence_class)fl_json_int(v, "class", 0);
     e->severity = (fl_severity)fl_json_int(v, "severity", 0);
     e->updated_at = fl_json_int(v, "updated", 0);
-    copy_text(&e->node_id, v, "node");
-    copy_text(&e->peer_id, v, "peer");
-    copy_text(&e->map_rule, v, "rule");
-    copy_text(&e->source, v, "source");
-    copy_text(&e->joined, v, "joined");
-    copy_text(&e->quiet, v, "quiet");
-    copy_text(&e->silenced_by, v, "silenced_by");
+    episode_text(c, &e->node_id, fl_json_str(v, "node", NULL));
+    episode_text(c, &e->peer_id, fl_json_str(v, "peer", NULL));
+    episode_text(c, &e->map_rule, fl_json_str(v, "rule", NULL));
+    episode_text(c, &e->source, fl_json_str(v, "source", NULL));
+    episode_text(c, &e->joined, fl_json_str(v, "joined", NULL));
+    episode_text(c, &e->quiet, fl_json_str(v, "quiet", NULL));
+    episode_text(c, &e->silenced_by, fl_json_str(v, "silenced_by", NULL));
     if (!fl_fingerprint_parse(fl_json_str(v, "inhibited_by", ""), &e->inhibited_by))
         e->inhibited_by = 0;
     e->node = e->node_id && topo ? fl_topo_find(topo, e->node_id) : -1;
@@ -230,7 +229,7 @@ static fl_status read_members(struct fl_corr *c, struct incident *i, const struc
         struct ep_key key = {0, int_at(pair, 1)};
         struct episode *e = NULL;
         if (fl_fingerprint_parse(fl_json_string(fl_json_at(pair, 0)), &key.fingerprint))
-            HASH_FIND(hh, c->episodes, &key, sizeof key, e);
+            e = episode_find(c, &key);
         if (!e)
             return fl_fail(err, FL_E_CORRUPT, i->pub.id,
                            "the snapshot's incident names an alert it does not hold");
@@ -313,7 +312,7 @@ static void read_pairs(struct fl_corr *c, const struct fl_json *list)
         struct ep_key key = {0, int_at(v, 1)};
         struct episode *e = NULL;
         if (fl_fingerprint_parse(fl_json_string(fl_json_at(v, 0)), &key.fingerprint))
-            HASH_FIND(hh, c->episodes, &key, sizeof key, e);
+            e = episode_find(c, &key);
         struct pair *p = e ? pair_new(c, e) : NULL;
         for (size_t i = 2; p && i < fl_json_len(v) && p->n < HALVES_MAX; i++) {
             const struct fl_json *h = fl_json_at(v, i);
@@ -363,15 +362,14 @@ fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_top
     }
     read_tombs(c, v);
     read_pairs(c, fl_json_get(v, "pairs"));
-    for (const struct episode *e = c->episodes; e; e = e->hh.next)
+    for (const struct episode *e = c->episodes; e; e = e->later)
         c->held += is_live(e) && !e->incident;
     flaps_read(c, fl_json_get(v, "flaps"));
     c->holds = (uint64_t)fl_json_int(v, "holds", 0);
     quiet_index(c, rules);
     holds_restored(c, rules);
     /* What the index calls for has been done in the step before the snapshot. */
-    while (c->settle_first)
-        settle_not(c, c->settle_first);
+    settle_nobody(c);
     upstream_not(c);
     return silences_read(c, fl_json_get(v, "silences"), err);
 }

@@ -39,9 +39,9 @@ void quiet_leave(struct fl_corr *c, struct episode *e)
 
 void quiet_index(struct fl_corr *c, const struct fl_rules *rules)
 {
-    for (struct episode *e = c->episodes; e; e = e->hh.next)
+    for (struct episode *e = c->episodes; e; e = e->later)
         quiet_leave(c, e);
-    for (struct episode *e = c->episodes; e; e = e->hh.next)
+    for (struct episode *e = c->episodes; e; e = e->later)
         if (is_live(e))
             quiet_enter(c, rules, e);
     c->rules_seen = rules->hash;
@@ -53,7 +53,7 @@ void quiet_rules(struct fl_corr *c, const struct fl_rules *rules)
         return;
     upstream_forget_graph(c);
     quiet_index(c, rules);
-    for (struct episode *e = c->episodes; e; e = e->hh.next)
+    for (struct episode *e = c->episodes; e; e = e->later)
         if (is_live(e) && (e->roles || e->inhibited_by || e->hold))
             settle_later(c, e);
 }
@@ -125,19 +125,21 @@ static bool find_suppression(struct fl_corr *c, struct fl_step *s, struct fl_top
     bool was = is_suppressed(e);
     judge(c, s, topo, e, &v);
     bool changed = !fl_streq(v.ids, e->silenced_by) || v.by != e->inhibited_by || was != (v.text != NULL);
-    free(e->silenced_by);
-    e->silenced_by = v.ids;
+    episode_text(c, &e->silenced_by, v.ids);
+    free(v.ids);
     e->inhibited_by = v.by;
     if (v.text || e->incident)
         changed |= hold_set(c, s->rules, s->at, e, v.kind, v.until);
     *ret_quiet = v.text != NULL;
     char now[FL_TIME_LEN];
     if (changed && v.text)
-        set_text(&e->quiet, fl_fx_printf(s->fx, "%s: %s", v.text,
-                                         e->incident ? "it stays in its incident" : "kept out of incidents"));
+        episode_text(c, &e->quiet,
+                     fl_fx_printf(s->fx, "%s: %s", v.text,
+                                  e->incident ? "it stays in its incident" : "kept out of incidents"));
     else if (changed && was)
-        set_text(&e->quiet, fl_fx_printf(s->fx, "until %s %s", fl_time_format_ms(s->at, now),
-                                         e->quiet ? e->quiet : "suppressed"));
+        episode_text(c, &e->quiet,
+                     fl_fx_printf(s->fx, "until %s %s", fl_time_format_ms(s->at, now),
+                                  e->quiet ? e->quiet : "suppressed"));
     return changed;
 }
 
@@ -179,8 +181,8 @@ static void release(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, 
     c->held--;
     if (e->status == FL_ALERT_STALE) {
         /* Nobody vouches for it: no incident is opened on its account. A report makes it a new episode again. */
-        set_text(&e->joined,
-                 "its sender fell silent meanwhile: joins no incident until it is reported again");
+        episode_text(c, &e->joined,
+                     "its sender fell silent meanwhile: joins no incident until it is reported again");
         hold_set(c, s->rules, s->at, e, HOLD_NONE, 0);
         episode_row(s, e);
         episode_free(c, e);
@@ -215,32 +217,35 @@ static void settle(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, s
 
 void settle_later(struct fl_corr *c, struct episode *e)
 {
-    if (e->queued)
+    if (e->settle)
         return;
-    e->queued = true;
-    e->settle_next = NULL;
-    e->settle_prev = c->settle_last;
-    if (c->settle_last)
-        c->settle_last->settle_next = e;
-    else
-        c->settle_first = e;
-    c->settle_last = e;
+    if (c->n_settle == c->settle_cap) {
+        size_t cap = c->settle_cap ? c->settle_cap * 2 : 64;
+        struct episode **v = reallocarray(c->settle, cap, sizeof *v);
+        FL_REQUIRE(v != NULL && cap < UINT32_MAX);
+        c->settle = v;
+        c->settle_cap = cap;
+    }
+    c->settle[c->n_settle++] = e;
+    e->settle = (uint32_t)c->n_settle;
 }
 
 void settle_not(struct fl_corr *c, struct episode *e)
 {
-    if (!e->queued)
+    if (!e->settle)
         return;
-    e->queued = false;
-    if (e->settle_prev)
-        e->settle_prev->settle_next = e->settle_next;
-    else
-        c->settle_first = e->settle_next;
-    if (e->settle_next)
-        e->settle_next->settle_prev = e->settle_prev;
-    else
-        c->settle_last = e->settle_prev;
-    e->settle_next = e->settle_prev = NULL;
+    c->settle[e->settle - 1] = NULL;
+    e->settle = 0;
+}
+
+void settle_nobody(struct fl_corr *c)
+{
+    for (size_t k = 0; k < c->n_settle; k++)
+        if (c->settle[k])
+            c->settle[k]->settle = 0;
+    free(c->settle);
+    c->settle = NULL;
+    c->n_settle = c->settle_cap = 0;
 }
 
 void suppress_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
@@ -249,11 +254,16 @@ void suppress_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
     flaps_on_time(c, s);
     holds_on_time(c, s->at);
     upstream_tick(c, s->rules, topo);
-    while (c->settle_first) {
-        struct episode *e = c->settle_first;
+    /* Settling one may call for another: those come at the end. */
+    for (size_t k = 0; k < c->n_settle; k++) {
+        struct episode *e = c->settle[k];
+        if (!e)
+            continue;
         settle_not(c, e);
         settle(c, s, topo, e);
     }
+    if (c->settle_cap)
+        settle_nobody(c);
 }
 
 fl_usec suppress_due(const struct fl_corr *c)

@@ -213,10 +213,10 @@ void upstream_forget_graph(struct fl_corr *c)
 
 void upstream_topology(struct fl_corr *c, const struct fl_rules *rules)
 {
-    for (struct episode *e = c->episodes; e; e = e->hh.next)
+    for (struct episode *e = c->episodes; e; e = e->later)
         upstream_leave(c, e);
     upstream_forget_graph(c);
-    for (struct episode *e = rules->n_graph_inhibitions ? c->episodes : NULL; e; e = e->hh.next) {
+    for (struct episode *e = rules->n_graph_inhibitions ? c->episodes : NULL; e; e = e->later) {
         if (!is_live(e))
             continue;
         upstream_enter(c, rules, e);

@@ -138,5 +138,12 @@ void picture_refuse(struct engine *e, struct picture *p); /* the core is gone */
 /* model_metrics.c */
 void model_metrics(const struct fl_model_stats *s, struct fl_buf *b);
 
+/* memory.c: supervisor thread */
+struct memory_watch {
+    size_t floor; /* resident bytes after the last time */
+    uint64_t seq; /* of the core, a second ago */
+};
+void memory_turn(struct memory_watch *w, uint64_t seq);
+
 /* notify.c: systemd's protocol, nothing when NOTIFY_SOCKET is not set */
 void notify(const char *text);

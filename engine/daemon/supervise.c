@@ -170,6 +170,7 @@ static void *supervisor_thread(void *ctx)
     struct engine *e = ctx;
     enum fl_store_health health = FL_STORE_OK;
     bool cluster_ok = true;
+    struct memory_watch memory = {0};
     struct timespec second = {.tv_sec = 1};
     while (!atomic_load(&e->stopping)) {
         while (sweep(e))
@@ -185,6 +186,7 @@ static void *supervisor_thread(void *ctx)
             cluster_ok = ok;
         }
         watch_store(e, &health);
+        memory_turn(&memory, atomic_load(&e->core_seq));
         nanosleep(&second, NULL);
     }
     return NULL;

@@ -2,8 +2,8 @@
 /* engine/intake/leases.c -- which episodes the journal knows already, and until when their sender vouches for
  * them; contract in <faultline/intake.h>. In memory only: after a restart it is rebuilt from the state.
  *
- * 64 tables under a lock each; open addressing with linear probing and backward-shift deletion, 40 bytes an
- * entry. All episodes of a fingerprint share a probe chain, so that an alert without startsAt finds its open
+ * 64 tables under a lock each; open addressing with linear probing and backward-shift deletion, 32 bytes an
+ * entry, growing by half. All episodes of a fingerprint share a probe chain, so that an alert without startsAt finds its open
  * episode; FL_EPISODES_MAX bounds the chain a stranger can build with one fingerprint, and the keyed hash what he
  * can build with many. */
 #include <faultline/intake.h>
@@ -25,13 +25,29 @@ typedef enum lease_state { FREE, FIRING, RESOLVED, STALE } lease_state;
 
 struct entry {
     uint64_t fingerprint, content;
-    fl_usec starts_at, until;
-    lease_state state;
+    fl_usec starts_at;
+    int64_t when; /* the time times four, plus the lease_state */
 };
+#define LONG_AGO (-(INT64_C(1) << 60))
+
+static lease_state state(const struct entry *e)
+{
+    return (lease_state)(e->when & 3);
+}
+
+static fl_usec until(const struct entry *e)
+{
+    return e->when >> 2;
+}
+
+static void set(struct entry *e, fl_usec end, lease_state st)
+{
+    e->when = end * 4 + (int64_t)st;
+}
 struct shard {
     pthread_mutex_t lock;
     struct entry *v;
-    size_t n, cap;    /* cap is a power of two, or 0 */
+    size_t n, cap;
     fl_usec earliest; /* no entry lapses before this: saves the scan */
 };
 struct fl_leases {
@@ -99,7 +115,18 @@ static uint64_t place(uint64_t fingerprint)
 
 static size_t home(const struct shard *s, uint64_t fingerprint)
 {
-    return (size_t)(place(fingerprint) / SHARDS) & (s->cap - 1);
+    /* Scaled to the table: bits above those that chose the shard. */
+    return (size_t)(((place(fingerprint) >> 32) * s->cap) >> 32);
+}
+
+static size_t after(const struct shard *s, size_t i)
+{
+    return i + 1 == s->cap ? 0 : i + 1;
+}
+
+static size_t distance(const struct shard *s, size_t from, size_t to)
+{
+    return to >= from ? to - from : to + s->cap - from;
 }
 
 static struct shard *shard_of(struct fl_leases *l, uint64_t fingerprint)
@@ -112,10 +139,10 @@ static struct entry *find(struct shard *s, const struct fl_alert *a)
 {
     if (!s->cap)
         return NULL;
-    for (size_t i = home(s, a->fingerprint); s->v[i].state != FREE; i = (i + 1) & (s->cap - 1)) {
+    for (size_t i = home(s, a->fingerprint); state(&s->v[i]) != FREE; i = after(s, i)) {
         struct entry *e = &s->v[i];
         if (e->fingerprint == a->fingerprint &&
-            (a->starts_guessed ? e->state == FIRING : fl_same_start(e->starts_at, a->starts_at)))
+            (a->starts_guessed ? state(e) == FIRING : fl_same_start(e->starts_at, a->starts_at)))
             return e;
     }
     return NULL;
@@ -124,23 +151,21 @@ static struct entry *find(struct shard *s, const struct fl_alert *a)
 static void put(struct shard *s, const struct entry *e)
 {
     size_t i = home(s, e->fingerprint);
-    while (s->v[i].state != FREE)
-        i = (i + 1) & (s->cap - 1);
+    while (state(&s->v[i]) != FREE)
+        i = after(s, i);
     s->v[i] = *e;
     s->n++;
 }
 
 static void take_out(struct shard *s, size_t hole)
 {
-    s->v[hole].state = FREE;
+    s->v[hole].when = FREE;
     s->n--;
-    for (size_t i = (hole + 1) & (s->cap - 1); s->v[i].state != FREE; i = (i + 1) & (s->cap - 1)) {
-        size_t from_home = (i - home(s, s->v[i].fingerprint)) & (s->cap - 1);
-        size_t from_hole = (i - hole) & (s->cap - 1);
-        if (from_home < from_hole)
+    for (size_t i = after(s, hole); state(&s->v[i]) != FREE; i = after(s, i)) {
+        if (distance(s, home(s, s->v[i].fingerprint), i) < distance(s, hole, i))
             continue;
         s->v[hole] = s->v[i];
-        s->v[i].state = FREE;
+        s->v[i].when = FREE;
         hole = i;
     }
 }
@@ -151,7 +176,7 @@ static bool resize(struct shard *s, size_t cap)
     if (!grown.v)
         return false;
     for (size_t i = 0; i < s->cap; i++)
-        if (s->v[i].state != FREE)
+        if (state(&s->v[i]) != FREE)
             put(&grown, &s->v[i]);
     free(s->v);
     s->v = grown.v;
@@ -165,10 +190,10 @@ static void limit_episodes(struct shard *s, uint64_t fingerprint)
     size_t count = 0, victim = 0;
     if (!s->cap)
         return;
-    for (size_t i = home(s, fingerprint); s->v[i].state != FREE; i = (i + 1) & (s->cap - 1)) {
+    for (size_t i = home(s, fingerprint); state(&s->v[i]) != FREE; i = after(s, i)) {
         if (s->v[i].fingerprint != fingerprint)
             continue;
-        if (!count++ || s->v[i].until < s->v[victim].until)
+        if (!count++ || until(&s->v[i]) < until(&s->v[victim]))
             victim = i;
     }
     if (count >= EPISODES_MAX)
@@ -191,7 +216,7 @@ static bool is_repeat(struct fl_leases *l, const struct fl_alert *a)
     struct shard *s = shard_of(l, a->fingerprint);
     pthread_mutex_lock(&s->lock);
     const struct entry *e = find(s, a);
-    bool repeat = e && e->state == state_of(a) && e->state != STALE && e->content == content_of(a);
+    bool repeat = e && state(e) == state_of(a) && state(e) != STALE && e->content == content_of(a);
     pthread_mutex_unlock(&s->lock);
     return repeat;
 }
@@ -199,12 +224,12 @@ static bool is_repeat(struct fl_leases *l, const struct fl_alert *a)
 static void renew(struct fl_leases *l, const struct fl_alert *a, fl_usec now)
 {
     struct shard *s = shard_of(l, a->fingerprint);
-    fl_usec until = lease_end(l, a, now, 0);
+    fl_usec end = lease_end(l, a, now, 0);
     pthread_mutex_lock(&s->lock);
     struct entry *e = find(s, a);
     /* Never shortened: of an HA pair the one with the longer promise counts. */
-    if (e && e->state == state_of(a) && until > e->until)
-        e->until = until;
+    if (e && state(e) == state_of(a) && end > until(e))
+        set(e, end, state(e));
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -218,23 +243,24 @@ bool fl_leases_renew_all(struct fl_leases *l, const struct fl_alert *alerts, siz
     return true;
 }
 
-static void commit(struct shard *s, const struct fl_alert *a, fl_usec until)
+static void commit(struct shard *s, const struct fl_alert *a, fl_usec end)
 {
     struct entry *e = find(s, a);
     if (e) {
-        e->state = state_of(a);
+        set(e, end, state_of(a));
         e->content = content_of(a);
-        e->until = until;
     } else {
         limit_episodes(s, a->fingerprint);
-        bool full = (s->n + 1) * 4 > s->cap * 3;
-        if (s->n >= ENTRIES_MAX || (full && !resize(s, s->cap ? s->cap * 2 : 16)))
+        bool full = (s->n + 1) * 5 > s->cap * 4;
+        if (s->n >= ENTRIES_MAX || (full && !resize(s, s->cap ? s->cap + s->cap / 2 : 16)))
             return; /* not remembered: its repeats are journalled, which is safe */
-        struct entry fresh = {a->fingerprint, content_of(a), a->starts_at, until, state_of(a)};
+        struct entry fresh = {
+            .fingerprint = a->fingerprint, .content = content_of(a), .starts_at = a->starts_at};
+        set(&fresh, end, state_of(a));
         put(s, &fresh);
     }
-    if (until < s->earliest)
-        s->earliest = until;
+    if (end < s->earliest)
+        s->earliest = end;
 }
 
 void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now,
@@ -242,9 +268,9 @@ void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t
 {
     for (size_t i = 0; i < n; i++) {
         struct shard *s = shard_of(l, alerts[i].fingerprint);
-        fl_usec until = lease_end(l, &alerts[i], now, grace);
+        fl_usec end = lease_end(l, &alerts[i], now, grace);
         pthread_mutex_lock(&s->lock);
-        commit(s, &alerts[i], until);
+        commit(s, &alerts[i], end);
         pthread_mutex_unlock(&s->lock);
     }
 }
@@ -255,17 +281,16 @@ static size_t lapse_shard(struct shard *s, fl_usec now, struct fl_lapsed *ret, s
     fl_usec earliest = INT64_MAX;
     for (size_t i = 0; i < s->cap; i++) {
         struct entry *e = &s->v[i];
-        if (e->state == FIRING && e->until < now && found < max) {
+        if (state(e) == FIRING && until(e) < now && found < max) {
             ret[found++] = (struct fl_lapsed){e->fingerprint, e->starts_at};
-            e->state = STALE;
-            e->until = now + KEEP_OVER;
-        } else if (e->state != FREE && e->state != FIRING && e->until < now) {
+            set(e, now + KEEP_OVER, STALE);
+        } else if (state(e) != FREE && state(e) != FIRING && until(e) < now) {
             take_out(s, i);
             i--; /* another entry may have moved into the hole; i is at least 0 again after i++ */
             continue;
         }
-        if (e->state != FREE && e->until < earliest)
-            earliest = e->until;
+        if (state(e) != FREE && until(e) < earliest)
+            earliest = until(e);
     }
     s->earliest = earliest;
     return found;
@@ -291,9 +316,9 @@ void fl_leases_unlapse(struct fl_leases *l, const struct fl_lapsed *lapsed, size
         struct shard *s = shard_of(l, key.fingerprint);
         pthread_mutex_lock(&s->lock);
         struct entry *e = find(s, &key);
-        if (e && e->state == STALE) {
-            e->state = FIRING;
-            e->until = s->earliest = INT64_MIN;
+        if (e && state(e) == STALE) {
+            set(e, LONG_AGO, FIRING);
+            s->earliest = LONG_AGO;
         }
         pthread_mutex_unlock(&s->lock);
     }

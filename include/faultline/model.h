@@ -53,7 +53,7 @@ const char *fl_label_get(const struct fl_labels *l, const char *name); /* "" whe
 size_t fl_labels_normalise(struct fl_label *v, size_t n);
 /** Alertmanager's fingerprint of normalised labels. */
 uint64_t fl_labels_fingerprint(const struct fl_labels *l);
-/** Deep copy as one malloc()ed block: free() it. For alerts that outlive their arena. */
+/** Deep copy as one malloc()ed block: free() it. For a few alerts that outlive their arena; many: fl_pool_alert(). */
 struct fl_alert *fl_alert_dup(const struct fl_alert *a);
 const char *fl_alert_status_name(fl_alert_status s); /* firing, resolved, stale */
 bool fl_alert_status_parse(const char *s, fl_alert_status *ret);

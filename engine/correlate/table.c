@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/correlate/table.c -- where an item is, by its key: 8 bytes an item and some room, against 56 of a handle of
+ * uthash. Order is kept elsewhere (lists): nothing iterates over a table, so that the keyed hash decides nothing. */
+#include "correlate_priv.h"
+
+/* The hash is scaled to the table, whose size need not be a power of two: it grows by half, not by doubling. */
+static size_t home(const struct table *t, uint64_t hash)
+{
+    return (size_t)(((hash >> 32) * t->cap) >> 32);
+}
+
+static size_t after(const struct table *t, size_t i)
+{
+    return i + 1 == t->cap ? 0 : i + 1;
+}
+
+static void grow(struct table *t)
+{
+    struct table bigger = {.kind = t->kind, .cap = t->cap ? t->cap + t->cap / 2 : 64};
+    FL_REQUIRE(bigger.cap < UINT32_MAX);
+    bigger.v = fl_core_alloc(bigger.cap, sizeof(void *));
+    for (size_t i = 0; i < t->cap; i++) {
+        if (!t->v[i])
+            continue;
+        size_t k = home(&bigger, t->kind->hash(t->kind->key(t->v[i])));
+        while (bigger.v[k])
+            k = after(&bigger, k);
+        bigger.v[k] = t->v[i];
+    }
+    free(t->v);
+    t->v = bigger.v;
+    t->cap = bigger.cap;
+}
+
+static size_t place(const struct table *t, const void *key)
+{
+    size_t i = home(t, t->kind->hash(key));
+    while (t->v[i] && !t->kind->same(t->kind->key(t->v[i]), key))
+        i = after(t, i);
+    return i;
+}
+
+void *table_find(const struct table *t, const void *key)
+{
+    return t->cap ? t->v[place(t, key)] : NULL;
+}
+
+void table_put(struct table *t, void *item)
+{
+    if ((t->n + 1) * 5 > t->cap * 4)
+        grow(t);
+    size_t at = place(t, t->kind->key(item));
+    t->n += !t->v[at];
+    t->v[at] = item;
+}
+
+void table_drop(struct table *t, const void *key)
+{
+    size_t hole = t->cap ? place(t, key) : 0;
+    if (!t->cap || !t->v[hole])
+        return;
+    t->v[hole] = NULL;
+    t->n--;
+    for (size_t i = after(t, hole); t->v[i]; i = after(t, i)) {
+        size_t from = home(t, t->kind->hash(t->kind->key(t->v[i])));
+        /* May it move back to the hole? Not past its home. */
+        bool stays = hole <= i ? hole < from && from <= i : hole < from || from <= i;
+        if (stays)
+            continue;
+        t->v[hole] = t->v[i];
+        t->v[i] = NULL;
+        hole = i;
+    }
+}
+
+void table_done(struct table *t)
+{
+    free(t->v);
+    t->v = NULL;
+    t->n = t->cap = 0;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tests/bench/core.c -- what the core costs without a database: alerts step by step, then the snapshot and back.
+ *
+ *   core [--alerts 100000] [--body 64] [--incidents N]
+ *
+ * --incidents: spread over that many values of alertname, each of which opens an incident of its own. Prints one
+ * JSON object: microseconds and bytes an alert, and what a snapshot takes. */
+#include <faultline/flow.h>
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t n_alerts = 100000, n_body = 64, n_incidents = 1;
+static const fl_usec T0 = INT64_C(1790000000) * FL_USEC_PER_SEC;
+
+static size_t in_use(void)
+{
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+}
+
+/* About what Prometheus sends for a common rule: seven labels, two annotations, a generator URL; a third is unique. */
+static void one(struct fl_buf *b, size_t i)
+{
+    fl_buf_printf(
+        b,
+        "%s{\"labels\":{\"alertname\":\"HighErrorRate%zu\",\"cluster\":\"prod\",\"instance\":\"n%010zu.example:8080\","
+        "\"job\":\"api\",\"namespace\":\"shop\",\"service\":\"checkout\",\"severity\":\"critical\"},"
+        "\"annotations\":{\"summary\":\"error rate above 5%% for 5 minutes\",\"description\":\"12.4%% of requests failed"
+        " in the last 5 minutes on %010zu\"},\"startsAt\":\"2026-09-21T14:13:20Z\",\"endsAt\":\"2026-09-22T14:13:20Z\","
+        "\"generatorURL\":\"http://prometheus.example:9090/graph?g0.expr=sum%%28rate%%28http_requests_total"
+        "%%7Bcode%%3D~%%225..%%22%%7D%%5B5m%%5D%%29%%29&g0.tab=1\"}",
+        b->n > 1 ? "," : "", i % n_incidents, i, i);
+}
+
+static void step(struct fl_flow *f, uint64_t seq, const struct fl_buf *b, fl_event_kind kind)
+{
+    struct fl_err err = {0};
+    struct fl_effects *fx = fl_effects_new();
+    struct fl_event ev = {.seq = seq,
+                          .at = T0 + (fl_usec)seq * 1000,
+                          .kind = kind,
+                          .realm = "default",
+                          .actor = "bench",
+                          .source = kind == FL_EV_ALERTS ? "alertmanager-v2" : "",
+                          .body = b->n ? b->p : "",
+                          .body_len = b->n};
+    if (!fx || fl_flow_step(f, &ev, fx, &err) != FL_OK) {
+        fprintf(stderr, "step %llu: %s\n", (unsigned long long)seq, err.text);
+        exit(1);
+    }
+    fl_effects_free(fx);
+}
+
+static void options(int argc, char **argv)
+{
+    for (int i = 1; i + 1 < argc; i += 2) {
+        int64_t v = 0;
+        size_t *to = !strcmp(argv[i], "--alerts")      ? &n_alerts
+                     : !strcmp(argv[i], "--body")      ? &n_body
+                     : !strcmp(argv[i], "--incidents") ? &n_incidents
+                                                       : NULL;
+        if (!to || !fl_parse_i64(argv[i + 1], 1, 100000000, &v)) {
+            fprintf(stderr, "usage: core [--alerts N] [--body N] [--incidents N]\n");
+            exit(2);
+        }
+        *to = (size_t)v;
+    }
+}
+
+static void snapshot(struct fl_flow *f)
+{
+    struct fl_err err = {0};
+    struct fl_buf b = fl_buf_init(0);
+    struct fl_flow *again = NULL;
+    fl_usec began = fl_mono();
+    if (fl_flow_snapshot(f, &b) != FL_OK) {
+        fprintf(stderr, "no snapshot\n");
+        exit(1);
+    }
+    double wrote = (double)(fl_mono() - began) / 1e3;
+    size_t n = b.n;
+    fl_flow_free(f);
+    began = fl_mono();
+    if (fl_flow_restore(&(struct fl_flow_options){.realm = "default"}, b.p, b.n, &again, &err) != FL_OK) {
+        fprintf(stderr, "restore: %s\n", err.text);
+        exit(1);
+    }
+    printf(",\"snapshot_bytes\":%zu,\"snapshot_ms\":%.0f,\"restore_ms\":%.0f", n, wrote,
+           (double)(fl_mono() - began) / 1e3);
+    struct fl_buf second = fl_buf_init(0);
+    bool same = fl_flow_snapshot(again, &second) == FL_OK && second.n == b.n && !memcmp(second.p, b.p, b.n);
+    printf(",\"snapshot_same\":%s", same ? "true" : "false");
+    fl_buf_done(&second);
+    fl_buf_done(&b);
+    fl_flow_free(again);
+}
+
+int main(int argc, char **argv)
+{
+    struct fl_err err = {0};
+    struct fl_flow *f = NULL;
+    options(argc, argv);
+    if (fl_base_init() != FL_OK ||
+        fl_flow_new(&(struct fl_flow_options){.realm = "default"}, &f, &err) != FL_OK)
+        return 1;
+    struct fl_buf b = fl_buf_init(0), none = fl_buf_init(0);
+    size_t before = in_use();
+    uint64_t seq = 0;
+    fl_usec spent = 0;
+    for (size_t i = 0; i < n_alerts;) {
+        fl_buf_reset(&b);
+        fl_buf_chr(&b, '[');
+        for (size_t k = 0; k < n_body && i < n_alerts; k++)
+            one(&b, i++);
+        fl_buf_chr(&b, ']');
+        fl_usec began = fl_mono();
+        step(f, ++seq, &b, FL_EV_ALERTS);
+        spent += fl_mono() - began;
+    }
+    fl_buf_done(&b);
+    struct fl_flow_stats st;
+    fl_flow_stats(f, &st);
+    printf("{\"alerts\":%zu,\"incidents\":%llu,\"us_an_alert\":%.2f,\"bytes_an_alert\":%.0f", n_alerts,
+           (unsigned long long)st.incidents_open, (double)spent / (double)n_alerts,
+           (double)(in_use() - before) / (double)n_alerts);
+    fl_usec began = fl_mono();
+    for (int i = 0; i < 1000; i++)
+        step(f, ++seq, &none, FL_EV_TICK);
+    printf(",\"us_an_empty_step\":%.2f", (double)(fl_mono() - began) / 1000);
+    snapshot(f);
+    printf("}\n");
+    return 0;
+}
