@@ -76,12 +76,27 @@ static void print_path(const struct fl_json *path)
     size_t n = path ? fl_json_len(path) : 0;
     if (n < 2)
         return;
-    fputs("         path: ", stdout);
+    fputs("            how it spreads: ", stdout);
     for (size_t k = 0; k < n; k++) {
         const char *s = fl_json_string(fl_json_at(path, k));
         if (k)
             fputs(" → ", stdout);
         put_text(stdout, s ? s : "?", 0);
+    }
+    putchar('\n');
+}
+
+/* Fingerprints, for `faultline why`. */
+static void print_behind(const struct fl_json *alerts)
+{
+    size_t n = fl_json_len(alerts);
+    if (!n)
+        return;
+    fputs("            alerts:", stdout);
+    for (size_t k = 0; k < n; k++) {
+        const char *s = fl_json_string(fl_json_at(alerts, k));
+        putchar(' ');
+        put_text(stdout, s ? s : "?", 16);
     }
     putchar('\n');
 }
@@ -100,6 +115,8 @@ static void print_reasons(const struct page *p, const struct fl_json *c)
         put_text(stdout, text, 0);
         putchar('\n');
         shown++;
+        if (p->all)
+            print_behind(fl_json_get(r, "alerts"));
         if (!path_shown && fl_json_get(r, "path") && fl_json_len(fl_json_get(r, "path")) > 1) {
             print_path(fl_json_get(r, "path"));
             path_shown = true;
@@ -123,6 +140,7 @@ static void print_cause(const struct page *p)
     }
     if (!fl_json_bool(r, "convincing", true))
         printf("  no convincing cause: the evidence is weak; these are the best guesses\n");
+    printf("  %% sure: among these candidates; + speaks for one and - against it, the more the larger\n");
     for (size_t k = 0; k < n && k < (p->all ? n : CANDIDATES_SHOWN); k++) {
         const struct fl_json *c = fl_json_at(list, k);
         printf("  %zu. ", k + 1);

@@ -207,9 +207,22 @@ static void impact(struct out *o, const struct fl_json *inc)
     note(o, "What users noticed: to be written by a person.");
 }
 
+/* The sentence, and the way from the cause to what it hurts. */
+static void evidence(struct out *o, const struct fl_json *term, const char *weight)
+{
+    const struct fl_json *path = fl_json_get(term, "path");
+    FL_AUTO_BUF b = fl_buf_init(1 << 20);
+    fl_buf_str(&b, str(term, "text") ? str(term, "text") : "");
+    for (size_t i = 0; fl_json_len(path) > 1 && i < fl_json_len(path); i++) {
+        const char *node = fl_json_string(fl_json_at(path, i));
+        fl_buf_printf(&b, "%s%s", i ? " → " : "; how it spreads: ", node ? node : "?");
+    }
+    row(o, (const char *const[]){b.p, weight}, 2);
+}
+
 static void candidate(struct out *o, const struct fl_json *c)
 {
-    static const char *const titles[] = {"Evidence", "Weight"};
+    static const char *const titles[] = {"Evidence", "For (+) or against (−)"};
     const struct fl_json *terms = fl_json_get(c, "contributions");
     char text[64];
     raw(o, "<h3>", "### ");
@@ -221,7 +234,7 @@ static void candidate(struct out *o, const struct fl_json *c)
     for (size_t i = 0; i < fl_json_len(terms) && i < 8; i++) {
         const struct fl_json *t = fl_json_at(terms, i);
         snprintf(text, sizeof text, "%+.2f", fl_json_real(t, "value", 0));
-        row(o, (const char *const[]){str(t, "text"), text}, 2);
+        evidence(o, t, text);
     }
     table_end(o);
     list(o, true);

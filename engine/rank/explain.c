@@ -6,126 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "features.h"
+#include "explain_words.h"
 #include "rank_parts.h"
 
-enum { TERM_ALERTS_MAX = 5, TERMS_MAX = 16, WHAT_IF_ALERTS = 5 };
+enum { WHAT_IF_ALERTS = 5 }; /* alerts, and as many dependencies, that are tried without */
 
-static bool starts(const char *s, const char *head)
-{
-    return strncmp(s, head, strlen(head)) == 0;
-}
-
-/* Which term a feature belongs to; the order of the table decides. */
-static const struct term {
-    const char *key, *prefixes[16];
-    uint64_t kinds;          /* items that stand behind it */
-    const char *more, *less; /* sentence when it speaks for, against; %s = service */
-} terms[] = {
-#define K(k) (UINT64_C(1) << FL_K_##k)
-    {"resource",
-     {"share_cpu", "share_memory", "share_io", "share_pool", "share_resource", "count_cpu", "count_memory",
-      "count_io", "count_pool", "count_resource", "size_resource"},
-     K(CPU) | K(MEM) | K(IO) | K(POOL) | K(RES_DOWN),
-     "%s shows a resource problem of its own",
-     "its resource alerts are what others show as well"},
-    {"latency",
-     {"share_latency", "share_span", "count_latency", "count_span", "size_latency", "trace_self"},
-     K(LAT) | K(LAT_OUT) | K(LAT_DOWN) | K(SPAN) | K(SPAN_SELF),
-     "%s itself became slow",
-     "its slowness is a symptom rather than a cause"},
-    {"network",
-     {"share_net", "count_net", "size_network", "trace_net", "share_out_net", "count_out_net"},
-     K(NET_UP) | K(NET_DOWN) | K(NET_EDGE) | K(OUT_NET),
-     "the network around %s is bad",
-     "its network alerts do not point at it"},
-    {"error",
-     {"share_error", "count_error", "share_availability", "count_availability", "size_error",
-      "share_log_error", "count_log_error"},
-     K(ERR) | K(ERR_EDGE) | K(ERR_SELF) | K(AVAIL) | K(LOG_BAD),
-     "%s fails or logs errors",
-     "its errors are passed on rather than made"},
-    {"log",
-     {"share_log", "count_log"},
-     K(LOG),
-     "%s logs what it does not usually log",
-     "its log lines are usual in incidents"},
-    {"traffic",
-     {"share_traffic", "count_traffic", "trace_fewer"},
-     K(TRAF_UP) | K(TRAF_DOWN) | K(TRAF_OUT_DOWN),
-     "traffic of %s changed",
-     "its change of traffic follows from others"},
-    {"missing",
-     {"share_missing", "count_missing", "trace_lost", "share_out_missing", "count_out_missing"},
-     K(MISSING) | K(OUT_MISSING),
-     "%s no longer makes the calls it should",
-     "missing calls point elsewhere"},
-    {"caller",
-     {"share_out", "count_out"},
-     K(OUT_SPAN) | K(OUT_ERR),
-     "calls that %s makes are bad on many sides",
-     "it only calls something that is bad"},
-    {"named",
-     {"share_named", "count_named"},
-     K(NAMED_SPAN) | K(NAMED_ERR) | K(NAMED_LOG),
-     "others' spans or log lines name %s",
-     "others name it without it being the cause"},
-    {"edges",
-     {"edges"},
-     K(SPAN) | K(NET_EDGE) | K(ERR_EDGE) | K(OUT_SPAN) | K(OUT_ERR),
-     "bad calls have %s as their common end",
-     "bad calls pass through it"},
-    {"explains_upstream",
-     {"explains_upstream", "host_below", "host_shared"},
-     0,
-     "what needs %s alerts too: it explains them",
-     "little that needs it alerts"},
-    {"explained_below",
-     {"explained_below", "symptom_below", "resource_below"},
-     0,
-     "nothing below %s shows the same symptom",
-     "something it needs shows the same symptom"},
-    {"page",
-     {"entry", "reached", "page_class", "size_page"},
-     0,
-     "the page's symptom leads down to %s",
-     "the page's symptom does not lead to it"},
-    {"time", {"early"}, 0, "its alerts came first", "its alerts came late"},
-    {"rarity",
-     {"rar", "top5", "alone", "surprise", "count_share", "most_", "kinds", "diverse", "alerting", "silence",
-      "size_share", "share_good", "count_good"},
-     (UINT64_C(1) << FL_K_OWN_N) - 1,
-     "its alerts are rare in past incidents, or no other has them",
-     "its alerts are common in past incidents"},
-    {"kind_of_node",
-     {"host", "store", "leaf", "external"},
-     0,
-     "a node of its kind is more often the cause",
-     "a node of its kind is less often the cause"},
-    {"other", {""}, K(OTHER), "other alerts", "other alerts"},
-#undef K
-};
-
-static size_t term_of(const char *feature, bool untimed)
-{
-    if (untimed && starts(feature, "early"))
-        feature = "rarity_share"; /* without times "early" is a share of rarity like any other */
-    for (size_t t = 0; t < FL_ARRAY_LEN(terms); t++)
-        for (size_t p = 0; p < FL_ARRAY_LEN(terms[t].prefixes) && terms[t].prefixes[p]; p++)
-            if (starts(feature, terms[t].prefixes[p]))
-                return t;
-    return FL_ARRAY_LEN(terms) - 1;
-}
-
-/* Fingerprints behind a term, rarest first; the texts say what they are. */
-struct backing {
-    uint64_t fp[TERM_ALERTS_MAX];
-    double rarity[TERM_ALERTS_MAX];
-    uint32_t alert[TERM_ALERTS_MAX];
-    size_t n, all;
-};
-
-static void add_backing(struct backing *b, uint64_t fp, double rarity, uint32_t alert)
+static void add_backing(struct fl_backing *b, uint64_t fp, double rarity, uint32_t alert)
 {
     size_t at = 0;
     b->all++;
@@ -146,9 +32,9 @@ static void add_backing(struct backing *b, uint64_t fp, double rarity, uint32_t 
     b->n += b->n < TERM_ALERTS_MAX;
 }
 
-static struct backing backing_of(const struct fl_evidence *ev, size_t group, uint64_t kinds)
+static struct fl_backing backing_of(const struct fl_evidence *ev, size_t group, uint64_t kinds)
 {
-    struct backing b = {.n = 0};
+    struct fl_backing b = {.n = 0};
     for (size_t i = 0; i < ev->n_items; i++) {
         const struct fl_item *it = &ev->items[i];
         if (it->group == group && kinds >> it->kind & 1)
@@ -157,33 +43,22 @@ static struct backing backing_of(const struct fl_evidence *ev, size_t group, uin
     return b;
 }
 
-static const char *alert_text(const struct fl_alert *a)
+/* Of the groups that need it: what a candidate explains. `seen` marks them. */
+static struct fl_backing backing_of_reached(const struct fl_evidence *ev, const int *seen, size_t group)
 {
-    const char *text = fl_label_get(&a->annotations, "summary");
-    return text[0] ? text : fl_label_get(&a->labels, "alertname");
+    struct fl_backing b = {.n = 0};
+    for (size_t i = 0; i < ev->n_items; i++) {
+        const struct fl_item *it = &ev->items[i];
+        if (it->group != group && it->kind < FL_K_OWN_N && seen[it->group] >= 0)
+            add_backing(&b, ev->in->alerts[it->alert].alert->fingerprint, it->rarity, it->alert);
+    }
+    return b;
 }
 
-static char *term_text(const struct fl_evidence *ev, const struct term *t, double value,
-                       const struct backing *b, const char *service)
-{
-    if (t->kinds && !b->all)
-        return fl_arena_printf(ev->arena, "it has no alerts about this (%s)", t->key);
-    FL_AUTO_BUF text = fl_buf_init(4096);
-    const char *format = value > 0 ? t->more : t->less, *hole = strstr(format, "%s");
-    fl_buf_add(&text, format, hole ? (size_t)(hole - format) : strlen(format));
-    if (hole)
-        fl_buf_printf(&text, "%s%s", service, hole + 2);
-    for (size_t i = 0; i < b->n && i < 2; i++)
-        fl_buf_printf(&text, "%s%.120s (rarity %.2f)", i ? "; " : ": ",
-                      alert_text(ev->in->alerts[b->alert[i]].alert), b->rarity[i]);
-    if (b->all > 2)
-        fl_buf_printf(&text, "; %zu alerts in all", b->all);
-    return text.failed || !text.p ? NULL : fl_arena_strndup(ev->arena, text.p, text.n);
-}
-
-/* The way from the candidate up to the farthest alerting group that needs it. */
-static fl_status upstream_path(const struct fl_evidence *ev, size_t group, const char *const **ret,
-                               size_t *ret_n, struct fl_err *err)
+/* Breadth first over alerting groups that need the candidate, and the way to the farthest of them.
+ * @param ret_from of each group the one it was reached from, -1 when it was not. */
+static fl_status upstream(const struct fl_evidence *ev, size_t group, struct fl_reached *ret, int **ret_from,
+                          struct fl_err *err)
 {
     size_t far = group, head = 0, tail = 1;
     int *from = fl_arena_alloc(ev->arena, (ev->n_groups + 1) * sizeof *from);
@@ -205,8 +80,8 @@ static fl_status upstream_path(const struct fl_evidence *ev, size_t group, const
             far = next;
         }
     }
-    *ret = NULL;
-    *ret_n = 0;
+    *ret = (struct fl_reached){.group = queue + 1, .n = tail - 1};
+    *ret_from = from;
     if (far == group)
         return FL_OK;
     size_t n = 1;
@@ -218,8 +93,8 @@ static fl_status upstream_path(const struct fl_evidence *ev, size_t group, const
     size_t at = far;
     for (size_t i = n; i-- > 0; at = (size_t)from[at])
         path[i] = fl_topo_node(ev->in->topo, ev->groups[at].vertex)->id;
-    *ret = path;
-    *ret_n = n;
+    ret->path = path;
+    ret->n_path = n;
     return FL_OK;
 }
 
@@ -235,32 +110,40 @@ static int by_size(const void *pa, const void *pb)
 fl_status fl_explain_terms(const struct fl_evidence *ev, const struct fl_model *model, const double *x,
                            const double *mean, size_t group, struct fl_candidate *c, struct fl_err *err)
 {
-    double value[FL_ARRAY_LEN(terms)] = {0};
+    FL_AUTO_FREE double *value = calloc(fl_n_terms, sizeof *value);
     bool untimed = ev->in->data && ev->in->data->untimed;
     size_t f = fl_feature_count(), n = 0;
-    struct fl_contribution *v = fl_arena_calloc(ev->arena, FL_ARRAY_LEN(terms), sizeof *v);
-    if (!v)
+    struct fl_reached reached;
+    int *from;
+    struct fl_contribution *v = fl_arena_calloc(ev->arena, fl_n_terms, sizeof *v);
+    if (!v || !value)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    fl_status st = upstream(ev, group, &reached, &from, err);
+    if (st)
+        return st;
     for (size_t j = 0; j < f; j++)
-        value[term_of(fl_feature_name(j), untimed)] += model->weight[j] * (x[group * f + j] - mean[j]);
-    for (size_t t = 0; t < FL_ARRAY_LEN(terms); t++) {
-        if (fabs(value[t]) < 0.05)
+        value[fl_term_of(fl_feature_name(j), untimed)] += model->weight[j] * (x[group * f + j] - mean[j]);
+    for (size_t i = 0; i < fl_n_terms; i++) {
+        const struct fl_term *t = &fl_terms[i];
+        if (fabs(value[i]) < 0.05)
             continue;
-        struct backing b = backing_of(ev, group, terms[t].kinds);
+        bool explains = strcmp(t->key, "explains_upstream") == 0 && value[i] > 0;
+        struct fl_backing b = explains ? backing_of_reached(ev, from, group)
+                                       : backing_of(ev, group, t->kinds);
         struct fl_contribution *k = &v[n++];
-        *k = (struct fl_contribution){
-            .term = terms[t].key, .value = round(value[t] * 1e6) / 1e6, .n_alerts = b.n};
+        *k = (struct fl_contribution){.term = t->key, .value = round(value[i] * 1e6) / 1e6, .n_alerts = b.n};
         k->alerts = fl_arena_dup(ev->arena, b.fp, sizeof b.fp);
-        k->text = term_text(ev, &terms[t], value[t], &b, c->service);
+        k->text = fl_term_text(ev, t, value[i], &b, &reached, group, c->service,
+                               c->type ? c->type : "component");
         if (!k->alerts || !k->text)
             return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
-        if (strcmp(terms[t].key, "explains_upstream") == 0 && value[t] > 0) {
-            fl_status st = upstream_path(ev, group, &k->path, &k->n_path, err);
-            if (st)
-                return st;
+        if (explains) {
+            k->path = reached.path;
+            k->n_path = reached.n_path;
         }
     }
-    qsort(v, n, sizeof *v, by_size);
+    if (n)
+        qsort(v, n, sizeof *v, by_size);
     c->contributions = v;
     c->n_contributions = n;
     return FL_OK;
@@ -268,50 +151,73 @@ fl_status fl_explain_terms(const struct fl_evidence *ev, const struct fl_model *
 
 /* ---- what would change the order ------------------------------------------------------------------ */
 
+/* Where the unit stands when one alert or one dependency is left out, and who stands first then. */
+struct otherwise {
+    size_t rank;
+    const char *first;
+};
+
 static fl_status rank_without(const struct fl_evidence *ev, const struct fl_model *model, size_t skip_alert,
-                              const fl_vertex *skip_edge, fl_vertex unit, size_t *ret, struct fl_err *err)
+                              const fl_vertex *skip_edge, fl_vertex unit, struct otherwise *ret,
+                              struct fl_err *err)
 {
     FL_AUTO_ARENA arena = fl_arena_new(0);
     struct fl_scores s;
     if (!arena)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     fl_status st = fl_score(arena, model, ev->in, skip_alert, skip_edge, &s, err);
-    *ret = 0;
-    for (size_t i = 0; !st && i < s.n; i++)
-        if (s.ev.groups[s.order[i].group].vertex == unit)
-            *ret = i + 1;
+    *ret = (struct otherwise){0, NULL};
+    for (size_t i = 0; !st && i < s.n; i++) {
+        fl_vertex v = s.ev.groups[s.order[i].group].vertex;
+        if (i == 0)
+            ret->first = fl_topo_node(ev->in->topo, v)->id;
+        if (v == unit)
+            ret->rank = i + 1;
+    }
     return st;
+}
+
+static void note_worse(const struct fl_evidence *ev, const struct otherwise *o, bool was_first, size_t *worst,
+                       const char *change, struct fl_candidate *c)
+{
+    if (o->rank <= *worst && o->rank)
+        return;
+    if (!o->rank) /* left out, nothing speaks for it any more */
+        c->counterfactual = fl_arena_printf(ev->arena, "%s: no candidate any more", change);
+    else if (was_first)
+        c->counterfactual = fl_arena_printf(ev->arena, "%s: rank %zu, behind %s", change, o->rank, o->first);
+    else
+        c->counterfactual = fl_arena_printf(ev->arena, "%s: rank %zu", change, o->rank);
+    *worst = o->rank ? o->rank : SIZE_MAX;
 }
 
 fl_status fl_explain_what_if(const struct fl_evidence *ev, const struct fl_model *model, size_t group,
                              size_t rank, struct fl_candidate *c, struct fl_err *err)
 {
-    struct backing b = backing_of(ev, group, (UINT64_C(1) << FL_K_N) - 1);
+    struct fl_backing b = backing_of(ev, group, (UINT64_C(1) << FL_K_N) - 1);
     const struct fl_group *g = &ev->groups[group];
-    size_t worst = rank, now;
-    if (b.n > WHAT_IF_ALERTS)
-        b.n = WHAT_IF_ALERTS;
-    for (size_t i = 0; i < b.n; i++) {
-        const struct fl_alert *a = ev->in->alerts[b.alert[i]].alert;
-        fl_status st = rank_without(ev, model, b.alert[i], NULL, g->vertex, &now, err);
+    size_t worst = rank, tried = 0;
+    struct otherwise o;
+    char change[600];
+    for (size_t i = 0; i < b.n && i < WHAT_IF_ALERTS && worst != SIZE_MAX; i++, tried++) {
+        fl_status st = rank_without(ev, model, b.alert[i], NULL, g->vertex, &o, err);
         if (st)
             return st;
-        if (now <= worst)
-            continue;
-        worst = now;
-        c->counterfactual = fl_arena_printf(ev->arena, "without alert \"%.120s\" rank %zu", alert_text(a),
-                                            now);
+        snprintf(change, sizeof change, "without the alert \"%.120s\"",
+                 fl_alert_words(ev->in->alerts[b.alert[i]].alert));
+        note_worse(ev, &o, rank == 1, &worst, change, c);
     }
-    for (uint32_t i = 0; i < g->n_needed_by && i < WHAT_IF_ALERTS; i++) {
+    for (uint32_t i = 0; i < g->n_needed_by && i < WHAT_IF_ALERTS && worst != SIZE_MAX; i++, tried++) {
         fl_vertex edge[2] = {ev->groups[g->needed_by[i]].vertex, g->vertex};
-        fl_status st = rank_without(ev, model, SIZE_MAX, edge, g->vertex, &now, err);
+        fl_status st = rank_without(ev, model, SIZE_MAX, edge, g->vertex, &o, err);
         if (st)
             return st;
-        if (now <= worst)
-            continue;
-        worst = now;
-        c->counterfactual = fl_arena_printf(ev->arena, "if nothing of %s needed %s rank %zu",
-                                            fl_topo_node(ev->in->topo, edge[0])->id, c->service, now);
+        snprintf(change, sizeof change, "if the edge %.200s → %.200s did not exist",
+                 fl_topo_node(ev->in->topo, edge[0])->id, c->service);
+        note_worse(ev, &o, rank == 1, &worst, change, c);
     }
+    if (!c->counterfactual && tried && rank == 1)
+        c->counterfactual = fl_arena_printf(ev->arena,
+                                            "no single alert or dependency of it decides its place");
     return FL_OK;
 }

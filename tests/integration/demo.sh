@@ -30,5 +30,12 @@ jq -e '.incidents | length >= 1 and all(.[]; .state == "resolved" or .state == "
 jq -e '[.incidents[] | select(.state == "resolved")] | length == 2 and all(.[]; .cause == "pg-catalog" and .alerts_total == 40)' \
     "$work/incidents.json" >/dev/null || fail "two outages of forty alerts should be two incidents: $(jq -c '[.incidents[] | {id, state, alerts_total, cause}]' "$work/incidents.json")"
 "$faultline" audit verify --data "$work/data" || fail "the audit trail does not verify"
+# What another model would have said: a line for the cause, one for the playbook that would not have been proposed.
+echo '{"note":"blames whatever alerts and explains nothing","weights":{"explains_upstream_3":-3,"alerting":2}}' >"$work/other.json"
+rc=0
+"$faultline" replay --data "$work/data" --model "$work/other.json" >"$work/replay.txt" 2>"$work/replay.log" || rc=$?
+[ "$rc" -eq 1 ] || fail "the replay under another model exited $rc"
+grep -qE '^  cause      pg-catalog \([0-9]+ %\) → [a-z0-9-]+ \([0-9]+ %\)$' "$work/replay.txt" || fail "no cause before and after: $(cat "$work/replay.txt")"
+grep -q '^  playbook   - restart-service' "$work/replay.txt" || fail "the playbook of the demo would still be proposed: $(cat "$work/replay.txt")"
 engine_stop
 cat "$work/demo.1.log"
