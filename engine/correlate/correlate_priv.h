@@ -343,6 +343,8 @@ void bury(struct fl_corr *c, const struct fl_step *s, const struct episode *e);
 void tomb_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec until);
 bool tomb_has(const struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at);
 void passed_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec ends_at, fl_usec until);
+bool passed_returns(struct fl_corr *c, const struct fl_alert *a, struct half *ret);
+void pair_again(struct fl_corr *c, const struct episode *e, const struct half *over, fl_usec starts_at);
 bool passed_overlaps(const struct fl_corr *c, const struct fl_alert *a);
 void tombs_expire(struct fl_corr *c, fl_usec now);
 void pairs_free(struct fl_corr *c);

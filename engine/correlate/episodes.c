@@ -293,12 +293,19 @@ struct episode *episode_make(struct fl_corr *c, struct fl_step *s, struct fl_top
                              const struct fl_alert *a)
 {
     struct episode *e = fl_core_alloc(1, sizeof *e);
-    e->key = (struct ep_key){a->fingerprint, a->starts_at};
-    e->alert = fl_pool_alert(c->pool, a);
+    struct half over;
+    bool again = passed_returns(c, a, &over);
+    struct fl_alert content = *a;
+    if (again)
+        content.starts_at = over.starts_at;
+    e->key = (struct ep_key){a->fingerprint, content.starts_at};
+    e->alert = fl_pool_alert(c->pool, &content);
     e->status = a->status;
     episode_text(c, &e->source, source);
     episode_map(c, e, s->rules, topo);
-    c->stats.episodes++;
+    if (again)
+        pair_again(c, e, &over, a->starts_at);
+    c->stats.episodes += !again;
     c->stats.unmapped += !e->node_id;
     return e;
 }

@@ -244,6 +244,27 @@ void passed_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_u
     HASH_ADD(hh, c->passed, fingerprint, sizeof x->fingerprint, x);
 }
 
+/* One half's resolve was all that was heard of it, and it left memory: the other half still fires. It is the episode
+ * that was told of already. */
+bool passed_returns(struct fl_corr *c, const struct fl_alert *a, struct half *ret)
+{
+    struct passed *x;
+    HASH_FIND(hh, c->passed, &a->fingerprint, sizeof a->fingerprint, x);
+    if (!x || a->status != FL_ALERT_FIRING || a->starts_guessed || a->starts_at >= x->ends_at)
+        return false;
+    *ret = (struct half){x->starts_at, x->ends_at, FL_ALERT_RESOLVED, false};
+    HASH_DEL(c->passed, x);
+    free(x);
+    return true;
+}
+
+void pair_again(struct fl_corr *c, const struct episode *e, const struct half *over, fl_usec starts_at)
+{
+    struct pair *p = pair_new(c, e);
+    p->v[p->n++] = *over;
+    p->v[p->n++] = (struct half){starts_at, 0, FL_ALERT_FIRING, speaks_for_all(e->source)};
+}
+
 bool passed_overlaps(const struct fl_corr *c, const struct fl_alert *a)
 {
     struct passed *x;
