@@ -24,6 +24,9 @@ files["**/rules"] = { read_globals = {
   "graph_inhibition", "threshold", "grouping", "heartbeat", "flapping", "maintenance",
   "silences",
 } }
+files["**/rules/tests/*.lua"] = { read_globals = {
+  "test", "topology", "at", "fire", "resolve", "silent", "silence", "change", "command", "expect",
+} }
 files["**/playbooks"] = { read_globals = {
   "playbook", "http", "command", "sleep", "log", "print", "fail", "now", "step",
 } }

@@ -189,9 +189,11 @@ static int take_option(struct args *a, int argc, char **argv, int i)
 
 static int take_output(struct args *a, const char *value)
 {
-    if (!fl_streq(value, "json") && !fl_streq(value, "table"))
+    bool junit = (a->command->flags & CMD_JUNIT) && fl_streq(value, "junit");
+    if (!junit && !fl_streq(value, "json") && !fl_streq(value, "table"))
         return usage_error("-o: \"%.32s\": write json or table", value ? value : "");
-    a->json = value[0] == 'j';
+    a->junit = junit;
+    a->json = fl_streq(value, "json");
     return -1;
 }
 

@@ -24,7 +24,7 @@ struct args {
     const char *value[VALUES_MAX]; /* by place in command->options, then in the common ones */
     const char *pos[POSITIONALS_MAX];
     size_t n_pos;
-    bool json;
+    bool json, junit;
 };
 struct command {
     const char *path; /* "incident show" */
@@ -40,6 +40,7 @@ enum {
     CMD_CLIENT = 1, /* talks to a server: --server, --token-file */
     CMD_CONFIG = 2, /* takes every option of the configuration table, and --config */
     CMD_HIDDEN = 4,
+    CMD_JUNIT = 8, /* -o junit too */
 };
 extern const struct command commands[];
 extern const size_t n_commands;
@@ -104,6 +105,7 @@ bool use_colour(void);
 /* Commands: each answers with the exit code. */
 int cmd_serve(struct args *a);
 int cmd_check(struct args *a);
+int cmd_check_test(struct args *a); /* check --test */
 int cmd_migrate(struct args *a);
 int cmd_doctor(struct args *a);
 int cmd_version(struct args *a);

@@ -47,6 +47,10 @@ int cmd_check(struct args *a)
     struct fl_config *c = NULL;
     struct fl_sources s;
     size_t problems = 0;
+    if (arg_set(a, "test"))
+        return cmd_check_test(a);
+    if (a->n_pos)
+        return usage_error("\"%.64s\": files are given with --test", a->pos[0]);
     int code = load_config(a, &c);
     if (code >= 0)
         return code == EXIT_USAGE ? EXIT_FINDING : code;

@@ -37,7 +37,11 @@ const struct command commands[] = {
              {"no-approve", NULL, "leave the approval to you, in another terminal"},
              {"force", NULL, "replace the realm's own topology by the demo's"}),
      cmd_demo, NULL, "a scripted outage against a running engine, in under 60 s"},
-    {"check", NULL, 0, 0, CMD_CONFIG, NULL, cmd_check, NULL,
+    {"check", "[FILE…]", 0, POSITIONALS_MAX, CMD_CONFIG | CMD_JUNIT,
+     OPTIONS(
+         {"test", "FILE",
+          "run this test of the pipeline, and FILE…, on the rules; exit 1 when one fails (-o json, junit)"}),
+     cmd_check, NULL,
      "check configuration, rules, playbooks and topology together; print every problem as file:line: message"},
     {"migrate", NULL, 0, 0, CMD_CONFIG,
      OPTIONS({"status", NULL, "only say which migrations are applied"},

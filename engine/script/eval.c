@@ -33,7 +33,7 @@ static fl_status fail_at_line(struct fl_err *err, fl_status st, const char *name
 fl_status fl_script_eval(fl_script_kind kind, const char *name, const char *text, size_t n, fl_usec budget,
                          char **ret_json, struct fl_err *err)
 {
-    static const char *const kinds[] = {"config", "rules", "playbook"};
+    static const char *const kinds[] = {"config", "rules", "playbook", "timeline"};
     const struct fl_worker_limits limits = EVAL_LIMITS;
     char program[4096];
     fl_status st = fl_worker_find(NULL, program, sizeof program, err);

@@ -11,6 +11,7 @@ typedef enum fl_script_kind {
     FL_SCRIPT_CONFIG,   /* the file returns a table (or sets globals): the configuration */
     FL_SCRIPT_RULES,    /* calls of the rule functions, or a returned table: a part of the rules */
     FL_SCRIPT_PLAYBOOK, /* one playbook{…}: its metadata; `run`, `undo` are only named */
+    FL_SCRIPT_TIMELINE, /* a test of the pipeline: its statements in order, [{"do","line","a","b"?}] */
 } fl_script_kind;
 /**
  * Run one Lua text once in a worker process (no I/O, budgets) and return its data as canonical JSON

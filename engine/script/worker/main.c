@@ -285,16 +285,19 @@ static int eval_body(lua_State *L)
     sandbox_open(L);
     int env = lua_gettop(L);
     sandbox_seed(L, "");
-    bool rules = strcmp(kind, "rules") == 0, playbook = strcmp(kind, "playbook") == 0;
+    bool rules = strcmp(kind, "rules") == 0, playbook = strcmp(kind, "playbook") == 0,
+         timeline = strcmp(kind, "timeline") == 0;
     if (playbook) {
         host_open(L);
         data_open_playbook(L);
     } else if (rules) {
         data_open_rules(L);
+    } else if (timeline) {
+        timeline_open(L);
     }
     lua_newtable(L); /* what the file itself sets: only configuration may */
     int own = lua_gettop(L);
-    if (playbook || rules) {
+    if (playbook || rules || timeline) {
         lua_pushvalue(L, env);
         sandbox_strict(L);
         lua_replace(L, own);
@@ -307,9 +310,10 @@ static int eval_body(lua_State *L)
     if (load_chunk(L, name, own))
         return lua_error(L);
     lua_call(L, 0, 1);
-    const char *json = playbook ? data_playbook_json(L)
-                       : rules  ? data_rules_json(L, lua_gettop(L))
-                                : data_table_json(L, lua_gettop(L), own);
+    const char *json = playbook   ? data_playbook_json(L)
+                       : timeline ? timeline_json(L)
+                       : rules    ? data_rules_json(L, lua_gettop(L))
+                                  : data_table_json(L, lua_gettop(L), own);
     lua_pushstring(L, json);
     return 1;
 }

@@ -93,5 +93,10 @@ void data_open_rules(lua_State *L);
 const char *data_playbook_json(lua_State *L);
 const char *data_table_json(lua_State *L, int returned, int env);
 const char *data_rules_json(lua_State *L, int returned);
+/* ---- timeline.c ---- */
+
+void timeline_open(lua_State *L);
+const char *timeline_json(lua_State *L); /* [{"do","line","a","b"?}] */
+
 /** Registry key of the table given to playbook{…}. */
 bool data_playbook_push(lua_State *L);

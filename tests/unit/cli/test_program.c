@@ -106,10 +106,102 @@ static void offline_verify(void **state)
     expect("audit verify /nonexistent", 2, "/nonexistent");
 }
 
+/* A pipeline test of this text: exit code, and what is printed ("FILE" stands for its path). */
+static void pipeline(const char *text, const char *options, int code, const char *want)
+{
+    char path[] = "/tmp/fl-cli-XXXXXX", arguments[128], expected[2048];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    snprintf(arguments, sizeof arguments, "check --test %s %s", path, options);
+    const char *name = strstr(want, "FILE");
+    snprintf(expected, sizeof expected, "%.*s%s%s", name ? (int)(name - want) : (int)strlen(want), want,
+             name ? path : "", name ? name + 4 : "");
+    expect(arguments, code, expected);
+    unlink(path);
+}
+
+#define DB "test \"t\"\ntopology { nodes = { { id = \"db\", type = \"store\" } } }\n"
+#define FIRE DB "fire { alertname = \"X\", service = \"db\" }\nat \"1m\"\n"
+
+static void pipeline_tests_pass_and_fail(void **state)
+{
+    (void)state;
+    pipeline(FIRE "expect { incidents = 1 }\nexpect { alert = { alertname = \"X\" }, node = \"db\" }\n", "",
+             0, "1 tests, 2 expectations, 0 failed");
+    pipeline(FIRE "expect { alert = { alertname = \"X\" }, node = false }\n", "", 1,
+             "FILE:5: t: expected component none, it is db\n"
+             "  {alertname=\"X\", service=\"db\"} is firing\n"
+             "    why: accepted from alertmanager-v2\n"
+             "    why: mapped to component db by rule \"service\"\n"
+             "    why: opened INC-2026-000001: no incident of the last 10 min alerts within 2 hops of it\n");
+    pipeline(FIRE "expect { incidents = 2 }\n", "-o json", 1,
+             "\"passed\":false,\"expectations\":1,\"failures\":[{\"line\":5,");
+    pipeline(FIRE "expect { incidents = 2 }\n", "-o junit", 1,
+             "<failure message=\"line 5\">expected incidents = 2, it is 1");
+    pipeline(FIRE "expect { incident_of = { service = \"db\" }, guard = \"x\" }\n", "", 1,
+             "expected guard.refused with \"x\"");
+    pipeline(FIRE "expect { incident_of = { service = \"db\" }, playbook = \"p\" }\n", "", 1,
+             "expected playbook p, there is none");
+    pipeline(FIRE "expect { alert = { alertname = \"Y\" }, state = \"firing\" }\n", "", 1,
+             "no alert has the labels");
+    pipeline(FIRE "expect { alert = { alertname = \"X\" }, held = true }\n", "", 1,
+             "expected it to be held, it is in INC-");
+    pipeline(FIRE "expect { apart = { { alertname = \"X\" }, { service = \"db\" } } }\n", "", 1,
+             "both are in INC-");
+    pipeline(FIRE, "", 1, "the test expects nothing");
+    pipeline("-- nothing\n", "", 1, "0 tests");
+}
+
+static void pipeline_files_that_mean_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *want;
+    } bad[] = {
+        {"expect { incident = 1 }",
+         "FILE:2: expect: unknown field \"incident\"; did you mean \"incidents\"?"},
+        {"expect { incidents = \"1\" }", "FILE:2: expect: incidents: a value of another type"},
+        {"expect { state = \"x\" }", "FILE:2: expect: state: of which?"},
+        {"expect { }", "FILE:2: expect: give it fields"},
+        {"at \"soon\"", "FILE:2: at: expected seconds"},
+        {"at(5) at(3)", "FILE:2: at: time does not go back"},
+        {"fire \"x\"", "FILE:2: fire: expected a table"},
+        {"fire { alertname = 5 }", "FILE:2: [0].labels: "},
+        {"fire({ a = \"b\" }, { anotations = {} })",
+         "FILE:2: fire: unknown field \"anotations\"; did you mean"},
+        {"resolve { a = \"b\" }", "FILE:2: resolve: nothing was fired with exactly the labels"},
+        {"silence { }", "FILE:2: silence: match is required"},
+        {"silence { match = { { label = \"a\", op = \"~\" } } }", "FILE:2: silence: op \"~\": write"},
+        {"silence { match = { { label = \"a\", op = \"=~\", value = \"(\" } } }",
+         "FILE:2: refused: silence invalid"},
+        {"change { kind = \"deploy\" }", "FILE:2: component: is required"},
+        {"command { op = \"incident.ack\", incident = \"INC-1\" }", "FILE:2: refused: there is no incident"},
+        {"topology \"nowhere.json\"", "could not read /tmp/nowhere.json"},
+        {"topology { nodes = 5 }", "FILE:2: nodes: must be a list"},
+        {"foo { }", "FILE:2: there is no \"foo\" here"},
+        {"fire({}, {}, {})", "FILE:2: fire: takes one value, or two"},
+    };
+    for (size_t i = 0; i < FL_ARRAY_LEN(bad); i++) {
+        char text[256];
+        snprintf(text, sizeof text, "test \"t\"\n%s\nexpect { incidents = 0 }\n", bad[i].line);
+        pipeline(text, "", 2, bad[i].want);
+    }
+    pipeline("fire { a = \"b\" }\n", "", 2, "FILE:1: fire: there is no test yet");
+    expect("check --test /nowhere.lua", 2, "could not read /nowhere.lua");
+    expect("check nowhere.lua", 2, "files are given with --test");
+    expect("check -o xml --test x", 2, "-o: \"xml\"");
+}
+
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(help_of_everything), cmocka_unit_test(usage_errors),
-                                       cmocka_unit_test(unreachable), cmocka_unit_test(offline_verify)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(help_of_everything),
+                                       cmocka_unit_test(usage_errors),
+                                       cmocka_unit_test(unreachable),
+                                       cmocka_unit_test(offline_verify),
+                                       cmocka_unit_test(pipeline_tests_pass_and_fail),
+                                       cmocka_unit_test(pipeline_files_that_mean_nothing)};
     if (argc < 2 || fl_base_init() != FL_OK)
         return 1;
     program = argv[1];
