@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine/cli/cmd_alert.c -- alert list and send; why (layer 6). */
+/* engine/cli/cmd_alert.c -- alert list and send (layer 6). */
 #include "cli.h"
 
 #include <faultline/daemon.h>
@@ -91,55 +91,4 @@ int cmd_alert_send(struct args *a)
     if (!code)
         fprintf(stderr, "committed\n");
     return code;
-}
-
-/* ---- why ---- */
-
-static void print_episode(const struct fl_json *e)
-{
-    char buf[64];
-    FL_AUTO_BUF labels = fl_buf_init(1 << 20);
-    const struct fl_json *l = fl_json_get(e, "labels"), *why = fl_json_get(e, "why");
-    for (void *it = l ? fl_json_first(l) : NULL; it; it = fl_json_next(l, it)) {
-        const char *v = fl_json_string(fl_json_value(it));
-        fl_buf_printf(&labels, "%s%s=\"%s\"", labels.n ? ", " : "", fl_json_key(it), v ? v : "");
-    }
-    put_text(stdout, labels.p ? labels.p : "", 0);
-    printf("\n  %s since %s", fl_json_str(e, "status", "?"),
-           format_clock(fl_json_str(e, "starts_at", NULL), buf, sizeof buf));
-    if (fl_json_str(e, "incident", NULL) && *fl_json_str(e, "incident", ""))
-        printf(", incident %s", fl_json_str(e, "incident", ""));
-    putchar('\n');
-    for (size_t i = 0; why && i < fl_json_len(why); i++) {
-        const char *s = fl_json_string(fl_json_at(why, i));
-        printf("  %zu. ", i + 1);
-        put_text(stdout, s ? s : "", 0);
-        putchar('\n');
-    }
-}
-
-int cmd_why(struct args *a)
-{
-    uint64_t fp;
-    if (!fl_fingerprint_parse(a->pos[0], &fp))
-        return cmd_incident_show(a);
-    AUTO_REPLY r = {0};
-    FL_AUTO_BUF path = fl_buf_init(4096);
-    fl_buf_str(&path, "/api/v1/why/");
-    url_add(&path, a->pos[0]);
-    int code = call_server(a, "GET", path.p, NULL, 0, &r);
-    if (code)
-        return code;
-    if (a->json) {
-        print_json(&r.body);
-        return EXIT_FINE;
-    }
-    const struct fl_json *list = list_of(r.json, "episodes");
-    if (!list)
-        list = list_of(r.json, "alerts");
-    if (!list && r.json && fl_json_is_object(r.json))
-        print_episode(r.json);
-    for (size_t i = 0; i < fl_json_len(list); i++)
-        print_episode(fl_json_at(list, i));
-    return EXIT_FINE;
 }

@@ -64,7 +64,8 @@ const struct command commands[] = {
      OPTIONS({"after", "SEQ", "only events after this sequence"},
              {"until", "SEQ", "only up to this sequence"}, {"out", "FILE", "write to a file"}, DATABASE),
      cmd_journal_export, NULL, "write the journal as lines for replay"},
-    {"why", "FINGERPRINT|INCIDENT", 1, 1, CMD_CLIENT, NULL, cmd_why, NULL,
+    {"why", "FINGERPRINT|INCIDENT", 1, 1, CMD_CLIENT,
+     OPTIONS({"at", "TIME", "of an alert: only the episode of that time"}), cmd_why, NULL,
      "say what became of an alert, or how an incident came about, and why"},
 
     {"alert list", NULL, 0, 0, CMD_CLIENT,

@@ -45,17 +45,52 @@ void episode_map(struct fl_corr *c, struct episode *e, const struct fl_rules *ru
 
 /* ---- the row, with the alert's path so far in words ---- */
 
-static void why_json(struct fl_jw *w, const struct episode *e)
+enum { TRIES_TOLD = 4 };
+
+struct tries {
+    struct fl_buf *out;
+    size_t n;
+};
+
+/* A rule that finds a name which is no component. */
+static bool tell_try(void *ctx, const struct fl_mapping_rule *rule, const char *node, const char *peer)
+{
+    struct tries *t = ctx;
+    (void)peer;
+    if (++t->n <= TRIES_TOLD) {
+        fl_buf_printf(t->out, "%srule \"%.100s\" finds \"", t->n == 1 ? ": " : ", ", rule->name);
+        fl_buf_str(t->out, node);
+        fl_buf_str(t->out, "\"");
+    }
+    return false;
+}
+
+static void why_unmapped(struct fl_jw *w, const struct fl_step *s, const struct episode *e)
+{
+    FL_AUTO_BUF b = fl_buf_init(0);
+    struct tries t = {&b, 0};
+    fl_buf_str(&b, "matches no component of the topology");
+    (void)fl_rules_map(s->rules, e->alert, tell_try, &t);
+    if (!t.n)
+        fl_buf_printf(&b, ": none of the %zu mapping rules finds a name in it", s->rules->n_mapping);
+    else
+        fl_buf_printf(&b, "%s, which %s not there", t.n > TRIES_TOLD ? " and more" : "",
+                      t.n == 1 ? "is" : "are");
+    fl_jw_str(w, NULL, b.p);
+}
+
+static void why_json(struct fl_jw *w, const struct fl_step *s, const struct episode *e)
 {
     char line[640];
     fl_jw_arr(w, NULL);
     snprintf(line, sizeof line, "accepted from %s", e->source ? e->source : "an unknown source");
     fl_jw_str(w, NULL, line);
-    if (e->node_id)
+    if (e->node_id) {
         snprintf(line, sizeof line, "mapped to component %.300s by rule \"%.100s\"", e->node_id, e->map_rule);
-    else
-        snprintf(line, sizeof line, "matches no component of the topology");
-    fl_jw_str(w, NULL, line);
+        fl_jw_str(w, NULL, line);
+    } else {
+        why_unmapped(w, s, e);
+    }
     if (e->quiet)
         fl_jw_str(w, NULL, e->quiet);
     if (e->hold && e->hold->flap)
@@ -89,7 +124,7 @@ void episode_row(struct fl_step *s, struct episode *e)
     char hex[17] = "";
     if (e->inhibited_by)
         fl_fingerprint_hex(e->inhibited_by, hex);
-    why_json(&w, e);
+    why_json(&w, s, e);
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_ALERT);
     fx->alert = (struct fl_alert_row){.fingerprint = e->key.fingerprint,
                                       .starts_at = e->key.starts_at,

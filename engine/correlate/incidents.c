@@ -28,6 +28,7 @@ static void free_incident(struct incident *i)
     free(i->pub.title);
     free(i->pub.reason);
     free(i->pub.cause);
+    free(i->pub.no_playbook);
     free(i->pub.acked_by);
     free(i->pub.assignee);
     free(i->pub.merged_into);
@@ -530,6 +531,15 @@ void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *pu
     pub->confidence = confidence;
     set_text(&pub->cause, cause && *cause ? cause : NULL);
     i->dirty = true;
+}
+
+bool fl_corr_no_playbook(struct fl_corr *c, struct fl_incident *i, const char *why)
+{
+    (void)c;
+    if (fl_streq(i->no_playbook, why))
+        return false;
+    set_text(&i->no_playbook, why);
+    return true;
 }
 
 void fl_corr_stats(const struct fl_corr *c, struct fl_corr_stats *ret)

@@ -70,6 +70,7 @@ static void write_incident(struct fl_jw *w, const struct incident *i)
     fl_jw_str(w, "title", p->title);
     fl_jw_str(w, "reason", p->reason);
     fl_jw_str(w, "cause", p->cause);
+    fl_jw_str(w, "no_playbook", p->no_playbook);
     fl_jw_fixed(w, "confidence", p->confidence, 9);
     fl_jw_str(w, "acked_by", p->acked_by);
     fl_jw_str(w, "assignee", p->assignee);
@@ -273,6 +274,7 @@ static fl_status read_incident(struct fl_corr *c, const struct fl_json *v, struc
     copy_text(&p->title, v, "title");
     copy_text(&p->reason, v, "reason");
     copy_text(&p->cause, v, "cause");
+    copy_text(&p->no_playbook, v, "no_playbook");
     copy_text(&p->acked_by, v, "acked_by");
     copy_text(&p->assignee, v, "assignee");
     copy_text(&p->merged_into, v, "merged_into");

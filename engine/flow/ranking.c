@@ -226,7 +226,13 @@ static void rank_one(struct fl_flow *f, struct fl_step *s, struct fl_incident *i
     }
     struct flow_view view;
     flow_view(&view, f, s, i, r);
-    fl_resp_consider(f->resp, s, &view.v);
+    const char *no = fl_resp_consider(f->resp, s, &view.v);
+    if (no && fl_corr_no_playbook(f->corr, i, no))
+        s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
+                                     .action = "playbook.none",
+                                     .incident = i->id,
+                                     .subject = i->id,
+                                     .text = fl_fx_printf(s->fx, "no playbook: %s", no)});
 }
 
 struct due_list {

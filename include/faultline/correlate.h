@@ -20,6 +20,7 @@ struct fl_incident {
     size_t alerts_total, alerts_firing, alerts_stale, components;
     char *title, *reason;
     char *cause;         /* NULL when none */
+    char *no_playbook;   /* NULL, or why none was proposed, as it was told last */
     double confidence;
     char *acked_by, *assignee, *merged_into; /* NULL */
     bool mapped;         /* at least one alert has a component */
@@ -77,6 +78,8 @@ size_t fl_corr_alerting_services(struct fl_corr *c, struct fl_topo *topo);
 
 /** The ranking of an incident was made: cause "" or NULL = none. Marks the row changed. */
 void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *i, const char *cause, double confidence);
+/** Why no playbook was proposed; false: that has been told already. */
+bool fl_corr_no_playbook(struct fl_corr *c, struct fl_incident *i, const char *why);
 /* Operator commands; FL_E_NOTFOUND, FL_E_CONFLICT with the reason in err. */
 FL_MUST_CHECK fl_status fl_corr_ack(struct fl_corr *c, struct fl_step *s, const char *id, struct fl_err *err);
 FL_MUST_CHECK fl_status fl_corr_assign(struct fl_corr *c, struct fl_step *s, const char *id, const char *to, struct fl_err *err);

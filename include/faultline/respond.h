@@ -52,8 +52,9 @@ struct fl_resp *fl_resp_free(struct fl_resp *r);
 /** Replace the registry (a FL_EV_CONFIG). Runs keep the hash they started with. */
 void fl_resp_playbooks(struct fl_resp *r, const struct fl_playbook_def *v, size_t n);
 size_t fl_resp_n_playbooks(const struct fl_resp *r);
-/** An incident was ranked: propose or start what the bindings say, once per incident and playbook. */
-void fl_resp_consider(struct fl_resp *r, struct fl_step *s, const struct fl_resp_view *view);
+/** An incident was ranked: propose or start what the bindings say, once per incident and playbook.
+ *  @return why no binding led to a run, in the step's memory; NULL: one did, now or before. */
+const char *fl_resp_consider(struct fl_resp *r, struct fl_step *s, const struct fl_resp_view *view);
 /** A call, outcome or end reported by the runner. Bodies are checked; nonsense gives an audit entry. */
 void fl_resp_call(struct fl_resp *r, struct fl_step *s, const struct fl_json *body);
 void fl_resp_outcome(struct fl_resp *r, struct fl_step *s, const struct fl_json *body);

@@ -37,7 +37,14 @@ topology "shop.json"
 fire { alertname = "Odd", service = "unheard-of", severity = "warning" }
 at "1m"
 expect { alert = { alertname = "Odd" }, node = false, why = "matches no component" }
-expect { incident_of = { alertname = "Odd" }, playbook = false }
+expect { incident_of = { alertname = "Odd" }, playbook = false, timeline = "no playbook: no convincing cause" }
+
+test "only what has a restart_url is restarted, and it is said why the others are not"
+topology "shop.json"
+fire { alertname = "TapeFull", service = "tape", severity = "critical" }
+at "1m"
+expect { incident_of = { service = "tape" }, cause = "tape", playbook = false }
+expect { incident_of = { service = "tape" }, timeline = "its parameter {node:restart_url} is empty for tape" }
 
 test "a silence holds an alert back, and lets it go when it ends"
 topology "shop.json"
