@@ -98,6 +98,19 @@ static fl_status calibrate(struct fl_off *off, const struct fl_train_case *all, 
     return FL_OK;
 }
 
+/* The date of a model is that of its data: the same cases give the same bytes. */
+static fl_usec newest_alert(const struct fl_off *off)
+{
+    fl_usec newest = 0;
+    for (size_t s = 0; s < off->n_sets; s++)
+        for (size_t i = 0; i < off->sets[s].n; i++)
+            for (size_t k = 0; k < off->sets[s].cases[i].c.n_alerts; k++) {
+                fl_usec at = off->sets[s].cases[i].c.alerts[k].starts_at;
+                newest = at > newest ? at : newest;
+            }
+    return newest;
+}
+
 static fl_status train(struct fl_off *off, double l2, const char *path, struct fl_err *err)
 {
     struct fl_train_case *all;
@@ -118,6 +131,7 @@ static fl_status train(struct fl_off *off, double l2, const char *path, struct f
         return st;
     for (size_t i = 0; i < n; i++)
         used += all[i].features.n != 0;
+    r.newest = newest_alert(off);
     fl_buf_printf(&note, "conditional logit, l2 %g, %zu cases:", l2, used);
     for (size_t s = 0; s < off->n_sets; s++)
         fl_buf_printf(&note, " %s %zu", off->sets[s].name, off->sets[s].n);

@@ -62,7 +62,12 @@ static void fact(const char *what, const char *value)
 
 void model_page(const struct fl_json *model, bool all)
 {
+    const struct fl_json *training = fl_json_get(model, "training");
+    char until[64];
     fact("made from", fl_json_str(model, "note", NULL));
+    if (training && fl_json_str(training, "newest", NULL))
+        printf("%-10s %s\n", "data until",
+               format_clock(fl_json_str(training, "newest", NULL), until, sizeof until));
     printf("%-10s %.0f %%: below it the answer is \"no convincing cause\"\n", "threshold",
            100 * fl_json_real(model, "threshold", 0));
     printf("%-10s %g: probability = softmax(scale × score)\n", "scale", fl_json_real(model, "scale", 1));

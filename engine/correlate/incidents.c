@@ -542,6 +542,12 @@ bool fl_corr_no_playbook(struct fl_corr *c, struct fl_incident *i, const char *w
     return true;
 }
 
+void fl_corr_mapped(const struct fl_corr *c, uint64_t *episodes, uint64_t *unmapped)
+{
+    *episodes = c->stats.episodes;
+    *unmapped = c->stats.unmapped;
+}
+
 void fl_corr_stats(const struct fl_corr *c, struct fl_corr_stats *ret)
 {
     *ret = c->stats;

@@ -19,6 +19,22 @@ static void rate(struct fl_buf *b, const struct fl_model_tally *t, int first, ui
                       role(t), first, (double)right / (double)known);
 }
 
+static void drift(const struct fl_model_stats *s, struct fl_buf *b)
+{
+    family(b, "faultline_unmapped_share",
+           "Share of the last 1,000 to 2,000 new alerts that match no component.");
+    if (s->mapped_of)
+        fl_buf_printf(b, "faultline_unmapped_share %.6f\n", (double)s->unmapped / (double)s->mapped_of);
+    family(b, "faultline_feature_shift_incidents",
+           "Incidents that ended and that the shifts are of, the last 50 above all.");
+    fl_buf_printf(b, "faultline_feature_shift_incidents %llu\n", (unsigned long long)s->shift_incidents);
+    family(b, "faultline_feature_shift",
+           "Mean of a main feature of the live model against its training, in units of the spread there.");
+    for (size_t i = 0; i < s->n_shift; i++)
+        fl_buf_printf(b, "faultline_feature_shift{feature=\"%s\"} %.6f\n", s->shift[i].feature,
+                      s->shift[i].shift);
+}
+
 /* Ids are hex digits or "first-day": no escaping needed. */
 void model_metrics(const struct fl_model_stats *s, struct fl_buf *b)
 {
@@ -37,4 +53,5 @@ void model_metrics(const struct fl_model_stats *s, struct fl_buf *b)
         rate(b, &s->tally[i], 1, s->tally[i].right1, s->tally[i].known1);
         rate(b, &s->tally[i], 3, s->tally[i].right3, s->tally[i].known3);
     }
+    drift(s, b);
 }

@@ -208,6 +208,7 @@ void fl_flow_model_stats(const struct fl_flow *f, struct fl_model_stats *ret)
     if (f->shadow)
         snprintf(ret->shadow, sizeof ret->shadow, "%s", fl_model_id(f->shadow));
     flow_feedback_stats(f->feedback, ret);
+    flow_drift_stats(f->drift, f->model, ret);
 }
 
 /* ---- snapshot ---- */

@@ -23,6 +23,7 @@ fl_status fl_flow_new(const struct fl_flow_options *o, struct fl_flow **ret, str
     }
     flow_models_new(f, o->model, o->pin_model);
     f->feedback = flow_feedback_new();
+    f->drift = flow_drift_new();
     f->history = fl_history_new();
     f->corr = fl_corr_new();
     f->resp = fl_resp_new();
@@ -48,6 +49,7 @@ struct fl_flow *fl_flow_free(struct fl_flow *f)
     fl_topo_free(f->topo);
     flow_models_free(f);
     flow_feedback_free(f->feedback);
+    flow_drift_free(f->drift);
     fl_rules_free(f->own_rules);
     fl_rules_free(f->default_rules);
     free(f->topo_text);
@@ -104,6 +106,7 @@ static void on_alerts(struct fl_flow *f, struct fl_step *s, const struct fl_even
     }
     size_t repeats = fl_corr_alerts(f->corr, s, f->topo, ev->source, settle_times(s, format, alerts, n), n);
     f->alerts_in += n;
+    flow_drift_alerts(f->drift, f->corr);
     flow_audit(s, "alerts.received", "alerts", ev->actor,
                fl_fx_printf(s->fx, "%zu alert%s from %s, %zu of them known already", n, n == 1 ? "" : "s",
                             ev->source, repeats),

@@ -28,6 +28,7 @@ enum { MODEL_ID_LEN = 16 }; /* 12 hex digits or "first-day", and a NUL */
 
 struct flow_models;   /* models.c */
 struct flow_feedback; /* feedback.c */
+struct flow_drift;    /* drift.c */
 
 struct fl_flow {
     char *realm;
@@ -37,6 +38,7 @@ struct fl_flow {
         *shadow; /* in force; ranks beside, may be NULL. Owned by `models` or the caller */
     struct flow_models *models;
     struct flow_feedback *feedback;
+    struct flow_drift *drift;
     char *config_text; /* body of the last FL_EV_CONFIG, or NULL */
     struct fl_sha256 config_hash;
     struct fl_topo *topo; /* never NULL: an empty graph at first */
@@ -113,6 +115,15 @@ bool flow_is_silent_alert(const struct fl_flow *f, const struct fl_alert *a);
 void flow_write_silent(const struct fl_flow *f, struct fl_jw *w);
 void flow_read_silent(struct fl_flow *f, const struct fl_json *list);
 void flow_forget_silent(struct fl_flow *f);
+
+/* drift.c: do today's incidents look like those of the training? */
+struct flow_drift *flow_drift_new(void);
+struct flow_drift *flow_drift_free(struct flow_drift *d);
+void flow_drift_incident(struct flow_drift *d, struct fl_arena *a, const struct fl_rank_input *in);
+void flow_drift_alerts(struct flow_drift *d, const struct fl_corr *c);
+void flow_drift_stats(const struct flow_drift *d, const struct fl_model *m, struct fl_model_stats *ret);
+void flow_drift_write(const struct flow_drift *d, struct fl_jw *w, const char *key);
+void flow_drift_read(struct flow_drift *d, const struct fl_json *v);
 
 /* view.c */
 struct flow_view {

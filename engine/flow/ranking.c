@@ -280,6 +280,11 @@ static void learn(struct fl_flow *f, struct fl_step *s, const struct fl_incident
     FL_REQUIRE(a != NULL);
     struct gather g;
     gather_alerts(f, a, i, &g);
+    /* Before its own alerts are history: as it was ranked. */
+    flow_drift_incident(
+        f->drift, a,
+        &(struct fl_rank_input){
+            .topo = f->topo, .alerts = g.v, .n_alerts = g.n, .entry = -1, .history = f->history});
     if (fl_history_learn(f->history, f->topo, g.v, g.n, s->at) != FL_OK)
         flow_audit(s, "history.failed", i->id, NULL, "its alerts could not be added to the history", NULL);
 }

@@ -47,6 +47,7 @@ fl_status fl_flow_snapshot(const struct fl_flow *f, struct fl_buf *out)
     fl_corr_write(f->corr, &w, "incidents");
     fl_resp_write(f->resp, &w, "runs");
     flow_feedback_write(f->feedback, &w, "feedback");
+    flow_drift_write(f->drift, &w, "drift");
     fl_jw_obj_end(&w);
     return out->failed ? FL_E_NOMEM : FL_OK;
 }
@@ -90,6 +91,7 @@ static fl_status read_parts(struct fl_flow *f, const struct fl_json *root, struc
     if (st == FL_OK)
         st = fl_resp_read(f->resp, fl_json_get(root, "runs"), err);
     flow_feedback_read(f->feedback, fl_json_get(root, "feedback"));
+    flow_drift_read(f->drift, fl_json_get(root, "drift"));
     return st;
 }
 

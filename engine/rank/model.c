@@ -78,6 +78,8 @@ fl_status fl_model_parse(const char *json, size_t n, struct fl_model **ret, stru
         st = fl_fail(err, FL_E_SHAPE, "scale", "scale must be above 0 and threshold a number");
     if (!st)
         st = read_weights(m, weights, err);
+    if (!st)
+        st = fl_training_read(m, fl_json_get(root, "training"), err);
     if (st) {
         fl_model_free(m);
         return st;
@@ -96,6 +98,7 @@ struct fl_model *fl_model_free(struct fl_model *m)
     free(m->id);
     free(m->weight);
     free(m->json);
+    free(m->training);
     free(m);
     return NULL;
 }
@@ -135,6 +138,7 @@ void fl_model_write(const struct fl_train_result *r, const char *note, double th
         fl_jw_fixed(&w, fl_feature_name(j), r->weight[j], 9);
     }
     fl_jw_obj_end(&w);
+    fl_training_write(r, &w);
     fl_jw_obj_end(&w);
     fl_buf_chr(out, '\n');
 }

@@ -122,5 +122,14 @@ struct fl_model {
     double scale;     /* probability = softmax(scale · score): calibration */
     double threshold; /* confidence below which no cause is convincing */
     char *json;
+    double *training; /* mean and spread of each feature in its training; NULL: it does not say */
     bool builtin;
 };
+
+/* ---- drift.c: what a model was trained on ---- */
+
+void fl_train_describe(const struct fl_train_case *cases, size_t n, struct fl_train_result *ret);
+struct fl_jw;
+struct fl_json;
+void fl_training_write(const struct fl_train_result *r, struct fl_jw *w);
+FL_MUST_CHECK fl_status fl_training_read(struct fl_model *m, const struct fl_json *v, struct fl_err *err);

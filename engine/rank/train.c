@@ -178,5 +178,6 @@ fl_status fl_model_train(const struct fl_train_case *cases, size_t n, const stru
     ret->loss = descend(&p, w, opt->iterations ? opt->iterations : 300, score);
     for (size_t j = 0; j < p.f; j++)
         ret->weight[j] = scale[j] > 0 ? w[j] * scale[j] : fl_feature_prior(j);
+    fl_train_describe(cases, n, ret);
     return FL_OK;
 }

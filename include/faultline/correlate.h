@@ -106,6 +106,8 @@ struct fl_corr_stats {
     size_t firing, stale, open_incidents, held; /* held: firing or stale, in no incident, now */
 };
 void fl_corr_stats(const struct fl_corr *c, struct fl_corr_stats *ret);
+/** Two of those counters, in no time. */
+void fl_corr_mapped(const struct fl_corr *c, uint64_t *episodes, uint64_t *unmapped);
 
 void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key);
 FL_MUST_CHECK fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_topo *topo,

@@ -59,10 +59,20 @@ struct fl_model_tally {
     bool shadow;                                /* as it ranked beside the live one, not as the live one */
     uint64_t known1, right1, known3, right3;    /* verdicts that tell whether the first (one of three) was the cause */
 };
+#define FL_SHIFTS_MAX 20
 struct fl_model_stats {
     char live[16], shadow[16]; /* shadow: "" when none */
     struct fl_model_tally tally[FL_MODEL_TALLIES];
     size_t n;
+    uint64_t unmapped, mapped_of; /* of the last one to two thousand new alerts, how many match no component */
+    /* How far the mean of each of the live model's main features over the incidents that ended, the last fifty above all,
+     * is from its training, in units of the spread there. None when the model does not say what it was trained on. */
+    struct {
+        const char *feature;
+        double shift;
+    } shift[FL_SHIFTS_MAX];
+    size_t n_shift;
+    uint64_t shift_incidents;
 };
 void fl_flow_model_stats(const struct fl_flow *f, struct fl_model_stats *ret);
 

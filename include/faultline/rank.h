@@ -71,6 +71,12 @@ struct fl_features {
 FL_MUST_CHECK fl_status fl_rank_features(struct fl_arena *arena, const struct fl_rank_input *in,
                                          struct fl_features *ret, struct fl_err *err);
 
+/** Mean of each feature over the candidates: fl_feature_count() values. */
+void fl_features_mean(const struct fl_features *x, double *ret);
+/** What the incidents looked like that the model was trained on; false: it does not say. Core thread. */
+bool fl_model_training(const struct fl_model *m, size_t feature, double *mean, double *spread);
+double fl_model_weight(const struct fl_model *m, size_t feature);
+
 struct fl_train_case {
     struct fl_features features;
     const bool *truth;           /* of each row; several may be true (their probabilities add) */
@@ -85,6 +91,9 @@ struct fl_train_result {
     double weight[320];          /* per feature, in the features' own units */
     double scale;                /* calibration */
     double loss;
+    size_t cases;                /* what it was trained on: how many, until when (the caller's, 0 = not known), … */
+    fl_usec newest;
+    double mean[320], spread[320]; /* … and, over them, each feature's mean over the candidates of a case */
 };
 /** Deterministic to the bit: fixed order, no randomness. */
 FL_MUST_CHECK fl_status fl_model_train(const struct fl_train_case *cases, size_t n,

@@ -245,6 +245,42 @@ static void test_a_pinned_model_stays(void **state)
     fl_arena_free(j.arena);
 }
 
+/* Incidents that ended are compared with the training that the live model carries; alerts without a component count. */
+static void test_drift_is_measured(void **state)
+{
+    (void)state;
+    struct journal j = load("shop");
+    struct fl_err err = {0};
+    struct fl_model *m = NULL;
+    struct fl_flow *f, *g;
+    struct fl_model_stats st, again;
+    static const char text[] =
+        "{\"weights\":{\"alerting\":2,\"kinds\":1},"
+        "\"training\":{\"features\":{\"alerting\":[1000,0.5],\"kinds\":[0,4],\"leaf\":[0,1]}}}";
+    assert_int_equal(fl_model_parse(text, strlen(text), &m, &err), FL_OK);
+    struct fl_flow_options o = {.realm = "default", .model = m, .pin_model = true};
+    assert_int_equal(fl_flow_new(&o, &f, &err), FL_OK);
+    FL_AUTO_BUF out = fl_buf_init(0), snap = fl_buf_init(0);
+    for (size_t i = 0; i < j.n; i++)
+        step(f, &j.v[i], &out);
+    fl_flow_model_stats(f, &st);
+    assert_true(st.shift_incidents >= 1);
+    assert_int_equal(st.n_shift, 2); /* what weighs nothing is no main feature */
+    assert_string_equal(st.shift[0].feature, "kinds");
+    assert_true(st.shift[0].shift < 1);
+    assert_true(st.shift[1].shift > 1990 &&
+                st.shift[1].shift <= 2000); /* it is between 0 and 1, the training says 1000 */
+    assert_true(st.mapped_of > 0 && st.unmapped < st.mapped_of);
+    assert_int_equal(fl_flow_snapshot(f, &snap), FL_OK);
+    assert_int_equal(fl_flow_restore(&o, snap.p, snap.n, &g, &err), FL_OK);
+    fl_flow_model_stats(g, &again);
+    assert_true(again.shift[1].shift == st.shift[1].shift && again.mapped_of == st.mapped_of);
+    fl_flow_free(f);
+    fl_flow_free(g);
+    fl_model_free(m);
+    fl_arena_free(j.arena);
+}
+
 /* 100 models come in: 32 are kept, and never does the live one, the shadow or the way back go. */
 static void test_models_make_room(void **state)
 {
@@ -354,6 +390,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_verdicts_count_per_model),
         cmocka_unit_test(test_a_snapshot_without_models),
         cmocka_unit_test(test_a_pinned_model_stays),
+        cmocka_unit_test(test_drift_is_measured),
         cmocka_unit_test(test_models_make_room),
         cmocka_unit_test(test_a_gap_is_refused),
         cmocka_unit_test(test_hostile_bodies),

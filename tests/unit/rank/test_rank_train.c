@@ -51,6 +51,17 @@ static void training_twice_gives_the_same_bytes(void **state)
     struct fl_model *m = NULL;
     assert_int_equal(fl_model_parse(t1.p, t1.n, &m, NULL), FL_OK); /* what is written can be read */
     assert_int_equal(strlen(fl_model_id(m)), 12);
+    /* it says what it was trained on: the mean over the cases of the mean over the candidates */
+    double mean = 0, spread = 0, want = 0;
+    for (size_t c = 0; c < CASES; c++)
+        for (size_t i = 0; i < v[c].features.n; i++)
+            want += v[c].features.x[i * fl_feature_count() + 2] / (double)v[c].features.n / CASES;
+    assert_int_equal(r1.cases, CASES);
+    assert_false(fl_model_training(m, 0, &mean, &spread)); /* the same in every case: no spread */
+    assert_true(fl_model_training(m, 2, &mean, &spread));
+    assert_float_equal(mean, want, 1e-6);
+    assert_true(spread > 0 && spread < 10);
+    assert_float_equal(fl_model_weight(m, 0), r1.weight[0], 1e-6);
     fl_model_free(m);
     opt.l2 = 1e6; /* nothing but the prior is left: what an operator would say of each feature */
     assert_int_equal(fl_model_train(v, CASES, &opt, &r2, NULL), FL_OK);
@@ -65,11 +76,16 @@ static void bad_models_are_refused(void **state)
     static const struct {
         const char *json, *text;
         fl_status st;
-    } bad[] = {{"{", "", FL_E_SYNTAX},
-               {"{}", "object of weights", FL_E_SHAPE},
-               {"{\"weights\":{\"rarity_shore\":1}}", "is no feature", FL_E_SHAPE},
-               {"{\"weights\":{\"rarity_share\":\"1\"}}", "is not a number", FL_E_SHAPE},
-               {"{\"weights\":{},\"scale\":0}", "scale must be above 0", FL_E_SHAPE}};
+    } bad[] = {
+        {"{", "", FL_E_SYNTAX},
+        {"{}", "object of weights", FL_E_SHAPE},
+        {"{\"weights\":{\"rarity_shore\":1}}", "is no feature", FL_E_SHAPE},
+        {"{\"weights\":{\"rarity_share\":\"1\"}}", "is not a number", FL_E_SHAPE},
+        {"{\"weights\":{},\"training\":{\"features\":7}}", "object of [mean, spread]", FL_E_SHAPE},
+        {"{\"weights\":{},\"training\":{\"features\":{\"alerting\":[1,-1]}}}", "no mean and spread",
+         FL_E_SHAPE},
+        {"{\"weights\":{},\"training\":{\"features\":{\"alerting\":[1]}}}", "no mean and spread", FL_E_SHAPE},
+        {"{\"weights\":{},\"scale\":0}", "scale must be above 0", FL_E_SHAPE}};
     for (size_t i = 0; i < FL_ARRAY_LEN(bad); i++) {
         struct fl_model *m = NULL;
         struct fl_err err = {.status = FL_OK};
