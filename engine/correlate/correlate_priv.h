@@ -133,6 +133,12 @@ struct tomb {
     struct tomb *next, *prev; /* order of expiry */
 };
 
+enum { CURSORS_MAX = 16 };
+struct cursor {
+    uint64_t handle, used; /* used: order of use; 0: free */
+    struct episode *at;
+};
+
 struct fl_corr {
     struct fl_pool *pool;
     struct episode *episodes, *last_episode; /* order of arrival */
@@ -157,6 +163,8 @@ struct fl_corr {
     struct fl_sha256 rules_seen; /* the rules the index was made with */
     struct episode **settle;     /* to be looked at, in order; NULL: no longer; empty between steps */
     size_t n_settle, settle_cap;
+    struct cursor cursors[CURSORS_MAX];
+    uint64_t cursor_uses;
     size_t held;        /* live episodes in no incident */
     struct gate *gates; /* groups of thresholds and grouping windows */
     struct {
@@ -214,6 +222,7 @@ void incident_episode_changed(struct fl_corr *c, struct fl_step *s, struct episo
                               fl_alert_status before);
 void incident_title(struct incident *i);
 void incident_forget(struct fl_corr *c, struct incident *i);
+struct fl_episode episode_view(const struct episode *e);
 struct part *incident_part(struct incident *i, const char *id, fl_vertex v);
 
 /* silence.c */
@@ -286,6 +295,9 @@ const char *upstream_inhibits(struct fl_corr *c, struct fl_step *s, struct fl_to
                               const struct episode *e, uint64_t *ret_by);
 const char *upstream_holds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
                            fl_usec *ret_until);
+
+/* cursor.c: it leaves its place in the order of arrival */
+void cursors_leave(struct fl_corr *c, const struct episode *e);
 
 /* cycles.c: which vertices need each other, directly or not, over edges of these types: they get the same number. */
 fl_vertex *cycles_of(struct fl_topo *topo, const char *const *types, size_t n_types);

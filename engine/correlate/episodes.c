@@ -201,6 +201,7 @@ static void append(struct fl_corr *c, struct episode *e)
 
 static void take_off(struct fl_corr *c, struct episode *e)
 {
+    cursors_leave(c, e);
     if (e->earlier)
         e->earlier->later = e->later;
     else

@@ -449,7 +449,7 @@ void fl_corr_each(struct fl_corr *c, bool (*visit)(void *ctx, struct fl_incident
             return;
 }
 
-static struct fl_episode view(const struct episode *e)
+struct fl_episode episode_view(const struct episode *e)
 {
     return (struct fl_episode){.alert = e->alert,
                                .status = e->status,
@@ -459,7 +459,10 @@ static struct fl_episode view(const struct episode *e)
                                .map_rule = e->map_rule,
                                .cls = e->cls,
                                .severity = e->severity,
-                               .flapping = e->hold && e->hold->flap};
+                               .flapping = e->hold && e->hold->flap,
+                               .silenced_by = e->silenced_by,
+                               .inhibited_by = e->inhibited_by,
+                               .updated_at = e->updated_at};
 }
 
 void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,
@@ -467,7 +470,7 @@ void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,
 {
     (void)c;
     for (const struct episode *e = ((const struct incident *)i)->head; e; e = e->next) {
-        struct fl_episode v = view(e);
+        struct fl_episode v = episode_view(e);
         if (visit(ctx, &v))
             return;
     }
@@ -478,7 +481,7 @@ void fl_corr_each_active(struct fl_corr *c, void (*visit)(void *ctx, const struc
     for (struct episode *e = c->episodes; e; e = e->later) {
         if (!is_live(e))
             continue;
-        struct fl_episode v = view(e);
+        struct fl_episode v = episode_view(e);
         const struct pair *p = pair_of(c, e);
         if (!p)
             visit(ctx, &v);

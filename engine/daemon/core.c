@@ -46,6 +46,7 @@ void core_publish(struct engine *e)
 static bool step(struct engine *e, const struct fl_event *ev, struct fl_submission *sub)
 {
     struct fl_err err = {0};
+    asks_serve(e);
     fl_usec began = fl_mono();
     struct fl_effects *fx = fl_effects_new();
     fl_status st = fx ? fl_flow_step(e->flow, ev, fx, &err)
@@ -202,7 +203,9 @@ static void run(struct engine *e)
     void *items[64];
     fl_usec published = 0;
     while (!fl_queue_closed_and_empty(e->inbox)) {
-        size_t n = fl_queue_pop(e->inbox, items, FL_ARRAY_LEN(items), next_wake(e));
+        size_t n = fl_queue_pop(e->inbox, items, FL_ARRAY_LEN(items),
+                                atomic_load(&e->asks.n) ? fl_mono() : next_wake(e));
+        asks_serve(e);
         if (!take(e, items, n))
             break;
         maybe_snapshot(e);
@@ -233,6 +236,7 @@ static void *core_thread(void *ctx)
     pthread_cond_broadcast(&e->changed);
     pthread_mutex_unlock(&e->lock);
     run(e);
+    asks_close(e);
     fl_topo_done();
     return NULL;
 }

@@ -451,6 +451,8 @@ static fl_status start_http(struct engine *e, struct fl_err *err)
                                 .mapping = engine_mapping,
                                 .head = heads_text,
                                 .picture = engine_picture,
+                                .ask = engine_ask,
+                                .spool_dir = e->data,
                                 .ctx = e};
     return fl_http_start(&o, &e->http, err);
 }
@@ -653,6 +655,7 @@ fl_status fl_daemon_run(const struct fl_config *c, struct fl_err *err)
     atomic_store(&e->orders_from, UINT64_MAX);
     e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&e->lock, NULL);
+    asks_init(e);
     pthread_condattr_t mono;
     pthread_condattr_init(&mono);
     pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
@@ -677,6 +680,7 @@ fl_status fl_daemon_run(const struct fl_config *c, struct fl_err *err)
     }
     pthread_cond_destroy(&e->changed);
     pthread_mutex_destroy(&e->lock);
+    asks_done(e);
     free(e);
     return st;
 }

@@ -81,9 +81,17 @@ struct engine {
 
     pthread_t supervisor, saver, recorder;
     bool has_core, has_supervisor, has_saver, has_recorder, has_core_run;
+    struct {
+        pthread_mutex_t lock;
+        pthread_cond_t changed;
+        struct ask *first; /* in order */
+        atomic_uint n;
+        bool closed;
+    } asks;
     int wake_fd; /* eventfd: the main thread should look (core failed, fenced) */
 };
 
+struct ask;
 struct picture;
 struct delivery {
     struct fl_event ev;
@@ -137,6 +145,13 @@ void picture_refuse(struct engine *e, struct picture *p); /* the core is gone */
 
 /* model_metrics.c */
 void model_metrics(const struct fl_model_stats *s, struct fl_buf *b);
+
+/* asks.c */
+void asks_init(struct engine *e);
+void asks_done(struct engine *e);
+bool asks_serve(struct engine *e); /* core thread: one of them; false: there is none */
+void asks_close(struct engine *e); /* core thread, last: whoever asks is refused from now on */
+fl_status engine_ask(void *ctx, void (*run)(void *arg, struct fl_flow *flow), void *arg, struct fl_err *err);
 
 /* memory.c: supervisor thread */
 struct memory_watch {

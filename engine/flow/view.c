@@ -165,3 +165,39 @@ void flow_view(struct flow_view *ret, struct fl_flow *f, struct fl_step *s, stru
     v->services_known = known_services(f->topo);
     v->services_alerting = fl_corr_alerting_services(f->corr, f->topo);
 }
+
+/* ---- lists ---- */
+
+struct listing {
+    void (*visit)(void *vctx, const struct fl_listed *a);
+    void *vctx;
+    bool any;
+};
+
+static void list_firing(void *ctx, const struct fl_episode *e)
+{
+    struct listing *l = ctx;
+    if (e->status != FL_ALERT_FIRING)
+        return;
+    l->any = true;
+    l->visit(l->vctx, &(struct fl_listed){e->alert, e->updated_at, e->silenced_by, e->inhibited_by});
+}
+
+uint64_t fl_flow_cursor_open(struct fl_flow *f)
+{
+    return fl_corr_cursor_open(f->corr);
+}
+
+enum fl_cursor_state fl_flow_cursor_next(struct fl_flow *f, uint64_t cursor, size_t max,
+                                         void (*visit)(void *ctx, const struct fl_listed *a), void *ctx)
+{
+    struct listing l = {visit, ctx, false};
+    return fl_corr_cursor_next(f->corr, cursor, max, list_firing, &l);
+}
+
+bool fl_flow_listed(struct fl_flow *f, uint64_t fingerprint, fl_usec starts_at,
+                    void (*visit)(void *ctx, const struct fl_listed *a), void *ctx)
+{
+    struct listing l = {visit, ctx, false};
+    return fl_corr_episode(f->corr, fingerprint, starts_at, list_firing, &l) && l.any;
+}

@@ -18,6 +18,7 @@ enum {
     HEADER_MEMORY = 32 * 1024,  /* per connection: request line and headers (431 over it) */
     COMMAND_BODY_MAX = 1 << 20, /* body of a command */
     READ_THREADS = 4,
+    SPOOLS_MAX = 32,       /* long answers in files at a time */
     READ_QUEUE = 256,      /* reads waiting for a thread; more is a 503 */
     REPLY_MAX = 256 << 20, /* bytes of one answer */
 };
@@ -52,8 +53,9 @@ enum {
     ROUTE_ANY_TYPE = 64, /* the handler judges the body's type */
     ROUTE_BODY_TOKEN =
         128, /* the token may be in the body: the handler calls auth_secret() before anything else */
-    ROUTE_PATH_TOKEN = 256, /* the token may be the path's first parameter */
-    ROUTE_ALIAS = 512,      /* only with the option `aliases` */
+    ROUTE_PATH_TOKEN = 256,   /* the token may be the path's first parameter */
+    ROUTE_NO_DATABASE = 1024, /* `read` needs no connection */
+    ROUTE_ALIAS = 512,        /* only with the option `aliases` */
 };
 struct route {
     const char *method, *path;
@@ -80,6 +82,8 @@ struct answer {
     const char *type; /* static; NULL: no Content-Type */
     char *body;       /* malloc()ed */
     size_t n;
+    bool is_file; /* the body is `fd`, n bytes of it, and counted among the spools */
+    int fd;
     char allow[64]; /* of a 405 and of OPTIONS */
     bool close, challenge;
     const char *origin; /* OPTIONS of a web hook: who may send; in the request's arena, or NULL */
@@ -118,6 +122,7 @@ struct request {
     const struct route *route;
     const char *params[MAX_PARAMS];
     bool lookalike, is_head, http10;
+    bool spooled; /* the answer under way is a file */
     bool db_lost; /* a read handler's: its connection is of no more use */
 
     struct caller caller;
@@ -171,6 +176,7 @@ struct fl_http {
     struct fl_queue *reads;
     struct token_cache *tokens;
 
+    atomic_uint spools;
     atomic_size_t body_bytes; /* of all bodies being received */
     size_t body_budget;
     fl_usec deadline;
@@ -226,9 +232,26 @@ void reply_error(struct request *r, unsigned code, const char *word, const char 
                  const char *fmt, ...) FL_PRINTF(6, 7);
 void reply_status(struct request *r, const struct fl_err *err); /* maps the status to a code */
 unsigned status_code(fl_status st);
+void answer_drop(struct request *r, struct answer *a);
 /* Hand the answer to libmicrohttpd. http thread. */
 enum MHD_Result reply_queue(struct request *r);
 extern const char TYPE_SVG[], TYPE_HTML[], TYPE_JSON[], TYPE_TEXT[], TYPE_NDJSON[], TYPE_METRICS[];
+
+/* A file as the body, counted among the spools; takes it. */
+void reply_file(struct request *r, unsigned code, const char *type, int fd, uint64_t n);
+
+/* spool.c */
+struct spool {
+    struct fl_http *http;
+    struct fl_buf b; /* written to; spool_turn() empties it when it is long */
+    int fd;
+    uint64_t n; /* in the file */
+    bool failed;
+};
+void spool_init(struct spool *s, struct fl_http *h);
+void spool_done(struct spool *s);
+bool spool_turn(struct spool *s); /* between pieces; false: no use to go on */
+void reply_spool(struct request *r, unsigned code, const char *type, struct spool *s);
 
 /* handlers */
 void run_healthy(struct request *r);

@@ -7,7 +7,7 @@
 #define V2_RECEIVER "faultline"
 #define V2_VERSION \
     "0.25.0" /* whose answers these are: amtool warns of any other one than its own, Karma wants 0.22 at least */
-enum { V2_FILTERS_MAX = 32, V2_PAGE = 10000, V2_PAGES_MAX = 100 };
+enum { V2_FILTERS_MAX = 32, V2_PAGE = 10000 };
 
 /* The labels that `config.original` groups by and alerts/groups does. */
 extern const char *const v2_group_by[];

@@ -1,189 +1,122 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine/http/lookalike_alerts.c -- GET /api/v2/alerts and /api/v2/alerts/groups (layer 5). */
+/* engine/http/lookalike_alerts.c -- GET /api/v2/alerts and /api/v2/alerts/groups, from the core's memory (layer 5).
+ *
+ * First the core tells which alerts are wanted, some thousand a turn: only their keys, and labels where the question
+ * needs more than plain comparison (a regex of a stranger is never tried on the core thread). They are put in order here.
+ * Then the core writes them, some hundred a turn, and what is written goes to a spool: neither a long list nor a slow
+ * reader holds memory or the core. It works while the database is away. */
 #include "lookalike.h"
+
+#include <faultline/flow.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 static const fl_usec V2_ENDS = 300 * FL_USEC_PER_SEC; /* a firing alert is shown with an end, as there */
-
-struct row {
-    const struct fl_json *v;
-    const char *fingerprint;
-    size_t order; /* newest first */
-    struct fl_labels labels;
-    const char *group; /* its group's labels as JSON */
-};
-struct list {
-    struct fl_arena *arena;
-    struct fl_json *pages[V2_PAGES_MAX];
-    size_t n_pages;
-    struct row *v;
-    size_t n, cap;
-};
-
-static void list_done(struct list *l)
-{
-    for (size_t i = 0; i < l->n_pages; i++)
-        fl_json_free(l->pages[i]);
-    fl_arena_free(l->arena);
-    free(l->v);
-}
-
-static bool add_row(struct list *l, const struct row *row)
-{
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 256;
-        struct row *v = reallocarray(l->v, cap, sizeof *v);
-        if (!v)
-            return false;
-        l->v = v;
-        l->cap = cap;
-    }
-    l->v[l->n++] = *row;
-    return true;
-}
-
-static struct fl_labels labels_of(struct fl_arena *arena, const struct fl_json *labels)
-{
-    size_t n = 0, max = 0;
-    for (void *it = fl_json_first(labels); it; it = fl_json_next(labels, it))
-        max++;
-    struct fl_label *v = fl_arena_calloc(arena, max ? max : 1, sizeof *v);
-    for (void *it = v ? fl_json_first(labels) : NULL; it; it = fl_json_next(labels, it)) {
-        const char *value = fl_json_string(fl_json_value(it));
-        v[n++] = (struct fl_label){fl_json_key(it), value ? value : ""};
-    }
-    return (struct fl_labels){v, fl_labels_normalise(v, n)};
-}
+enum { LOOKED_AT = 4000, LOOKED_AT_LABELS = 1000, WRITTEN = 256 }; /* alerts in one turn of the core */
 
 struct wanted {
     struct v2_filters filters;
     bool active, silenced, inhibited, receiver;
 };
-
-static bool wants(const struct wanted *q, const struct row *row)
-{
-    bool silenced = fl_json_len(fl_json_get(row->v, "silenced_by")) > 0,
-         inhibited = fl_json_len(fl_json_get(row->v, "inhibited_by")) > 0;
-    return q->receiver && (q->silenced || !silenced) && (q->inhibited || !inhibited) &&
-           (q->active || silenced || inhibited) && fl_match_all(q->filters.m, q->filters.n, &row->labels);
-}
-
-static int by_fingerprint(const void *a, const void *b)
-{
-    const struct row *x = a, *y = b;
-    int d = strcmp(x->fingerprint, y->fingerprint);
-    return d ? d : x->order < y->order ? -1 : x->order > y->order;
-}
-
-/* What fires, one row a fingerprint (the newest episode), by fingerprint. False: an answer was given. */
-static bool read_firing(struct request *r, struct fl_reader *db, const struct wanted *q, struct list *l)
-{
-    struct fl_err err = {0};
-    struct fl_read_args a = {.realm = r->http->o.config->realm, .state = "firing", .limit = V2_PAGE};
-    bool ok = (l->arena = fl_arena_new(0)) != NULL, more = q->receiver;
-    while (ok && more && l->n_pages < V2_PAGES_MAX) {
-        FL_AUTO_BUF b = fl_buf_init(REPLY_MAX);
-        struct fl_json *doc = fl_read_json(db, FL_READ_ALERTS, &a, &b, &err) == FL_OK
-                                  ? fl_json_parse(b.p, b.n, &err)
-                                  : NULL;
-        if (!doc) {
-            r->db_lost = true;
-            reply_status(r, &err);
-            return false;
-        }
-        l->pages[l->n_pages++] = doc;
-        size_t n = fl_json_len(doc);
-        for (size_t i = 0; ok && i < n; i++) {
-            const struct fl_json *v = fl_json_at(doc, i);
-            ok = add_row(
-                l, &(struct row){.v = v, .fingerprint = fl_json_str(v, "fingerprint", ""), .order = l->n});
-        }
-        more = n == V2_PAGE;
-        a.offset += n;
-    }
-    if (!ok) {
-        reply_error(r, 503, "nomem", NULL, NULL, "out of memory");
-        return false;
-    }
-    if (l->n)
-        qsort(l->v, l->n, sizeof *l->v, by_fingerprint);
-    size_t kept = 0;
-    const char *last = "";
-    for (size_t i = 0; i < l->n; i++) {
-        struct row row = l->v[i];
-        bool again = !strcmp(row.fingerprint, last);
-        last = row.fingerprint;
-        row.labels = labels_of(l->arena, fl_json_get(row.v, "labels"));
-        if (!again && wants(q, &row))
-            l->v[kept++] = row;
-    }
-    l->n = kept;
-    return true;
-}
-
-static void raw_member(struct fl_jw *w, const char *key, const struct fl_json *v, const char *dflt)
-{
-    FL_AUTO_FREE char *text = v ? fl_json_text(v, true) : NULL;
-    fl_jw_raw(w, key, text ? text : dflt);
-}
-
-static void add_alert(struct fl_jw *w, const struct fl_json *a)
-{
-    fl_usec now = fl_now();
-    const struct fl_json *silenced = fl_json_get(a, "silenced_by"),
-                         *inhibited = fl_json_get(a, "inhibited_by");
-    const char *url = fl_json_str(a, "generator_url", "");
-    fl_jw_obj(w, NULL);
-    raw_member(w, "annotations", fl_json_get(a, "annotations"), "{}");
-    v2_time(w, "endsAt", fl_json_str(a, "ends_at", NULL), now + V2_ENDS);
-    fl_jw_str(w, "fingerprint", fl_json_str(a, "fingerprint", ""));
-    fl_jw_raw(w, "receivers", "[{\"name\":\"" V2_RECEIVER "\"}]");
-    v2_time(w, "startsAt", fl_json_str(a, "starts_at", NULL), now);
-    fl_jw_obj(w, "status");
-    raw_member(w, "inhibitedBy", inhibited, "[]");
-    fl_jw_raw(w, "mutedBy", "[]");
-    raw_member(w, "silencedBy", silenced, "[]");
-    fl_jw_str(w, "state", fl_json_len(silenced) || fl_json_len(inhibited) ? "suppressed" : "active");
-    fl_jw_obj_end(w);
-    v2_time(w, "updatedAt", fl_json_str(a, "updated_at", NULL), now);
-    if (*url)
-        fl_jw_str(w, "generatorURL", url);
-    raw_member(w, "labels", fl_json_get(a, "labels"), "{}");
-    fl_jw_obj_end(w);
-}
-
-static bool parse_query(struct request *r, struct wanted *q)
-{
-    *q = (struct wanted){.active = v2_flag(r, "active"),
-                         .silenced = v2_flag(r, "silenced"),
-                         .inhibited = v2_flag(r, "inhibited")};
-    return v2_receiver(r, &q->receiver) && v2_filters_parse(r, &q->filters);
-}
-
-/* `unprocessed` is taken and changes nothing: an alert is decided upon before anybody can ask for it. */
-void read_v2_alerts(struct request *r, struct fl_reader *db)
-{
+struct row {
+    uint64_t fingerprint;
+    fl_usec starts_at;
+    const char *group, *job, *instance; /* groups: its group's labels as JSON, and what it is ordered by */
+};
+struct labelled { /* still to be looked at here */
+    struct row row;
+    struct fl_labels labels;
+};
+struct list {
+    struct request *r;
     struct wanted q;
-    struct list l = {0};
-    if (!parse_query(r, &q))
-        return;
-    if (read_firing(r, db, &q, &l)) {
-        struct fl_buf b = fl_buf_init(REPLY_MAX);
-        struct fl_jw w = fl_jw_init(&b);
-        fl_jw_arr(&w, NULL);
-        for (size_t i = 0; i < l.n; i++)
-            add_alert(&w, l.v[i].v);
-        fl_jw_arr_end(&w);
-        fl_buf_chr(&b, '\n');
-        reply_buf(r, 200, TYPE_JSON, &b);
-    }
-    list_done(&l);
-    v2_filters_done(&q.filters);
+    struct fl_matcher plain[V2_FILTERS_MAX], regex[V2_FILTERS_MAX];
+    size_t n_plain, n_regex;
+    bool groups, labels; /* labels: the core gives them along */
+    bool no_memory, lost, more;
+    uint64_t cursor;               /* 0: not opened yet */
+    struct fl_arena *arena, *turn; /* turn: of one turn of the core */
+    struct labelled seen[LOOKED_AT_LABELS];
+    size_t n_seen;
+    struct row *v;
+    size_t n, cap;
+    /* what is written */
+    size_t from, to;
+    fl_usec now;
+    struct spool out;
+    struct fl_jw w;
+};
+
+static void list_done(struct list *l)
+{
+    spool_done(&l->out);
+    fl_arena_free(l->arena);
+    fl_arena_free(l->turn);
+    v2_filters_done(&l->q.filters);
+    free(l->v);
+    free(l);
 }
 
-/* ---- groups ---- */
+static void add_row(struct list *l, const struct row *row)
+{
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap + l->cap / 2 : 256;
+        struct row *v = reallocarray(l->v, cap, sizeof *v);
+        l->no_memory |= !v;
+        if (!v)
+            return;
+        l->v = v;
+        l->cap = cap;
+    }
+    l->v[l->n++] = *row;
+}
+
+/* ---- which; core thread ---- */
+
+static void copy_labels(struct list *l, const struct fl_labels *from, struct fl_labels *to)
+{
+    struct fl_label *v = fl_arena_calloc(l->turn, from->n + 1, sizeof *v);
+    for (size_t i = 0; v && i < from->n; i++) {
+        v[i].name = fl_arena_strdup(l->turn, from->v[i].name);
+        v[i].value = fl_arena_strdup(l->turn, from->v[i].value);
+        if (!v[i].name || !v[i].value)
+            v = NULL;
+    }
+    l->no_memory |= !v;
+    *to = (struct fl_labels){v, v ? from->n : 0};
+}
+
+static void look(void *ctx, const struct fl_listed *a)
+{
+    struct list *l = ctx;
+    const struct wanted *q = &l->q;
+    bool silenced = a->silenced_by != NULL, inhibited = a->inhibited_by != 0;
+    if ((silenced && !q->silenced) || (inhibited && !q->inhibited) ||
+        (!q->active && !silenced && !inhibited) || !fl_match_all(l->plain, l->n_plain, &a->alert->labels))
+        return;
+    struct row row = {.fingerprint = a->alert->fingerprint, .starts_at = a->alert->starts_at};
+    if (!l->labels) {
+        add_row(l, &row);
+        return;
+    }
+    struct labelled *x = &l->seen[l->n_seen++];
+    x->row = row;
+    copy_labels(l, &a->alert->labels, &x->labels);
+}
+
+static void look_on(void *ctx, struct fl_flow *f)
+{
+    struct list *l = ctx;
+    if (!l->cursor)
+        l->cursor = fl_flow_cursor_open(f);
+    enum fl_cursor_state st = fl_flow_cursor_next(f, l->cursor, l->labels ? LOOKED_AT_LABELS : LOOKED_AT,
+                                                  look, l);
+    l->lost |= st == FL_CURSOR_LOST;
+    l->more = st == FL_CURSOR_MORE && !l->no_memory && atomic_load(&l->r->phase) == PHASE_WAITING;
+}
+
+/* ---- which; here ---- */
 
 /* The grouping labels that the alert has. */
 static const char *group_of(struct fl_arena *arena, const struct fl_labels *l)
@@ -200,9 +133,38 @@ static const char *group_of(struct fl_arena *arena, const struct fl_labels *l)
     return b.failed ? "{}" : fl_arena_strdup(arena, b.p);
 }
 
-static int by_label(const struct row *x, const struct row *y, const char *name)
+static void sift(struct list *l)
 {
-    const char *a = fl_label_get(&x->labels, name), *b = fl_label_get(&y->labels, name);
+    for (size_t i = 0; i < l->n_seen; i++) {
+        struct labelled *x = &l->seen[i];
+        if (!fl_match_all(l->regex, l->n_regex, &x->labels))
+            continue;
+        if (l->groups) {
+            x->row.group = group_of(l->arena, &x->labels);
+            x->row.job = fl_arena_strdup(l->arena, fl_label_get(&x->labels, "job"));
+            x->row.instance = fl_arena_strdup(l->arena, fl_label_get(&x->labels, "instance"));
+            l->no_memory |= !x->row.group || !x->row.job || !x->row.instance;
+        }
+        add_row(l, &x->row);
+    }
+    l->n_seen = 0;
+    fl_arena_reset(l->turn);
+}
+
+static int by_number(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int by_fingerprint(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+    int d = by_number(x->fingerprint, y->fingerprint);
+    return d ? d : x->starts_at > y->starts_at ? -1 : x->starts_at < y->starts_at; /* newest first */
+}
+
+static int by_label(const char *a, const char *b)
+{
     if (!*a || !*b)
         return (*b ? 1 : 0) - (*a ? 1 : 0); /* without the label: last */
     return strcmp(a, b);
@@ -214,52 +176,194 @@ static int by_group(const void *a, const void *b)
     const struct row *x = a, *y = b;
     int d = strcmp(x->group, y->group);
     if (!d)
-        d = by_label(x, y, "job");
+        d = by_label(x->job, y->job);
     if (!d)
-        d = by_label(x, y, "instance");
-    return d ? d : strcmp(x->fingerprint, y->fingerprint);
+        d = by_label(x->instance, y->instance);
+    return d ? d : by_number(x->fingerprint, y->fingerprint);
 }
 
-static void add_groups(struct fl_jw *w, const struct list *l)
+/* One row a fingerprint, the newest episode, in the order of the answer. */
+static void put_in_order(struct list *l)
 {
-    for (size_t i = 0; i < l->n;) {
-        const char *group = l->v[i].group;
-        fl_jw_obj(w, NULL);
-        fl_jw_arr(w, "alerts");
-        for (; i < l->n && !strcmp(l->v[i].group, group); i++)
-            add_alert(w, l->v[i].v);
-        fl_jw_arr_end(w);
-        fl_jw_raw(w, "labels", group);
-        fl_jw_raw(w, "receiver", "{\"name\":\"" V2_RECEIVER "\"}");
-        fl_jw_raw(w, "routeLabels", "{}");
-        fl_jw_obj_end(w);
+    size_t kept = 0;
+    if (l->n)
+        qsort(l->v, l->n, sizeof *l->v, by_fingerprint);
+    for (size_t i = 0; i < l->n; i++)
+        if (!kept || l->v[kept - 1].fingerprint != l->v[i].fingerprint)
+            l->v[kept++] = l->v[i];
+    l->n = kept;
+    if (l->n && l->groups)
+        qsort(l->v, l->n, sizeof *l->v, by_group);
+}
+
+static bool ask(struct list *l, void (*run)(void *arg, struct fl_flow *flow))
+{
+    struct fl_err err = {0};
+    struct fl_http *h = l->r->http;
+    if (h->o.ask && h->o.ask(h->o.ctx, run, l, &err) == FL_OK)
+        return true;
+    if (!h->o.ask)
+        fl_fail(&err, FL_E_UNAVAILABLE, NULL, "this server has no alerts");
+    reply_status(l->r, &err);
+    return false;
+}
+
+/* False: an answer was given. */
+static bool find(struct list *l)
+{
+    l->more = l->q.receiver;
+    while (l->more) {
+        if (!ask(l, look_on))
+            return false;
+        sift(l);
     }
+    if (l->no_memory || l->lost) {
+        reply_error(l->r, 503, l->no_memory ? "nomem" : "overload", NULL, "try again in a moment",
+                    l->no_memory ? "out of memory" : "too many lists are being read");
+        return false;
+    }
+    put_in_order(l);
+    return true;
+}
+
+/* ---- writing; core thread ---- */
+
+/* "a,b" as ["a","b"]. */
+static void ids(struct fl_jw *w, const char *key, const char *list)
+{
+    fl_jw_arr(w, key);
+    while (list && *list) {
+        size_t n = strcspn(list, ",");
+        fl_jw_strn(w, NULL, list, n);
+        list += n + (list[n] == ',');
+    }
+    fl_jw_arr_end(w);
+}
+
+static void time_or(struct fl_jw *w, const char *key, fl_usec t, fl_usec dflt)
+{
+    char text[FL_TIME_LEN];
+    fl_jw_str(w, key, fl_time_format_ms(t ? t : dflt, text));
+}
+
+static void write_alert(void *ctx, const struct fl_listed *x)
+{
+    struct list *l = ctx;
+    struct fl_jw *w = &l->w;
+    const struct fl_alert *a = x->alert;
+    char hex[17], by[17] = "";
+    if (x->inhibited_by)
+        fl_fingerprint_hex(x->inhibited_by, by);
+    fl_jw_obj(w, NULL);
+    fl_labels_json(w, "annotations", &a->annotations);
+    time_or(w, "endsAt", a->ends_at, l->now + V2_ENDS);
+    fl_jw_str(w, "fingerprint", fl_fingerprint_hex(a->fingerprint, hex));
+    fl_jw_raw(w, "receivers", "[{\"name\":\"" V2_RECEIVER "\"}]");
+    time_or(w, "startsAt", a->starts_at, l->now);
+    fl_jw_obj(w, "status");
+    ids(w, "inhibitedBy", by);
+    fl_jw_raw(w, "mutedBy", "[]");
+    ids(w, "silencedBy", x->silenced_by);
+    fl_jw_str(w, "state", x->silenced_by || x->inhibited_by ? "suppressed" : "active");
+    fl_jw_obj_end(w);
+    time_or(w, "updatedAt", x->updated_at, l->now);
+    if (*a->generator_url)
+        fl_jw_str(w, "generatorURL", a->generator_url);
+    fl_labels_json(w, "labels", &a->labels);
+    fl_jw_obj_end(w);
+}
+
+static bool same_group(const struct list *l, size_t i, size_t k)
+{
+    return k < l->n && !strcmp(l->v[i].group, l->v[k].group);
+}
+
+static void write_on(void *ctx, struct fl_flow *f)
+{
+    struct list *l = ctx;
+    for (size_t i = l->from; i < l->to; i++) {
+        const struct row *row = &l->v[i];
+        if (l->groups && (!i || !same_group(l, i, i - 1))) {
+            fl_jw_obj(&l->w, NULL);
+            fl_jw_arr(&l->w, "alerts");
+        }
+        /* One that ended meanwhile is left out. */
+        (void)fl_flow_listed(f, row->fingerprint, row->starts_at, write_alert, l);
+        if (l->groups && !same_group(l, i, i + 1)) {
+            fl_jw_arr_end(&l->w);
+            fl_jw_raw(&l->w, "labels", row->group);
+            fl_jw_raw(&l->w, "receiver", "{\"name\":\"" V2_RECEIVER "\"}");
+            fl_jw_raw(&l->w, "routeLabels", "{}");
+            fl_jw_obj_end(&l->w);
+        }
+    }
+}
+
+/* ---- the answer ---- */
+
+static void write_all(struct list *l)
+{
+    l->w = fl_jw_init(&l->out.b);
+    l->now = fl_now();
+    fl_jw_arr(&l->w, NULL);
+    for (l->from = 0; l->from < l->n; l->from = l->to) {
+        l->to = l->from + WRITTEN < l->n ? l->from + WRITTEN : l->n;
+        if (!ask(l, write_on))
+            return;
+        if (!spool_turn(&l->out) || atomic_load(&l->r->phase) != PHASE_WAITING)
+            break;
+    }
+    fl_jw_arr_end(&l->w);
+    fl_buf_chr(&l->out.b, '\n');
+    reply_spool(l->r, 200, TYPE_JSON, &l->out);
+}
+
+static bool parse(struct list *l)
+{
+    struct request *r = l->r;
+    struct wanted *q = &l->q;
+    *q = (struct wanted){.active = v2_flag(r, "active"),
+                         .silenced = v2_flag(r, "silenced"),
+                         .inhibited = v2_flag(r, "inhibited")};
+    if (!v2_receiver(r, &q->receiver) || !v2_filters_parse(r, &q->filters))
+        return false;
+    for (size_t i = 0; i < q->filters.n; i++) {
+        const struct fl_matcher *m = &q->filters.m[i];
+        if (m->op == '=' || m->op == '!')
+            l->plain[l->n_plain++] = *m;
+        else
+            l->regex[l->n_regex++] = *m;
+    }
+    l->labels = l->groups || l->n_regex;
+    return true;
+}
+
+static void serve(struct request *r, bool groups)
+{
+    struct list *l = calloc(1, sizeof *l);
+    if (l) {
+        *l = (struct list){.r = r, .groups = groups};
+        spool_init(&l->out, r->http);
+        l->arena = fl_arena_new(0);
+        l->turn = fl_arena_new(0);
+    }
+    if (!l || !l->arena || !l->turn)
+        reply_error(r, 503, "nomem", NULL, NULL, "out of memory");
+    else if (parse(l) && find(l))
+        write_all(l);
+    if (l)
+        list_done(l);
+}
+
+/* `unprocessed` is taken and changes nothing: an alert is decided upon before anybody can ask for it. */
+void read_v2_alerts(struct request *r, struct fl_reader *db)
+{
+    (void)db;
+    serve(r, false);
 }
 
 void read_v2_groups(struct request *r, struct fl_reader *db)
 {
-    struct wanted q;
-    struct list l = {0};
-    if (!parse_query(r, &q))
-        return;
-    if (read_firing(r, db, &q, &l)) {
-        bool ok = true;
-        for (size_t i = 0; i < l.n; i++)
-            ok &= (l.v[i].group = group_of(l.arena, &l.v[i].labels)) != NULL;
-        if (ok) {
-            struct fl_buf b = fl_buf_init(REPLY_MAX);
-            struct fl_jw w = fl_jw_init(&b);
-            if (l.n)
-                qsort(l.v, l.n, sizeof *l.v, by_group);
-            fl_jw_arr(&w, NULL);
-            add_groups(&w, &l);
-            fl_jw_arr_end(&w);
-            fl_buf_chr(&b, '\n');
-            reply_buf(r, 200, TYPE_JSON, &b);
-        } else {
-            reply_error(r, 503, "nomem", NULL, NULL, "out of memory");
-        }
-    }
-    list_done(&l);
-    v2_filters_done(&q.filters);
+    (void)db;
+    serve(r, true);
 }

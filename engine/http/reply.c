@@ -5,27 +5,52 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char TYPE_JSON[] = "application/json";
 const char TYPE_TEXT[] = "text/plain; charset=utf-8";
 const char TYPE_NDJSON[] = "application/x-ndjson";
 const char TYPE_METRICS[] = "text/plain; version=0.0.4; charset=utf-8";
 
-void reply_bytes(struct request *r, unsigned code, const char *type, char *body, size_t n)
+/* Nobody takes it: the deadline answered already, or the connection is gone. */
+void answer_drop(struct request *r, struct answer *a)
+{
+    free(a->body);
+    if (a->is_file) {
+        close(a->fd);
+        atomic_fetch_sub(&r->http->spools, 1);
+    }
+    a->body = NULL;
+    a->is_file = false;
+}
+
+static void give(struct request *r, unsigned code, const char *type, struct answer *body)
 {
     int waiting = PHASE_WAITING, receiving = PHASE_RECEIVING;
     bool resume = atomic_compare_exchange_strong(&r->phase, &waiting, PHASE_ANSWERING);
     if (!resume && !atomic_compare_exchange_strong(&r->phase, &receiving, PHASE_ANSWERING)) {
-        free(body); /* the deadline answered already */
+        answer_drop(r, body);
         return;
     }
     r->answer.code = code;
     r->answer.type = type;
-    r->answer.body = body;
-    r->answer.n = body ? n : 0;
+    r->answer.body = body->body;
+    r->answer.n = body->n;
+    r->answer.is_file = body->is_file;
+    r->answer.fd = body->fd;
     atomic_store(&r->phase, PHASE_ANSWERED);
     if (resume)
         MHD_resume_connection(r->mhd);
+}
+
+void reply_bytes(struct request *r, unsigned code, const char *type, char *body, size_t n)
+{
+    give(r, code, type, &(struct answer){.body = body, .n = body ? n : 0});
+}
+
+void reply_file(struct request *r, unsigned code, const char *type, int fd, uint64_t n)
+{
+    give(r, code, type, &(struct answer){.is_file = true, .fd = fd, .n = (size_t)n});
 }
 
 void reply_buf(struct request *r, unsigned code, const char *type, struct fl_buf *b)
@@ -143,12 +168,15 @@ enum MHD_Result reply_queue(struct request *r)
 {
     struct answer *a = &r->answer;
     static char nothing[1];
-    struct MHD_Response *resp = MHD_create_response_from_buffer(
-        a->n, a->body ? (void *)a->body : (void *)nothing,
-        a->body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *resp = a->is_file ? MHD_create_response_from_fd64(a->n, a->fd)
+                                           : MHD_create_response_from_buffer(
+                                                 a->n, a->body ? (void *)a->body : (void *)nothing,
+                                                 a->body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
     if (!resp)
         return MHD_NO;
+    r->spooled = a->is_file;
     a->body = NULL; /* the response's now */
+    a->is_file = false;
     add_headers(resp, a);
     count(r);
     enum MHD_Result ok = MHD_queue_response(r->mhd, a->code, resp);

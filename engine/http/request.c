@@ -124,11 +124,13 @@ void request_unref(struct request *r)
 {
     if (!r || atomic_fetch_sub(&r->refs, 1) != 1)
         return;
+    answer_drop(r, &r->answer);
+    if (r->spooled)
+        atomic_fetch_sub(&r->http->spools, 1);
     http_unref(r->http);
     fl_arena_free(r->body_arena);
     fl_arena_free(r->arena);
     fl_buf_done(&r->spill);
-    free(r->answer.body);
     free(r);
 }
 

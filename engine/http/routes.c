@@ -9,7 +9,7 @@
     {"GET",                                                                              \
      prefix "/api/v2/alerts",                                                            \
      ROLE_READ,                                                                          \
-     ROUTE_LOOKALIKE,                                                                    \
+     ROUTE_LOOKALIKE | ROUTE_NO_DATABASE,                                                \
      NULL,                                                                               \
      read_v2_alerts,                                                                     \
      0,                                                                                  \
@@ -26,7 +26,7 @@
     {"GET",                                                                                            \
      prefix "/api/v2/alerts/groups",                                                                   \
      ROLE_READ,                                                                                        \
-     ROUTE_LOOKALIKE,                                                                                  \
+     ROUTE_LOOKALIKE | ROUTE_NO_DATABASE,                                                              \
      NULL,                                                                                             \
      read_v2_groups,                                                                                   \
      0,                                                                                                \

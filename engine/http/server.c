@@ -258,7 +258,8 @@ static void *read_thread(void *ctx)
         }
         struct request *r = item;
         struct fl_err err = {0};
-        if (!db && fl_reader_open(h->o.conninfo, &db, &err) != FL_OK)
+        bool needs = !(r->route->flags & ROUTE_NO_DATABASE);
+        if (needs && !db && fl_reader_open(h->o.conninfo, &db, &err) != FL_OK)
             reply_status(r, &err);
         else if (atomic_load(&r->phase) == PHASE_WAITING)
             r->route->read(r, db);

@@ -38,6 +38,9 @@ struct fl_episode {
     fl_evidence_class cls;
     fl_severity severity;
     bool flapping;
+    const char *silenced_by; /* ids, "," between; NULL when none */
+    uint64_t inhibited_by;   /* fingerprint; 0 = none */
+    fl_usec updated_at;
 };
 
 struct fl_corr;
@@ -69,6 +72,14 @@ void fl_corr_each(struct fl_corr *c, bool (*visit)(void *ctx, struct fl_incident
 /** Episodes of an incident in order of joining; visit returns true to stop. */
 void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,
                           bool (*visit)(void *ctx, const struct fl_episode *e), void *ctx);
+/** Reading piece by piece, between steps: a place in the order of arrival that moves on when its episode leaves. It need not
+ *  be given back: of too many the one unused for longest is lost. */
+uint64_t fl_corr_cursor_open(struct fl_corr *c);
+enum fl_cursor_state fl_corr_cursor_next(struct fl_corr *c, uint64_t cursor, size_t max,
+                                         void (*visit)(void *ctx, const struct fl_episode *e), void *ctx);
+/** One firing or stale episode; false: there is no such one. */
+bool fl_corr_episode(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at,
+                     void (*visit)(void *ctx, const struct fl_episode *e), void *ctx);
 /** All firing and stale episodes, in order of arrival; one with several starts once for each, with the state of each. */
 void fl_corr_each_active(struct fl_corr *c, void (*visit)(void *ctx, const struct fl_episode *e), void *ctx);
 /** Firing or stale alerts of an incident on one component (node NULL: all of them). */

@@ -39,6 +39,20 @@ const struct fl_topo *fl_flow_topology(const struct fl_flow *f);
 void fl_flow_each_alert(const struct fl_flow *f, void (*visit)(void *ctx, const struct fl_alert *a), void *ctx);
 /** Visit the heartbeat rules whose sender is silent. */
 void fl_flow_each_silent(const struct fl_flow *f, void (*visit)(void *ctx, const char *name), void *ctx);
+/** A firing alert as lists show it; borrowed for the visit. */
+struct fl_listed {
+    const struct fl_alert *alert;
+    fl_usec updated_at;
+    const char *silenced_by; /* ids, "," between; NULL when none */
+    uint64_t inhibited_by;   /* fingerprint; 0 = none */
+};
+/** Reading between two steps, core thread; as fl_corr_cursor_open(). `max`: alerts looked at. */
+uint64_t fl_flow_cursor_open(struct fl_flow *f);
+enum fl_cursor_state fl_flow_cursor_next(struct fl_flow *f, uint64_t cursor, size_t max,
+                                         void (*visit)(void *ctx, const struct fl_listed *a), void *ctx);
+/** One firing alert; false: there is no such one. */
+bool fl_flow_listed(struct fl_flow *f, uint64_t fingerprint, fl_usec starts_at,
+                    void (*visit)(void *ctx, const struct fl_listed *a), void *ctx);
 /** State as text, and back: state = snapshot + journal after it. Deterministic bytes. */
 FL_MUST_CHECK fl_status fl_flow_snapshot(const struct fl_flow *f, struct fl_buf *out);
 FL_MUST_CHECK fl_status fl_flow_restore(const struct fl_flow_options *o, const char *text, size_t n,

@@ -19,6 +19,7 @@ struct fl_picture {
     bool convincing;
 };
 
+struct fl_flow;
 struct fl_http;
 struct fl_http_options {
     const struct fl_config *config;
@@ -39,6 +40,10 @@ struct fl_http_options {
     /** Draw an incident on the graph in force, as SVG. Read threads; waits for the core, a few seconds at most. NULL: none.
      *  @return FL_OK, FL_E_TIMEOUT (the core is busy), FL_E_UNAVAILABLE, FL_E_NOMEM, FL_E_LIMIT, FL_E_INTERNAL. */
     fl_status (*picture)(void *ctx, const struct fl_picture *what, struct fl_buf *out, struct fl_err *err);
+    /** Run something on the core thread between two steps and wait for it: below a millisecond of work. Not FL_OK: it did not
+     *  run and will not. NULL: there is no core. */
+    fl_status (*ask)(void *ctx, void (*run)(void *arg, struct fl_flow *flow), void *arg, struct fl_err *err);
+    const char *spool_dir; /* for long answers; NULL: the system's folder */
     void *ctx;
 };
 FL_MUST_CHECK fl_status fl_http_start(const struct fl_http_options *o, struct fl_http **ret, struct fl_err *err);

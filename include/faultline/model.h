@@ -78,6 +78,9 @@ const char *fl_evidence_class_name(fl_evidence_class c);
 bool fl_evidence_class_parse(const char *s, fl_evidence_class *ret);
 const char *const *fl_evidence_class_names(size_t *ret_n);
 
+/** Of a reader that goes through many alerts piece by piece. */
+enum fl_cursor_state { FL_CURSOR_END, FL_CURSOR_MORE, FL_CURSOR_LOST };
+
 /* ---- topology --------------------------------------------------------------------------------- */
 
 #define FL_NODES_MAX 1000000u

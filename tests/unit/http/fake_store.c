@@ -161,20 +161,13 @@ fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_a
         return fl_fail(err, FL_E_NOTFOUND, "incident", "there is no such incident");
     if (what == FL_READ_SILENCE && !fake.silence_json)
         return fl_fail(err, FL_E_NOTFOUND, "silence", "no such thing");
-    if (what == FL_READ_SILENCE || (what == FL_READ_SILENCES && fake.silences_json) ||
-        (what == FL_READ_ALERTS && fake.alerts_json))
-        fl_buf_str(out, what == FL_READ_SILENCE    ? fake.silence_json
-                        : what == FL_READ_SILENCES ? fake.silences_json
-                                                   : fake.alerts_json);
+    if (what == FL_READ_SILENCE || (what == FL_READ_SILENCES && fake.silences_json))
+        fl_buf_str(out, what == FL_READ_SILENCE ? fake.silence_json : fake.silences_json);
     else if (what == FL_READ_INCIDENT)
         fl_buf_printf(out, "{\"id\":\"%s\"}", a->id);
     else if (what == FL_READ_RANKING)
         fl_buf_str(out,
                    "{\"incident\":\"X\",\"version\":1,\"ranking\":{\"candidates\":[{\"node\":\"db\"}]}}");
-    else if (what == FL_READ_ALERTS)
-        fl_buf_str(out,
-                   "[{\"fingerprint\":\"00000000000000ff\",\"starts_at\":\"2026-01-02T03:04:05.678901Z\","
-                   "\"labels\":{\"alertname\":\"A\",\"team\":\"web\"},\"annotations\":{}}]");
     else
         fl_buf_str(out, "[]");
     return FL_OK;
@@ -348,6 +341,55 @@ bool fake_had_alerts(void)
     return last_alerts;
 }
 
+/* ---- the core that is asked ---- */
+
+static struct fl_flow *flow;
+static char answer[4096];
+
+void fake_flow_step(struct fl_flow *f, fl_event_kind kind, const char *source, const char *body)
+{
+    struct fl_err err = {0};
+    struct fl_effects *fx = fl_effects_new();
+    struct fl_event ev = {.seq = fl_flow_seq(f) + 1,
+                          .at = fl_now(),
+                          .kind = kind,
+                          .realm = "default",
+                          .actor = "test",
+                          .source = source,
+                          .body = body,
+                          .body_len = strlen(body)};
+    if (fl_flow_step(f, &ev, fx, &err) != FL_OK)
+        fail_msg("%s", err.text);
+    answer[0] = 0;
+    for (size_t i = 0; i < fx->n; i++)
+        if (fx->v[i].kind == FL_FX_ANSWER)
+            snprintf(answer, sizeof answer, "%s", fx->v[i].answer.json);
+    fl_effects_free(fx);
+}
+
+const char *fake_step(fl_event_kind kind, const char *source, const char *body)
+{
+    fake_flow_step(flow, kind, source, body);
+    return answer;
+}
+
+static fl_status ask(void *ctx, void (*run)(void *arg, struct fl_flow *f), void *arg, struct fl_err *err)
+{
+    (void)ctx;
+    pthread_mutex_lock(&lock);
+    struct fake now = fake;
+    pthread_mutex_unlock(&lock);
+    if (now.ask != FL_OK)
+        return fl_fail(err, now.ask, NULL, "the core is too busy to answer: try again");
+    static pthread_mutex_t core = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&core);
+    if (now.between)
+        now.between(flow);
+    run(arg, flow);
+    pthread_mutex_unlock(&core);
+    return FL_OK;
+}
+
 struct fl_http *fake_server(const char *auth, int64_t deadline_s, int64_t max_body, int64_t per_address)
 {
     struct fl_err err = {0};
@@ -360,6 +402,7 @@ struct fl_http *fake_server(const char *auth, int64_t deadline_s, int64_t max_bo
     config->max_connections_per_address = per_address;
     config->aliases = fake.aliases;
     config->grafana_secret = fake.grafana_secret ? fake.grafana_secret : "";
+    assert_int_equal(fl_flow_new(&(struct fl_flow_options){0}, &flow, &err), FL_OK);
     leases = fl_leases_new(60 * FL_USEC_PER_SEC);
     stop = false;
     assert_int_equal(pthread_create(&committer, NULL, commit_thread, NULL), 0);
@@ -367,6 +410,7 @@ struct fl_http *fake_server(const char *auth, int64_t deadline_s, int64_t max_bo
                                 .store = (struct fl_store *)&fake,
                                 .leases = leases,
                                 .conninfo = "",
+                                .ask = ask,
                                 .mapping = fake.mapping};
     if (fl_http_start(&o, &h, &err) != FL_OK)
         fail_msg("%s", err.text);
@@ -383,5 +427,6 @@ void fake_server_stop(struct fl_http *h)
     pthread_mutex_unlock(&lock);
     pthread_join(committer, NULL);
     leases = fl_leases_free(leases);
+    flow = fl_flow_free(flow);
     config = fl_config_free(config);
 }

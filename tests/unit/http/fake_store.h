@@ -2,18 +2,21 @@
 /* tests/unit/http/fake_store.h -- a store in memory: commits from a thread of its own, on command. */
 #pragma once
 
+#include <faultline/flow.h>
 #include <faultline/http.h>
 
 struct fake {
-    bool hold;             /* submissions wait for fake_release() */
-    fl_status submit;      /* what fl_store_submit says */
-    fl_status commit;      /* what `committed` is told */
-    fl_status answer;      /* what `answered` is told */
+    bool hold;        /* submissions wait for fake_release() */
+    fl_status submit; /* what fl_store_submit says */
+    fl_status commit; /* what `committed` is told */
+    fl_status answer; /* what `answered` is told */
     const char *answer_json;
-    const char *alerts_json, *silences_json, *silence_json; /* what reads give; NULL: something of its own */
-    bool db_down;          /* readers do not open */
-    _Atomic fl_usec slow_reads; /* how long a read takes */
-    bool aliases;          /* of the configuration, for the next server */
+    fl_status ask;                            /* what the core says to a question */
+    void (*between)(struct fl_flow *f);       /* before the core answers one; NULL: nothing */
+    const char *silences_json, *silence_json; /* what reads give; NULL: something of its own */
+    bool db_down;                             /* readers do not open */
+    _Atomic fl_usec slow_reads;               /* how long a read takes */
+    bool aliases;                             /* of the configuration, for the next server */
     const char *grafana_secret;
     struct fl_letter box[4]; /* dead letters that are there */
     size_t n_box, removed;
@@ -32,6 +35,9 @@ fl_event_kind fake_kind(void);
 const char *fake_source(void);
 bool fake_had_alerts(void);
 size_t fake_letters(void);
+/* One event for the core that is asked. @return its answer's JSON, until the next one. */
+const char *fake_step(fl_event_kind kind, const char *source, const char *body);
+void fake_flow_step(struct fl_flow *f, fl_event_kind kind, const char *source, const char *body);
 /* Add a token; @return its secret. */
 const char *fake_token(const char *name, fl_role role, fl_usec expires_at, fl_usec revoked_at);
 void fake_revoke(const char *name);

@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-char raw_text[1 << 20];
+char raw_text[4 << 20];
 
 int raw_open(int port)
 {

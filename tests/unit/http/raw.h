@@ -9,7 +9,7 @@ int raw_open(int port);
 void raw_send(int fd, const char *bytes, size_t n);
 /* Everything until the server closes, or `ms` without a byte. @return the status code, 0 = none; text in raw_text. */
 int raw_read(int fd, int ms, bool *ret_closed);
-extern char raw_text[1 << 20];
+extern char raw_text[4 << 20];
 /* One connection, one text, the answer's status code. */
 int raw_ask(int port, const char *request);
 /* METHOD path with a token (NULL: none) and a JSON body (NULL: none). */

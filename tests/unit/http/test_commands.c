@@ -129,6 +129,9 @@ static void lookalike_reads(void **state)
     (void)state;
     assert_int_equal(raw_request(port, "GET", "/api/v2/status", token, NULL), 200);
     assert_non_null(strstr(raw_body(), "\"versionInfo\""));
+    fake_step(
+        FL_EV_ALERTS, "alertmanager-v2",
+        "[{\"labels\":{\"alertname\":\"A\",\"team\":\"web\"},\"startsAt\":\"2026-01-02T03:04:05.678901Z\"}]");
     assert_int_equal(
         raw_request(port, "GET", "/api/v2/alerts?active=true&filter=alertname%3D%22A%22", token, NULL), 200);
     assert_non_null(strstr(raw_body(), "\"startsAt\":\"2026-01-02T03:04:05.678Z\""));

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* engine/correlate/cursor.c -- reading the alerts piece by piece, between steps: a place in the order of arrival that
+ * moves on when its episode leaves. Reading decides nothing and is no part of the state. Nobody has to give a cursor
+ * back: the one unused for longest makes room for a new one. */
+#include "correlate_priv.h"
+
+static struct cursor *cursor_of(struct fl_corr *c, uint64_t handle)
+{
+    struct cursor *k = &c->cursors[handle % CURSORS_MAX];
+    return k->handle == handle ? k : NULL;
+}
+
+uint64_t fl_corr_cursor_open(struct fl_corr *c)
+{
+    struct cursor *k = &c->cursors[0];
+    for (size_t i = 1; i < CURSORS_MAX; i++)
+        if (c->cursors[i].used < k->used)
+            k = &c->cursors[i];
+    size_t slot = (size_t)(k - c->cursors);
+    k->used = ++c->cursor_uses;
+    k->handle = c->cursor_uses * CURSORS_MAX + slot;
+    k->at = c->episodes;
+    return k->handle;
+}
+
+enum fl_cursor_state fl_corr_cursor_next(struct fl_corr *c, uint64_t handle, size_t max,
+                                         void (*visit)(void *ctx, const struct fl_episode *e), void *ctx)
+{
+    struct cursor *k = cursor_of(c, handle);
+    if (!k)
+        return FL_CURSOR_LOST;
+    struct episode *e = k->at;
+    for (size_t n = 0; e && n < max; n++, e = e->later) {
+        if (!is_live(e))
+            continue;
+        struct fl_episode v = episode_view(e);
+        visit(ctx, &v);
+    }
+    k->used = ++c->cursor_uses;
+    k->at = e;
+    if (e)
+        return FL_CURSOR_MORE;
+    *k = (struct cursor){0};
+    return FL_CURSOR_END;
+}
+
+void cursors_leave(struct fl_corr *c, const struct episode *e)
+{
+    for (size_t i = 0; i < CURSORS_MAX; i++)
+        if (c->cursors[i].at == e)
+            c->cursors[i].at = e->later;
+}
+
+bool fl_corr_episode(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at,
+                     void (*visit)(void *ctx, const struct fl_episode *e), void *ctx)
+{
+    const struct episode *e = episode_find(c, &(struct ep_key){fingerprint, starts_at});
+    if (!e || !is_live(e))
+        return false;
+    struct fl_episode v = episode_view(e);
+    visit(ctx, &v);
+    return true;
+}

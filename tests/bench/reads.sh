@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Memory of an active alert and what reading the alerts costs, beside Debian's alertmanager in the same run.
+#   reads.sh BUILD_DIR      FL_BENCH_ALERTS=100000 FL_BENCH_ROUNDS=3
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname -- "$0")/../integration/lib.sh"
+need prometheus-alertmanager prometheus-alertmanager
+need jq jq
+build=${1:?usage: $0 BUILD_DIR}
+lib_begin reads "$build"
+load=$build/tests/bench/bench_load
+alerts=${FL_BENCH_ALERTS:-100000} rounds=${FL_BENCH_ROUNDS:-3}
+filter='filter=instance%3D%22n0000000123.example%3A8080%22'
+
+resident() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
+peak() { awk '/^VmHWM/ { print $2 }' "/proc/$1/status"; }
+per_alert() { echo $((($2 - $1) * 1024 / alerts)); }
+# Until it no longer falls: what a burst needed goes back when the engine is idle.
+settled() { # PID
+    local before now still=0
+    before=$(resident "$1")
+    while [ "$still" -lt 3 ]; do
+        sleep 1
+        now=$(resident "$1")
+        if [ "$now" -ge "$((before - 1024))" ]; then still=$((still + 1)); else still=0; fi
+        before=$now
+    done
+    echo "$now"
+}
+# Median of the rounds, seconds.
+timed() { # URL CURL ARGUMENT…
+    local i
+    for ((i = 0; i < rounds; i++)); do
+        curl -fsS -o "$work/out" -w '%{time_total}\n' "$@"
+    done | sort -n | sed -n "$(((rounds + 1) / 2))p"
+}
+ratio() { jq -rn --argjson a "$1" --argjson b "$2" '(if $b > 0 then $a / $b else 0 end) * 100 | round / 100'; }
+fill() { "$load" "$@" --connections 4 --alerts 64 --requests $(((alerts + 63) / 64)) --seconds 600 >/dev/null; }
+row() { echo "| $1 | $2 | $3 | $4 |"; }
+
+cat >"$work/am.yml" <<'YML'
+route:
+  group_by: [alertname, cluster, service]
+  group_wait: 30s
+  group_interval: 5m
+  repeat_interval: 3h
+  receiver: hole
+receivers:
+- name: hole
+  webhook_configs: [{url: 'http://127.0.0.1:9/'}]
+YML
+p=$(free_port)
+prometheus-alertmanager --config.file="$work/am.yml" --storage.path="$work/am" --cluster.listen-address= \
+    --web.listen-address="127.0.0.1:$p" --log.level=error >"$work/am.log" 2>&1 &
+am=$!
+started "$am"
+wait_for 20 "alertmanager is ready" curl -fsS "http://127.0.0.1:$p/-/ready"
+am0=$(resident "$am")
+fill "127.0.0.1:$p"
+am1=$(resident "$am")
+engine_start
+fl0=$(resident "$engine_pid")
+fill "127.0.0.1:$port" --token-file "$token"
+all_known() { [ "$(api /metrics | awk '$1 == "faultline_alerts_firing" { print $2 }')" -ge "$alerts" ]; }
+wait_for 600 "all alerts are in" all_known
+fl1=$(settled "$engine_pid")
+
+echo "commit $(git -C "$src" rev-parse --short HEAD 2>/dev/null || echo none), $(nproc) cores, $alerts alerts, medians of $rounds"
+echo '| | alertmanager | faultline | ratio |'
+echo '|---|---|---|---|'
+a=$(per_alert "$am0" "$am1") f=$(per_alert "$fl0" "$fl1")
+row 'resident bytes an active alert' "$a" "$f" "$(ratio "$f" "$a")"
+auth="Authorization: Bearer $(cat "$token")"
+before=$(peak "$engine_pid")
+echo 5 >"/proc/$engine_pid/clear_refs" && before=$(peak "$engine_pid")
+f=$(timed "$url/api/v2/alerts" -H "$auth")
+[ "$(jq length "$work/out")" -ge "$alerts" ] || fail "only $(jq length "$work/out") alerts in the list"
+after=$(peak "$engine_pid")
+a=$(timed "http://127.0.0.1:$p/api/v2/alerts")
+row 'GET /api/v2/alerts, all of them, s' "$a" "$f" "$(ratio "$a" "$f") x"
+full=$a
+row '… and what it adds to resident memory, MB' "$((($(peak "$am") - am1) / 1024))" "$(((after - before) / 1024))" ''
+f=$(timed "$url/api/v2/alerts?$filter" -H "$auth")
+[ "$(jq length "$work/out")" -eq 1 ] || fail "the filter finds $(jq length "$work/out") alerts"
+a=$(timed "http://127.0.0.1:$p/api/v2/alerts?$filter")
+row 'GET with filter=instance="…", s' "$a" "$f" "$(ratio "$a" "$f") x"
+row '… against a GET of all' "$full" "$f" "$(ratio "$full" "$f") x"
+f=$(timed "$url/api/v2/alerts/groups" -H "$auth")
+a=$(timed "http://127.0.0.1:$p/api/v2/alerts/groups")
+row 'GET /api/v2/alerts/groups, s' "$a" "$f" "$(ratio "$a" "$f") x"
+engine_stop
