@@ -71,6 +71,10 @@ am -o json alert query DiskFull | jq -e '.[0] | .status == {state: "active", sil
     and .receivers == [{name: "faultline"}] and .annotations.summary == "Disk é full"
     and .generatorURL == "http://prometheus.example:9090/graph" and (.fingerprint | test("^[0-9a-f]{16}$"))' >/dev/null ||
     fail "json output: $(am -o json alert query DiskFull)"
+for form in simple extended json; do
+    says DiskFull am -o "$form" alert query
+done
+says '^DiskFull +2[0-9]{3}/' am --date.format=2006/01/02 alert query DiskFull
 by=$(am -o json alert query DiskFull | jq -r '.[0].fingerprint')
 am -o json alert query --inhibited | jq -e --arg by "$by" '.[0].status | .state == "suppressed" and .inhibitedBy == [$by]' >/dev/null ||
     fail "the inhibited alert does not name its inhibitor"
@@ -93,10 +97,23 @@ says "$id" am silence query --within 10m
 # An update that moves the end keeps the id.
 says "^$id .* longer" am silence update -d 10m --comment longer "$id"
 [ "$(am -o json silence query | jq length)" = 1 ] || fail "an update made another silence"
+# The end given as a time; with -q (amtool 0.25 prints a pointer then, no id).
+says "^$id " am silence update --end "$(date -u -d '+20 min' +%FT%TZ)" "$id"
+am silence update -q --end "$(date -u -d '+25 min' +%FT%TZ)" "$id" >/dev/null || fail "silence update -q"
+[ "$(am silence query -q --created-by ops)" = "$id" ] || fail "a moved end made another silence: $(am silence query)"
+# Another start of a running one expires it and makes a new one, as there.
+moved=$(am silence add --no-require-comment --author ops -d 5m a=moved)
+am silence update --start "$(date -u -d '+1 hour' +%FT%TZ)" --end "$(date -u -d '+2 hours' +%FT%TZ)" "$moved" >/dev/null ||
+    fail "silence update --start"
+[ "$(am silence query -q a=moved)" != "$moved" ] || fail "silence update --start kept the id of a running silence"
+# Several at once.
+one=$(am silence add --no-require-comment --author ops -d 5m a=one) two=$(am silence add --no-require-comment --author ops -d 5m a=two)
+am silence expire "$one" "$two" "$(am silence query -q a=moved)" || fail "silence expire of several"
+[ -z "$(am silence query -q a=one)$(am silence query -q a=two)$(am silence query -q a=moved)" ] || fail "one of several was not expired"
 # Exported and imported: other ids, same content; with ids: those ids.
 am -o json silence query >"$work/export.json"
 jq 'map(del(.id) | .matchers = [{name: "a", value: "b", isRegex: false, isEqual: true}])' "$work/export.json" >"$work/import.json"
-new=$(am silence import "$work/import.json")
+new=$(am silence import --worker 2 "$work/import.json")
 [ "$(am silence query -q a=b)" = "$new" ] || fail "silence import printed \"$new\""
 am silence import --force "$work/export.json" >/dev/null || fail "silence import --force"
 # A silence that begins later is pending.
@@ -115,6 +132,11 @@ refused 'comment' am silence add --author a a=b
 
 # ---- configuration
 says '^Cluster Status: *disabled' am cluster show
+says disabled am -o extended cluster show
+am -o json cluster show | jq -e '.status == "disabled"' >/dev/null || fail "cluster show -o json: $(am -o json cluster show)"
+says receiver am -o simple config show
+says goVersion am -o extended config show # 0.25 prints pointers to the versions
+says receiver am -o json config show
 am config show >"$work/config.yml"
 says SUCCESS amtool check-config "$work/config.yml"
 says 'receiver: faultline' am config
@@ -122,6 +144,9 @@ says 'default-route  receiver: faultline' am config routes
 says 'receiver: faultline' am config routes show
 [ "$(am config routes test severity=critical)" = faultline ] || fail "config routes test"
 am config routes test --verify.receivers=faultline severity=critical >/dev/null || fail "config routes test --verify.receivers"
+says 'receiver: faultline' am config routes test --tree severity=critical
+[ "$(am config routes test --config.file="$work/config.yml" severity=critical)" = faultline ] || fail "config routes test --config.file"
+says 'receiver: faultline' am config routes show --config.file="$work/config.yml"
 ! am config routes test --verify.receivers=engine severity=critical >/dev/null 2>&1 || fail "config routes test verified a wrong receiver"
 
 # ---- what the engine made of it: two incidents' worth of alerts, the inhibited one in none, the silenced one stayed
