@@ -348,11 +348,16 @@ fl_status fl_off_features(struct fl_off *off, struct fl_train_case **ret, size_t
     return st;
 }
 
+/* 1 = each set counts the same, 0 = each case does. Between the two, a large set is learned from and a small
+ * one is not drowned: docs/accuracy.md. */
+#define SET_POWER 0.7
+
 fl_status fl_off_train(struct fl_off *off, const struct fl_train_case *all, const uint8_t *use, size_t n,
                        const struct fl_train_options *opt, struct fl_train_result *ret, struct fl_err *err)
 {
     FL_AUTO_FREE struct fl_train_case *some = malloc((n + 1) * sizeof *some);
     FL_AUTO_FREE size_t *of_set = calloc(off->n_sets + 1, sizeof *of_set);
+    double sum = 0;
     size_t kept = 0, sets = 0;
     if (!some || !of_set)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
@@ -362,7 +367,9 @@ fl_status fl_off_train(struct fl_off *off, const struct fl_train_case *all, cons
             some[kept++] = all[i];
         }
     for (size_t i = 0; i < kept; i++)
-        some[i].weight = 1.0 / (double)of_set[some[i].set] / (double)sets;
+        sum += some[i].weight = pow((double)of_set[some[i].set], -SET_POWER);
+    for (size_t i = 0; i < kept; i++)
+        some[i].weight /= sum;
     return fl_model_train(some, kept, opt, ret, err);
 }
 

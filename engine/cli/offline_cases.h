@@ -5,7 +5,7 @@
 #include <faultline/case.h>
 #include <faultline/rank.h>
 
-#define FL_OFF_L2 0.15        /* chosen by cross-validation: docs/accuracy.md */
+#define FL_OFF_L2 0.2         /* chosen by cross-validation: docs/accuracy.md */
 #define FL_OFF_THRESHOLD 0.25 /* confidence below which no cause is convincing */
 
 struct fl_off_case {
@@ -54,8 +54,8 @@ FL_MUST_CHECK fl_status fl_off_prepare(struct fl_off *off, struct fl_off_case *c
 struct fl_rank_input fl_off_input(const struct fl_off_set *s, const struct fl_off_case *c);
 /** Take a case out of its set's history and put it back, when the set is its own history. */
 FL_MUST_CHECK fl_status fl_off_leave_out(const struct fl_off_set *s, const struct fl_off_case *c, bool out);
-/** Features of every labelled case whose answer is among the candidates, weighted so that each set counts
- *  the same. `use` says which (NULL: all). */
+/** Features of every labelled case whose answer is among the candidates, weighted so that a set counts
+ *  less than its number of cases says. `use` says which (NULL: all). */
 FL_MUST_CHECK fl_status fl_off_train(struct fl_off *off, const struct fl_train_case *all, const uint8_t *use,
                                      size_t n, const struct fl_train_options *opt,
                                      struct fl_train_result *ret, struct fl_err *err);

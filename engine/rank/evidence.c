@@ -49,6 +49,13 @@ static bool is_success_metric(const char *m)
     return has(m, "success") || (n > 3 && strcmp(m + n - 3, "-sr") == 0);
 }
 
+/* An error line that says itself that the fault is another's. */
+static bool blames_another(const struct fl_alert *a)
+{
+    static const char *const words[] = {"downstream", "upstream", "remote service", NULL};
+    return has_any(fl_label_get(&a->annotations, "summary"), words);
+}
+
 static enum fl_kind resource_kind(const char *text)
 {
     static const char *const mem[] = {"mem", "rss", "heap", "swap", "pgmaj", "oom", "gc_", NULL};
@@ -93,7 +100,7 @@ enum fl_kind fl_kind_of(const struct fl_topo *t, const struct fl_rank_alert *a)
         if (!down)
             return FL_K_TRAF_UP;
         return is_client_metric(text) ? FL_K_TRAF_OUT_DOWN : FL_K_TRAF_DOWN;
-    case FL_EC_LOG: return a->severity >= FL_SEV_ERROR ? FL_K_LOG_BAD : FL_K_LOG;
+    case FL_EC_LOG: return a->severity >= FL_SEV_ERROR && !blames_another(a->alert) ? FL_K_LOG_BAD : FL_K_LOG;
     case FL_EC_MISSING: return FL_K_MISSING;
     case FL_EC_AVAILABILITY: return has_direction && !down && !has(text, "restart") ? FL_K_GOOD : FL_K_AVAIL;
     default: return FL_K_OTHER;
@@ -417,7 +424,7 @@ fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *
         if (a->node < 0 || i == skip_alert)
             continue;
         enum fl_kind kind = fl_kind_of(in->topo, a), out = caller_kind(kind);
-        double rarity = fl_history_rarity(in->history, a->alert->fingerprint);
+        double rarity = fl_history_rarity(in->history, fl_history_identity(a->alert));
         credit(ret, i, a->node, kind, rarity);
         if (a->peer >= 0 && out != FL_K_N && unit_of(in->topo, a->peer) != unit_of(in->topo, a->node))
             credit(ret, i, a->peer, out, rarity);

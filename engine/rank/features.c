@@ -60,7 +60,28 @@ static const char *const single_names[F_SINGLE_N] = {"rarity_share",
                                                      "trace_net_ratio",
                                                      "trace_lost",
                                                      "trace_lost_share",
-                                                     "trace_fewer"};
+                                                     "trace_fewer",
+                                                     "own_error",
+                                                     "own_latency",
+                                                     "own_network",
+                                                     "unexplained_error",
+                                                     "unexplained_latency",
+                                                     "unexplained_network",
+                                                     "above_error",
+                                                     "above_latency",
+                                                     "above_network",
+                                                     "end_of_error",
+                                                     "end_of_latency",
+                                                     "end_of_network",
+                                                     "calls_bad_in",
+                                                     "calls_all_in",
+                                                     "calls_all_out",
+                                                     "calls_bad",
+                                                     "calls_worst",
+                                                     "calls_mean",
+                                                     "said_share",
+                                                     "said_rarest",
+                                                     "said_and_rare"};
 
 /* What kind of monitoring an incident comes from: the same evidence weighs otherwise in each. */
 static const char *const context_names[C_N] = {"untimed"};
@@ -185,62 +206,6 @@ static void graph_features(const struct fl_evidence *ev, size_t at, double sympt
         below = m > below ? m : below;
     }
     x[F_RESOURCE_BELOW] = own > 0 && below > 0 ? below / (below + resource_mass(g)) : 0;
-}
-
-/* Hash of what an alert says without its component: the same name and metric elsewhere. */
-static uint64_t saying(const struct fl_alert *a)
-{
-    static const char *const labels[] = {"alertname", "metric", "direction"};
-    uint64_t h = FL_FNV1A_INIT;
-    for (size_t i = 0; i < FL_ARRAY_LEN(labels); i++) {
-        const char *v = fl_label_get(&a->labels, labels[i]);
-        h = fl_fnv1a(h, v, strlen(v) + 1);
-    }
-    return h;
-}
-
-struct said {
-    uint64_t what;
-    uint32_t group, item;
-};
-
-static int by_saying(const void *pa, const void *pb)
-{
-    const struct said *a = pa, *b = pb;
-    if (a->what != b->what)
-        return a->what < b->what ? -1 : 1;
-    if (a->group != b->group)
-        return a->group < b->group ? -1 : 1;
-    return a->item < b->item ? -1 : a->item > b->item;
-}
-
-/* An alert that only one group has says more than one that all have. */
-static fl_status alone_features(const struct fl_evidence *ev, double *x, struct fl_err *err)
-{
-    struct said *v = fl_arena_alloc(ev->arena, (ev->n_items + 1) * sizeof *v);
-    size_t n = 0;
-    if (!v)
-        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
-    for (size_t i = 0; i < ev->n_items; i++)
-        if (ev->items[i].kind < FL_K_OWN_N)
-            v[n++] = (struct said){saying(ev->in->alerts[ev->items[i].alert].alert), ev->items[i].group,
-                                   (uint32_t)i};
-    if (n > 1)
-        qsort(v, n, sizeof *v, by_saying);
-    for (size_t i = 0, end; i < n; i = end) {
-        double groups = 0;
-        for (end = i; end < n && v[end].what == v[i].what; end++)
-            groups += end == i || v[end].group != v[end - 1].group;
-        for (size_t k = i; k < end; k++) {
-            double r = ev->items[v[k].item].rarity / groups;
-            double *row = x + v[k].group * F_N;
-            row[F_ALONE] += r;
-            row[F_ALONE_MAX] = r > row[F_ALONE_MAX] ? r : row[F_ALONE_MAX];
-        }
-    }
-    for (size_t i = 0; i < ev->n_groups; i++)
-        x[i * F_N + F_ALONE] = log1p(x[i * F_N + F_ALONE]);
-    return FL_OK;
 }
 
 /* Rarity of alerts that began with the incident, and of bad calls by endpoint. */
@@ -430,15 +395,11 @@ static bool is_external(const struct fl_node *node)
 
 static fl_status add_contexts(const struct fl_evidence *ev, const double *x, double **ret, struct fl_err *err)
 {
-    double context[C_N] = {0}, logs = 0;
+    double context[C_N] = {0};
     double *all = fl_arena_alloc(ev->arena, (ev->n_groups * F_ALL + 1) * sizeof *all);
     if (!all)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
-    for (size_t i = 0; i < ev->n_groups; i++) {
-        logs += ev->groups[i].kind_n[FL_K_LOG] + ev->groups[i].kind_n[FL_K_LOG_BAD];
-    }
     context[C_UNTIMED] = ev->in->data && ev->in->data->untimed;
-
     for (size_t i = 0; i < ev->n_groups; i++) {
         double *row = all + i * F_ALL;
         memcpy(row, x + i * F_N, F_N * sizeof *row);
@@ -483,7 +444,10 @@ fl_status fl_features_build(struct fl_evidence *ev, double **ret, struct fl_err 
     share_features(ev, x);
     fl_size_features(ev, x);
     fl_trace_features(ev, x);
-    fl_status st = alone_features(ev, x, err);
+    fl_class_features(ev, seen, &mark, queue, x);
+    fl_status st = fl_said_features(ev, x, err);
+    if (!st)
+        st = fl_call_features(ev, x, err);
     if (!st)
         st = rank_features(ev, x, err);
     if (!st)

@@ -56,6 +56,27 @@ enum {
     F_T_LOST,
     F_T_LOST_SHARE,
     F_T_FEWER,
+    F_OWN_ERR, /* four a class, errors, latency, network in this order: features_class.c */
+    F_OWN_LAT,
+    F_OWN_NET,
+    F_REST_ERR,
+    F_REST_LAT,
+    F_REST_NET,
+    F_ABOVE_ERR,
+    F_ABOVE_LAT,
+    F_ABOVE_NET,
+    F_END_ERR,
+    F_END_LAT,
+    F_END_NET,
+    F_CALLS_IN,
+    F_CALLS_ALL_IN,
+    F_CALLS_ALL_OUT,
+    F_CALLS_BAD,
+    F_CALLS_WORST,
+    F_CALLS_MEAN,
+    F_SAID_SHARE,
+    F_SAID_MOST,
+    F_SAID_RARE,
     F_SINGLE_N,
     F_SHARE0 = F_SINGLE_N,
     F_LOGN0 = F_SHARE0 + FL_K_N,
@@ -75,3 +96,11 @@ double fl_symptom_mass(const struct fl_group *g);
 bool fl_has_page_class(const struct fl_evidence *ev, const struct fl_group *g);
 void fl_size_features(const struct fl_evidence *ev, double *x);
 void fl_trace_features(const struct fl_evidence *ev, double *x);
+/** Each class of symptom explained away along dependencies by itself. `seen` starts below `*mark`, `queue` has
+ *  room for every group. */
+void fl_class_features(const struct fl_evidence *ev, uint32_t *seen, uint32_t *mark, uint32_t *queue,
+                       double *x);
+/** Bad calls as edges between two groups. */
+FL_MUST_CHECK fl_status fl_call_features(const struct fl_evidence *ev, double *x, struct fl_err *err);
+/** What is said, whoever says it: by one group only, or never before. */
+FL_MUST_CHECK fl_status fl_said_features(const struct fl_evidence *ev, double *x, struct fl_err *err);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <faultline/json.h>
 
@@ -52,10 +53,55 @@ static uint64_t mix(uint64_t x)
     return x ? x : 1;
 }
 
+/* Labels that hold a reading, not an identity: an alert that says it again with another number is the same. */
+static bool is_reading(const char *name)
+{
+    static const char *const names[] = {"count", "value", "current", "current_value", "observed", "samples"};
+    for (size_t i = 0; i < FL_ARRAY_LEN(names); i++)
+        if (strcasecmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+uint64_t fl_history_identity(const struct fl_alert *a)
+{
+    uint64_t h = FL_FNV1A_INIT;
+    bool any = false;
+    for (size_t i = 0; i < a->labels.n && !any; i++)
+        any = is_reading(a->labels.v[i].name);
+    if (!any)
+        return a->fingerprint;
+    for (size_t i = 0; i < a->labels.n; i++)
+        if (!is_reading(a->labels.v[i].name)) {
+            h = fl_fnv1a(h, a->labels.v[i].name, strlen(a->labels.v[i].name) + 1);
+            h = fl_fnv1a(h, a->labels.v[i].value, strlen(a->labels.v[i].value) + 1);
+        }
+    return h;
+}
+
 static uint64_t alert_key(uint64_t fingerprint)
 {
     return mix(fingerprint);
 }
+
+uint64_t fl_history_saying(const struct fl_alert *a)
+{
+    static const char *const labels[] = {"alertname", "metric", "direction", "template"};
+    uint64_t h = FL_FNV1A_INIT;
+    for (size_t i = 0; i < FL_ARRAY_LEN(labels); i++) {
+        const char *v = fl_label_get(&a->labels, labels[i]);
+        h = fl_fnv1a(h, v, strlen(v) + 1);
+    }
+    return h;
+}
+
+static uint64_t saying_key(const struct fl_alert *a)
+{
+    return mix(fl_history_saying(a) ^ UINT64_C(0x5a71c6d3e8f2904b));
+}
+
+/* Incidents whose sayings were counted: a history from before that has fewer of them. */
+#define SAID_INCIDENTS_KEY UINT64_C(0x1f3d5b79a8c6e402)
 
 static uint64_t kind_key(const char *group, enum fl_kind kind)
 {
@@ -122,25 +168,36 @@ static int by_fingerprint(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static fl_status learn_alerts(struct fl_history *h, struct fl_arena *arena,
-                              const struct fl_rank_alert *alerts, size_t n, int sign)
+/* Each key once, however often the incident holds it. */
+static fl_status learn_keys(struct fl_history *h, uint64_t *key, size_t n, int sign)
 {
-    uint64_t *fp = fl_arena_alloc(arena, (n + 1) * sizeof *fp);
-    if (!fp)
-        return FL_E_NOMEM;
-    for (size_t i = 0; i < n; i++)
-        fp[i] = alerts[i].alert->fingerprint;
     if (n > 1)
-        qsort(fp, n, sizeof *fp, by_fingerprint);
+        qsort(key, n, sizeof *key, by_fingerprint);
     for (size_t i = 0; i < n; i++) {
-        if (i && fp[i] == fp[i - 1])
+        if (i && key[i] == key[i - 1])
             continue;
-        struct entry *e = need(h, alert_key(fp[i]));
+        struct entry *e = need(h, key[i]);
         if (!e)
             return FL_E_NOMEM;
         e->n += sign;
     }
     return FL_OK;
+}
+
+static fl_status learn_alerts(struct fl_history *h, struct fl_arena *arena,
+                              const struct fl_rank_alert *alerts, size_t n, int sign)
+{
+    uint64_t *key = fl_arena_alloc(arena, (n + 1) * sizeof *key), said = SAID_INCIDENTS_KEY;
+    if (!key)
+        return FL_E_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        key[i] = alert_key(fl_history_identity(alerts[i].alert));
+    fl_status st = learn_keys(h, key, n, sign);
+    for (size_t i = 0; i < n; i++)
+        key[i] = saying_key(alerts[i].alert);
+    if (!st)
+        st = learn_keys(h, key, n, sign);
+    return st ? st : learn_keys(h, &said, 1, sign);
 }
 
 static int64_t thousandths(uint32_t n)
@@ -205,13 +262,23 @@ double fl_history_incidents(const struct fl_history *h)
     return h ? (double)h->incidents : 0;
 }
 
-double fl_history_rarity(const struct fl_history *h, uint64_t fingerprint)
+/* 1 = in none of so many incidents, 0 = in every one. */
+static double rarity_of(double incidents, const struct entry *e)
 {
-    if (!h || h->incidents <= 0)
-        return 1;
-    const struct entry *e = find(h, alert_key(fingerprint));
-    double most = log(((double)h->incidents + 1) / 0.5);
-    return log(((double)h->incidents + 1) / ((e ? (double)e->n : 0) + 0.5)) / most;
+    double most = log((incidents + 1) / 0.5);
+    double r = log((incidents + 1) / ((e ? (double)e->n : 0) + 0.5)) / most;
+    return r > 0 ? r : 0;
+}
+
+double fl_history_rarity(const struct fl_history *h, uint64_t identity)
+{
+    return h && h->incidents > 0 ? rarity_of((double)h->incidents, find(h, alert_key(identity))) : 1;
+}
+
+double fl_history_unsaid(const struct fl_history *h, const struct fl_alert *a)
+{
+    const struct entry *all = h ? find(h, SAID_INCIDENTS_KEY) : NULL;
+    return all && all->n > 0 ? rarity_of((double)all->n, find(h, saying_key(a))) : 1;
 }
 
 double fl_history_surprise(const struct fl_history *h, const char *group, enum fl_kind kind, uint32_t n)

@@ -16,6 +16,8 @@ static const struct {
     {F_MAG_PAGE_REST, 0.5},   {F_MAG_PAGE_RANK, 1}, {F_MAG_SHARE, 2},
     {F_EXTERNAL, -1.5},       {F_T_SELF, 2},        {F_T_SELF_RATIO, 1},
     {F_T_NET_IN, 2},          {F_T_NET_RATIO, 1},   {F_T_LOST, 1},
+    {F_OWN_ERR, 1},           {F_OWN_LAT, 0.5},     {F_OWN_NET, 0.5},
+    {F_CALLS_IN, 0.5},        {F_SAID_RARE, 0.5},
 };
 
 double fl_feature_prior(size_t i)

@@ -97,8 +97,14 @@ enum fl_kind fl_kind_of(const struct fl_topo *t, const struct fl_rank_alert *a);
 
 /* ---- history ---- */
 
+/** What an alert is remembered by: its fingerprint, but without labels that hold a reading ("count"). */
+uint64_t fl_history_identity(const struct fl_alert *a);
 /** How often an alert was part of past incidents, as rarity 0 … 1; 1 without history. */
-double fl_history_rarity(const struct fl_history *h, uint64_t fingerprint);
+double fl_history_rarity(const struct fl_history *h, uint64_t identity);
+/** What an alert says, whoever says it: its name, metric, direction and log template. */
+uint64_t fl_history_saying(const struct fl_alert *a);
+/** How rarely any component said this in past incidents, 0 … 1; 1 without history. */
+double fl_history_unsaid(const struct fl_history *h, const struct fl_alert *a);
 /** How unusual it is, against past incidents, that this group has `n` alerts of this kind: about a z-score,
  *  between -4 and 6; 0 without history. */
 double fl_history_surprise(const struct fl_history *h, const char *group, enum fl_kind kind, uint32_t n);
