@@ -169,6 +169,28 @@ static size_t sort_unique(fl_vertex *v, size_t n)
     return kept;
 }
 
+static int by_name(const void *pa, const void *pb)
+{
+    const struct fl_name *a = pa, *b = pb;
+    if (a->hash != b->hash)
+        return a->hash < b->hash ? -1 : 1;
+    return a->group < b->group ? -1 : a->group > b->group;
+}
+
+/* The first group of this name. */
+static size_t first_named(const struct fl_evidence *ev, uint64_t hash)
+{
+    size_t lo = 0, hi = ev->n_groups;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (ev->names[mid].hash < hash)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 static bool sorted_has(const fl_vertex *v, size_t n, fl_vertex key)
 {
     return n && bsearch(&key, v, n, sizeof *v, by_vertex);
@@ -262,16 +284,19 @@ static fl_status collect_units(struct fl_evidence *ev, struct fl_err *err)
         units[n++] = unit_of(in->topo, in->entry);
     n = sort_unique(units, n);
     ev->groups = fl_arena_calloc(ev->arena, n + 1, sizeof *ev->groups);
-    if (!ev->groups)
+    ev->names = fl_arena_alloc(ev->arena, (n + 1) * sizeof *ev->names);
+    if (!ev->groups || !ev->names)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     for (size_t i = 0; i < n; i++) {
         const char *id = fl_topo_node(in->topo, units[i])->id;
         ev->groups[i].vertex = units[i];
-        ev->groups[i].name = name_hash(id, strlen(id));
+        ev->names[i] = (struct fl_name){name_hash(id, strlen(id)), (uint32_t)i};
         ev->groups[i].host = is_type(in->topo, units[i], "host");
         ev->groups[i].eligible = in->n_candidates ? sorted_has(eligible, n_eligible, units[i]) : true;
     }
     ev->n_groups = n;
+    if (n > 1)
+        qsort(ev->names, n, sizeof *ev->names, by_name);
     return FL_OK;
 }
 
@@ -380,13 +405,15 @@ static void credit_named(struct fl_evidence *ev, size_t alert, int self, const c
         text += strspn(text, separators);
         len = strcspn(text, separators);
         uint64_t h = name_hash(text, len);
-        for (size_t g = 0; h && g < ev->n_groups && n < FL_ARRAY_LEN(given); g++) {
-            bool again = (int)g == self || ev->groups[g].name != h;
+        for (size_t at = h ? first_named(ev, h) : ev->n_groups;
+             at < ev->n_groups && ev->names[at].hash == h && n < FL_ARRAY_LEN(given); at++) {
+            uint32_t g = ev->names[at].group;
+            bool again = (int)g == self;
             for (uint32_t i = 0; i < n; i++)
                 again |= given[i] == g;
             if (again)
                 continue;
-            given[n++] = (uint32_t)g;
+            given[n++] = g;
             credit(ev, alert, ev->groups[g].vertex, kind, rarity);
         }
     }

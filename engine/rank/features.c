@@ -248,10 +248,40 @@ static void share_features(const struct fl_evidence *ev, double *x)
     }
 }
 
-static int rarest_first(const void *pa, const void *pb)
+static int largest_first(const void *pa, const void *pb)
 {
     double a = *(const double *)pa, b = *(const double *)pb;
     return a > b ? -1 : a < b;
+}
+
+void fl_sort_down(double *v, size_t n)
+{
+    if (n > 1)
+        qsort(v, n, sizeof *v, largest_first);
+}
+
+/* Places before the first value for which it holds no more; `v` goes down. */
+static size_t count_down(const double *v, size_t n, double than, bool equal_too)
+{
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (v[mid] > than || (equal_too && v[mid] == than))
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+size_t fl_count_above(const double *v, size_t n, double than)
+{
+    return count_down(v, n, than, false);
+}
+
+size_t fl_count_from(const double *v, size_t n, double than)
+{
+    return count_down(v, n, than, true);
 }
 
 /* Place of a group's rarest alert among all, and its part of the rarest five. */
@@ -264,20 +294,20 @@ static fl_status rank_features(const struct fl_evidence *ev, double *x, struct f
     for (size_t i = 0; i < ev->n_items; i++)
         if (ev->items[i].kind < FL_K_OWN_N)
             r[n++] = ev->items[i].rarity;
-    if (n > 1)
-        qsort(r, n, sizeof *r, rarest_first);
+    fl_sort_down(r, n);
     double limit = n ? r[n < 5 ? n - 1 : 4] : 1, at_limit = 0;
     for (size_t i = 0; i < n; i++)
         at_limit += r[i] >= limit;
     for (size_t i = 0; i < ev->n_items; i++)
         if (ev->items[i].kind < FL_K_OWN_N && ev->items[i].rarity >= limit)
             x[ev->items[i].group * F_N + F_TOP5] += 1 / at_limit;
-    for (size_t i = 0; i < ev->n_groups; i++) {
-        double above = 0, same = 0;
-        for (size_t k = 0; k < ev->n_groups; k++) {
-            above += ev->groups[k].max_rarity > ev->groups[i].max_rarity;
-            same += ev->groups[k].max_rarity == ev->groups[i].max_rarity;
-        }
+    n = ev->n_groups; /* `r` has room for them too */
+    for (size_t i = 0; i < n; i++)
+        r[i] = ev->groups[i].max_rarity;
+    fl_sort_down(r, n);
+    for (size_t i = 0; i < n; i++) {
+        double above = (double)fl_count_above(r, n, ev->groups[i].max_rarity),
+               same = (double)fl_count_from(r, n, ev->groups[i].max_rarity) - above;
         x[i * F_N + F_RAREST_RANK] = ev->groups[i].alerting ? 1 / (above + (same + 1) / 2) : 0;
     }
     return FL_OK;

@@ -39,7 +39,8 @@ void fl_size_features(const struct fl_evidence *ev, double *x)
     double total[S_N] = {0}, all = 0;
     int page = page_class(ev);
     FL_AUTO_FREE double *most = calloc(ev->n_groups * S_N + 1, sizeof *most);
-    if (!most)
+    FL_AUTO_FREE double *sorted = calloc(ev->n_groups + 1, sizeof *sorted);
+    if (!most || !sorted)
         return;
     for (size_t i = 0; i < ev->n_items; i++) {
         const struct fl_item *it = &ev->items[i];
@@ -57,19 +58,20 @@ void fl_size_features(const struct fl_evidence *ev, double *x)
             all += w * it->rarity;
         }
     }
+    for (size_t i = 0; i < ev->n_groups; i++)
+        sorted[i] = most[i * S_N + (size_t)page];
+    fl_sort_down(sorted, ev->n_groups);
     for (size_t i = 0; i < ev->n_groups; i++) {
         const struct fl_group *g = &ev->groups[i];
-        double *row = x + i * F_N, own = most[i * S_N + (size_t)page], below = 0, above = 0;
+        double *row = x + i * F_N, own = most[i * S_N + (size_t)page], below = 0;
         for (int c = 0; c < S_N; c++)
             row[column[c]] = fl_share(row[column[c]], total[c]);
         row[F_MAG_SHARE] = fl_share(row[F_MAG_SHARE], all);
         for (uint32_t k = 0; k < g->n_needs; k++)
             if (most[g->needs[k] * S_N + (size_t)page] > below)
                 below = most[g->needs[k] * S_N + (size_t)page];
-        for (size_t k = 0; k < ev->n_groups; k++)
-            above += most[k * S_N + (size_t)page] > own;
         row[F_MAG_PAGE] = own;
         row[F_MAG_PAGE_REST] = own - below;
-        row[F_MAG_PAGE_RANK] = own > 0 ? 1 / (1 + above) : 0;
+        row[F_MAG_PAGE_RANK] = own > 0 ? 1 / (1 + (double)fl_count_above(sorted, ev->n_groups, own)) : 0;
     }
 }

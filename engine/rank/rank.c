@@ -45,23 +45,38 @@ static double quantise(double s)
     return isfinite(s) ? round(s * 1e9) / 1e9 : 0;
 }
 
-/* One pod when nearly all rarity sits on it and it has siblings; else the service. */
-static fl_vertex choose_node(const struct fl_evidence *ev, size_t group)
+struct on_node {
+    fl_vertex node;
+    double rarity;
+};
+
+static int by_node(const void *pa, const void *pb)
+{
+    const struct on_node *a = pa, *b = pb;
+    if (a->node != b->node)
+        return a->node < b->node ? -1 : 1;
+    return a->rarity > b->rarity ? -1 : a->rarity < b->rarity;
+}
+
+/* One pod when nearly all rarity sits on it and it has siblings; else the service. `v` has room for all items. */
+static fl_vertex choose_node(const struct fl_evidence *ev, size_t group, struct on_node *v)
 {
     const struct fl_group *g = &ev->groups[group];
     fl_vertex best = g->vertex;
     double most = 0;
-    for (size_t i = 0; i < ev->n_items; i++) {
-        const struct fl_item *a = &ev->items[i];
+    size_t m = 0;
+    for (size_t i = 0; i < ev->n_items; i++)
+        if (ev->items[i].group == group && ev->items[i].kind < FL_K_OWN_N && ev->items[i].node != g->vertex)
+            v[m++] = (struct on_node){ev->items[i].node, ev->items[i].rarity};
+    if (m > 1)
+        qsort(v, m, sizeof *v, by_node);
+    for (size_t i = 0, end; i < m; i = end) {
         double mass = 0;
-        if (a->group != group || a->kind >= FL_K_OWN_N || a->node == g->vertex)
-            continue;
-        for (size_t k = 0; k < ev->n_items; k++)
-            if (ev->items[k].group == group && ev->items[k].kind < FL_K_OWN_N && ev->items[k].node == a->node)
-                mass += ev->items[k].rarity;
-        if (mass > most || (mass == most && a->node < best)) {
+        for (end = i; end < m && v[end].node == v[i].node; end++)
+            mass += v[end].rarity;
+        if (mass > most) {
             most = mass;
-            best = a->node;
+            best = v[i].node;
         }
     }
     const fl_vertex *next;
@@ -136,11 +151,12 @@ static fl_status fill_candidates(const struct fl_scores *s, const struct fl_mode
     if (keep > s->n)
         keep = s->n;
     struct fl_candidate *c = fl_arena_calloc(ev->arena, keep + 1, sizeof *c);
-    if (!c)
+    struct on_node *room = fl_arena_alloc(ev->arena, (ev->n_items + 1) * sizeof *room);
+    if (!c || !room)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     for (size_t i = 0; i < keep; i++) {
         const struct fl_group *g = &ev->groups[s->order[i].group];
-        const struct fl_node *node = fl_topo_node(ev->in->topo, choose_node(ev, s->order[i].group));
+        const struct fl_node *node = fl_topo_node(ev->in->topo, choose_node(ev, s->order[i].group, room));
         c[i] = (struct fl_candidate){.node = node->id,
                                      .service = fl_topo_node(ev->in->topo, g->vertex)->id,
                                      .type = node->type,

@@ -62,7 +62,6 @@ struct fl_item {
 /** A service with its instances, or a host, or a store: the unit that is ranked. */
 struct fl_group {
     fl_vertex vertex;
-    uint64_t name; /* hash of the id's letters and digits: texts that name it */
     bool eligible; /* may be named as the cause */
     bool alerting;
     bool host;
@@ -75,17 +74,26 @@ struct fl_group {
     uint32_t *needs, *needed_by; /* groups, by calls or data */
     uint32_t n_needs, n_needed_by;
 };
+struct fl_name {
+    uint64_t hash; /* of the id's letters and digits */
+    uint32_t group;
+};
 struct fl_evidence {
     struct fl_arena *arena;
     const struct fl_rank_input *in;
     struct fl_group *groups; /* sorted by vertex */
     size_t n_groups;
+    struct fl_name *names; /* of every group, by hash and group: which one a text names */
     struct fl_item *items;
     size_t n_items;
     double mass, kind_mass[FL_K_N];
     uint32_t n_own;
     int entry; /* group of the paged node, -1 */
 };
+/** Sort descending, and place among them: how many are above, how many equal (binary search). */
+void fl_sort_down(double *v, size_t n);
+size_t fl_count_above(const double *v, size_t n, double than);
+size_t fl_count_from(const double *v, size_t n, double than); /* at least as large */
 /** @param skip_alert index of an alert to leave out, or SIZE_MAX. @param skip_edge units from, to, or NULL:
  *  as if nothing of the first needed anything of the second. */
 FL_MUST_CHECK fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *in,
