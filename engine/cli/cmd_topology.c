@@ -171,6 +171,36 @@ int cmd_topology_show(struct args *a)
     return code;
 }
 
+static void print_impact_node(const struct fl_json *d)
+{
+    struct fl_node n = {.id = fl_json_str(d, "node", ""),
+                        .type = fl_json_str(d, "type", "unknown"),
+                        .owner = fl_json_str(d, "owner", NULL)};
+    print_node(&n);
+}
+
+/* Past incidents that it led: what alerted after it, and how long after. */
+static void print_followed(const struct fl_json *f)
+{
+    const struct fl_json *list = fl_json_get(f, "alerts");
+    long long incidents = (long long)fl_json_int(f, "incidents", 0);
+    if (!incidents) {
+        puts("in no past incident it was the cause or alerted first");
+        return;
+    }
+    printf(
+        "past incidents that it caused (%lld confirmed) or in which it alerted first: %lld; after it alerted\n",
+        (long long)fl_json_int(f, "confirmed", 0), incidents);
+    for (size_t k = 0; k < fl_json_len(list); k++) {
+        const struct fl_json *d = fl_json_at(list, k);
+        printf("  in %lld  ", (long long)fl_json_int(d, "incidents", 0));
+        put_padded(stdout, fl_json_str(d, "alertname", "?"), 30);
+        fputs("  ", stdout);
+        put_padded(stdout, fl_json_str(d, "node", "?"), 30);
+        printf("  %.0f s later\n", fl_json_real(d, "after_s", 0));
+    }
+}
+
 /* Answered by the engine, from its projection. */
 int cmd_topology_impact(struct args *a)
 {
@@ -193,12 +223,17 @@ int cmd_topology_impact(struct args *a)
            fl_json_bool(r.json, "articulation", false) ? "; without it the graph falls apart" : "");
     for (size_t k = 0; k < fl_json_len(list); k++) {
         const struct fl_json *d = fl_json_at(list, k);
-        struct fl_node n = {.id = fl_json_str(d, "node", ""),
-                            .type = fl_json_str(d, "type", "unknown"),
-                            .owner = fl_json_str(d, "owner", NULL)};
         printf("  %2lld  ", (long long)fl_json_int(d, "hops", 0));
-        print_node(&n);
+        print_impact_node(d);
     }
+    const struct fl_json *only = fl_json_get(r.json, "dominated");
+    if (fl_json_len(only))
+        printf("%zu components are reached through it alone\n", fl_json_len(only));
+    for (size_t k = 0; k < fl_json_len(only); k++) {
+        fputs("      ", stdout);
+        print_impact_node(fl_json_at(only, k));
+    }
+    print_followed(fl_json_get(r.json, "followed"));
     return EXIT_FINE;
 }
 

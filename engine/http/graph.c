@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine/http/graph.c -- what needs a component, from the projected graph, on a read thread (layer 5). igraph belongs to
+/* engine/http/graph.c -- what needs a component and what falls with it, from the projected graph, on a read thread (layer 5). igraph belongs to
  * the core thread, and two breadth-first searches need no library: cost O(V log V + E). */
 #include "http_priv.h"
 
@@ -148,26 +148,91 @@ static bool is_articulation(const struct graph *g, size_t v, struct search *s)
     return false;
 }
 
-static void write_impact(const struct graph *g, size_t v, const struct search *s, bool articulation,
-                         struct fl_buf *out)
+/* What the entries reach going down; an entry is what nothing needs. `gone` takes no part (n: all do). */
+static void reach_from_entries(const struct graph *g, size_t gone, struct search *s)
 {
+    if (gone < g->n)
+        s->hops[gone] = UINT32_MAX;
+    for (size_t v = 0; v < g->n; v++)
+        if (v != gone && g->up_at[v] == g->up_at[v + 1])
+            reach(s, v, 1);
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t k = g->down_at[s->queue[i]]; k < g->down_at[s->queue[i] + 1]; k++)
+            reach(s, g->down[k], 1);
+}
+
+static void write_node(const struct graph *g, struct fl_jw *w, size_t v, int64_t hops)
+{
+    const struct fl_json *node = g->nodes[v];
+    fl_jw_obj(w, NULL);
+    fl_jw_str(w, "node", g->ids[v]);
+    if (hops > 0)
+        fl_jw_int(w, "hops", hops);
+    fl_jw_str(w, "type", node ? fl_json_str(node, "type", NULL) : NULL);
+    fl_jw_str(w, "owner", node ? fl_json_str(node, "owner", NULL) : NULL);
+    fl_jw_obj_end(w);
+}
+
+/* How many dependants there are of each type. */
+static void write_types(const struct graph *g, const struct search *s, struct fl_jw *w)
+{
+    const char **types = fl_arena_alloc(g->arena, (s->n + 1) * sizeof *types);
+    size_t n = 0;
+    fl_jw_obj(w, "types");
+    for (size_t i = 1; types && i < s->n; i++) {
+        const struct fl_json *node = g->nodes[s->queue[i]];
+        types[n++] = node ? fl_json_str(node, "type", "unknown") : "unknown";
+    }
+    if (n)
+        qsort(types, n, sizeof *types, by_id);
+    for (size_t i = 0, j; i < n; i = j) {
+        for (j = i; j < n && strcmp(types[i], types[j]) == 0; j++)
+            continue;
+        fl_jw_int(w, types[i], (int64_t)(j - i));
+    }
+    fl_jw_obj_end(w);
+}
+
+/* Components that every way from an entry leads to over v: without it nobody reaches them. */
+static void write_dominated(const struct graph *g, size_t v, const struct search *with,
+                            const struct search *without, struct fl_jw *w)
+{
+    fl_jw_arr(w, "dominated");
+    for (size_t i = 0; i < g->n; i++)
+        if (i != v && with->hops[i] && !without->hops[i])
+            write_node(g, w, i, 0);
+    fl_jw_arr_end(w);
+}
+
+struct impact {
+    size_t v;
+    struct search needing, around, with, without;
+    bool articulation;
+    const char *followed; /* JSON: what alerted after it in the past */
+};
+
+static void write_impact(const struct graph *g, const struct impact *m, struct fl_buf *out)
+{
+    const struct search *s = &m->needing;
     struct fl_jw w = fl_jw_init(out);
     fl_jw_obj(&w, NULL);
-    fl_jw_str(&w, "node", g->ids[v]);
-    fl_jw_bool(&w, "articulation", articulation);
+    fl_jw_str(&w, "node", g->ids[m->v]);
+    fl_jw_bool(&w, "articulation", m->articulation);
     fl_jw_int(&w, "count", (int64_t)s->n - 1);
     fl_jw_arr(&w, "dependants");
-    for (size_t i = 1; i < s->n; i++) {
-        const struct fl_json *node = g->nodes[s->queue[i]];
-        fl_jw_obj(&w, NULL);
-        fl_jw_str(&w, "node", g->ids[s->queue[i]]);
-        fl_jw_int(&w, "hops", s->hops[s->queue[i]] - 1);
-        fl_jw_str(&w, "type", node ? fl_json_str(node, "type", NULL) : NULL);
-        fl_jw_str(&w, "owner", node ? fl_json_str(node, "owner", NULL) : NULL);
-        fl_jw_obj_end(&w);
-    }
+    for (size_t i = 1; i < s->n; i++)
+        write_node(g, &w, s->queue[i], (int64_t)s->hops[s->queue[i]] - 1);
     fl_jw_arr_end(&w);
+    write_types(g, s, &w);
+    write_dominated(g, m->v, &m->with, &m->without, &w);
+    fl_jw_raw(&w, "followed", m->followed);
     fl_jw_obj_end(&w);
+}
+
+static bool impact_new(const struct graph *g, struct impact *m)
+{
+    return search_new(g, &m->needing) && search_new(g, &m->around) && search_new(g, &m->with) &&
+           search_new(g, &m->without);
 }
 
 void read_impact(struct request *r, struct fl_reader *db)
@@ -176,9 +241,10 @@ void read_impact(struct request *r, struct fl_reader *db)
     struct fl_read_args a = {.realm = r->http->o.config->realm};
     const char *id = request_arg(r, "node");
     FL_AUTO_BUF row = fl_buf_init(REPLY_MAX);
+    FL_AUTO_BUF followed = fl_buf_init(REPLY_MAX);
     FL_AUTO_ARENA arena = fl_arena_new(0);
     struct graph g = {.arena = arena};
-    struct search needing, around;
+    struct impact m = {.v = 0};
     if (!id || !*id) {
         reply_error(r, 400, "shape", "node", NULL, "node is needed: the component to look at");
         return;
@@ -196,19 +262,27 @@ void read_impact(struct request *r, struct fl_reader *db)
             read_failed(r, &err);
         return;
     }
-    if (!arena || !build(&g, doc) || !search_new(&g, &needing) || !search_new(&g, &around)) {
+    if (!arena || !build(&g, doc) || !impact_new(&g, &m)) {
         reply_error(r, 503, "nomem", NULL, NULL, "out of memory");
         return;
     }
-    size_t v = vertex(&g, id);
-    if (v == g.n) {
+    m.v = vertex(&g, id);
+    if (m.v == g.n) {
         reply_error(r, 404, "notfound", "node", "faultline topology show",
                     "the topology has no component \"%.200s\"", id);
         return;
     }
-    dependants(&g, v, &needing);
-    bool articulation = is_articulation(&g, v, &around);
+    a.id = id;
+    if (fl_read_json(db, FL_READ_FOLLOWED, &a, &followed, &err) != FL_OK) {
+        read_failed(r, &err);
+        return;
+    }
+    m.followed = followed.p;
+    dependants(&g, m.v, &m.needing);
+    m.articulation = is_articulation(&g, m.v, &m.around);
+    reach_from_entries(&g, g.n, &m.with);
+    reach_from_entries(&g, m.v, &m.without);
     struct fl_buf b = fl_buf_init(REPLY_MAX);
-    write_impact(&g, v, &needing, articulation, &b);
+    write_impact(&g, &m, &b);
     reply_buf(r, 200, TYPE_JSON, &b);
 }

@@ -212,7 +212,7 @@ const struct route routes[] = {
     {"PUT", "/api/v1/topology", ROLE_OPERATE, ROUTE_BODY | ROUTE_BULK | ROUTE_JOURNAL, run_topology_put, NULL,
      0, NULL, NULL, "Replace the service-dependency graph"},
     {"GET", "/api/v1/topology/impact", ROLE_READ, 0, NULL, read_impact, 0, NULL, "node,at",
-     "What needs a component, directly or not, nearest first"},
+     "What needs a component, what falls with it, and what alerted after it in the past"},
     READ("/api/v1/topology/history", FL_READ_TOPOLOGY_HISTORY, "versions", "limit,offset",
          "Versions of the graph, newest first, with how much each changed"),
     READ("/api/v1/changes", FL_READ_CHANGES, "changes", "since,until,limit,offset",

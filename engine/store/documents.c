@@ -178,6 +178,24 @@ static const char *const documents[] = {
         "SELECT json_build_object('heartbeat', a.labels ->> 'heartbeat', 'since', rfc3339(a.starts_at), 'incident', a.incident)"
         " AS doc, row_number() OVER (ORDER BY a.starts_at) AS o FROM alert a, q WHERE a.realm = q.realm"
         " AND a.status <> 'resolved' AND a.source = 'heartbeat' ORDER BY a.starts_at" PAGE),
+    /* The newest 200 of its incidents; ties at the same instant are no "before". */
+    [FL_READ_FOLLOWED] = ARGS
+    ", mine AS (SELECT a.incident AS id, min(a.starts_at) AS first FROM alert a, q WHERE a.realm = q.realm AND a.node = q.id"
+    "  AND a.incident IS NOT NULL GROUP BY 1),"
+    " said AS (SELECT v.incident AS id FROM verdict v, q WHERE v.realm = q.realm AND v.node = q.id AND v.verdict = 'confirmed'),"
+    " led AS (SELECT i.id, coalesce(m.first, i.opened_at) AS first, s.id IS NOT NULL AS confirmed FROM q"
+    "  JOIN incident i ON i.realm = q.realm LEFT JOIN mine m ON m.id = i.id LEFT JOIN said s ON s.id = i.id"
+    "  WHERE (m.id IS NOT NULL OR s.id IS NOT NULL) AND (q.until IS NULL OR i.opened_at <= q.until) AND (s.id IS NOT NULL"
+    "   OR NOT EXISTS (SELECT FROM alert b WHERE b.realm = q.realm AND b.incident = i.id AND b.node IS NOT NULL AND b.starts_at < m.first))"
+    "  ORDER BY i.opened_at DESC, i.id DESC LIMIT 200),"
+    " later AS (SELECT b.node, b.labels ->> 'alertname' AS alertname, l.id, extract(epoch FROM min(b.starts_at) - l.first) AS s"
+    "  FROM q, led l JOIN alert b ON b.incident = l.id WHERE b.realm = q.realm AND b.node IS NOT NULL AND b.node <> q.id"
+    "  AND b.starts_at >= l.first GROUP BY 1, 2, 3, l.first),"
+    " sums AS (SELECT node, alertname, count(*) AS n, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY s)::numeric, 1) AS s"
+    "  FROM later GROUP BY 1, 2 ORDER BY 3 DESC, 4, 1, 2 LIMIT 50)"
+    " SELECT json_build_object('incidents', (SELECT count(*) FROM led), 'confirmed', (SELECT count(*) FROM led WHERE confirmed),"
+    " 'alerts', (SELECT coalesce(json_agg(json_build_object('node', x.node, 'alertname', x.alertname, 'incidents', x.n, 'after_s', x.s)"
+    "  ORDER BY x.n DESC, x.s, x.node, x.alertname), '[]'::json) FROM sums x))::text FROM q",
     [FL_READ_AUDIT_HEAD] = ARGS "SELECT json_build_object('seq', coalesce(a.seq, 0), 'hash', coalesce(" HEX(
         "a.hash") ", repeat('0', 64)),"
                   " 'at', rfc3339(a.at))::text FROM q LEFT JOIN LATERAL (SELECT * FROM audit b WHERE b.realm = q.realm"

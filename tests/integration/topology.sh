@@ -29,6 +29,32 @@ expect 'true 4 api=1 job=1 cache=2 web=2' "$(impact db)"
 expect 'true 2 cache=1 web=1' "$(impact api)"
 expect 'false 0 ' "$(impact web)"
 "$faultline" topology impact db --server "$url" --token-file "$token" | grep -q '^4 components need db, directly or not; without it' || fail "the command line says something else"
+
+# What only it leads to: disk hangs on db; web is an entry, so nothing is reached but through web and job.
+only() { api "/api/v1/topology/impact?node=$1" | jq -r '[.dominated[].node] | join(" ")'; }
+expect 'disk' "$(only db)"
+expect 'api cache' "$(only web)"
+expect 'cache' "$(only api)"
+expect '' "$(only lone)"
+expect '{"gateway":1,"service":2,"store":1}' "$(api '/api/v1/topology/impact?node=db' | jq -c .types)"
+
+# What followed its alerts: nothing yet; then an incident that db leads, and one it does not.
+followed() { api "/api/v1/topology/impact?node=$1" | jq -c '.followed | [.incidents, .confirmed] + [.alerts[] | "\(.alertname) \(.node) \(.incidents) \(.after_s)"]'; }
+expect '[0,0]' "$(followed db)"
+alert() { printf '{"labels":{"alertname":"%s","component":"%s","severity":"critical"},"startsAt":"%s"}' "$1" "$2" "$(date -u -d "@$(($(date +%s) - $3))" +%FT%TZ)"; }
+printf '[%s,%s,%s]' "$(alert DiskFull db 90)" "$(alert HighLatency api 60)" "$(alert HighErrorRate web 30)" >"$work/alerts.json"
+api /api/v2/alerts -H 'Content-Type: application/json' --data-binary "@$work/alerts.json" >/dev/null
+three_alerts() { api "/api/v1/incidents" | jq -e '[.incidents[].alerts_total] == [3]'; }
+wait_for 10 "one incident of three alerts" three_alerts
+expect '[1,0,"HighLatency api 1 30","HighErrorRate web 1 60"]' "$(followed db | sed 's/\.0"/"/g')"
+expect '[0,0]' "$(followed web)"
+id=$(api /api/v1/incidents | jq -r '.incidents[0].id')
+fl incident confirm "$id" web 2>/dev/null
+confirmed() { [ "$(followed web)" = '[1,1]' ]; }
+wait_for 10 "the verdict counts" confirmed
+fl topology impact db | grep -q 'in 1  HighLatency .*api .* 30 s later' || fail "the command line does not say what followed"
+fl topology impact db | grep -q '^1 components are reached through it alone' || fail "the command line does not say what falls with it"
+
 for wrong in 400: '404:?node=nobody'; do
     got=$(printf 'Authorization: Bearer %s\n' "$(<"$token")" | curl -s -o /dev/null -w '%{http_code}' -H @- "$url/api/v1/topology/impact${wrong#*:}")
     expect "${wrong%%:*}" "$got"
