@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Durable intake against Debian's alertmanager (which keeps alerts in memory only) in the same run: 8 connections,
 # 64 alerts a request, every alert with labels of its own. Rounds alternate, the median of each counts.
-#   intake.sh BUILD_DIR      FL_BENCH_ROUNDS=3 FL_BENCH_SECONDS=5
+#   intake.sh BUILD_DIR      FL_BENCH_ROUNDS=3 FL_BENCH_SECONDS=5 FL_BENCH_RATE=100 (requests a second of the paced mode)
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname -- "$0")/../integration/lib.sh"
 need prometheus-alertmanager prometheus-alertmanager
@@ -10,7 +10,7 @@ need jq jq
 build=${1:?usage: $0 BUILD_DIR}
 lib_begin intake "$build"
 load=$build/tests/bench/bench_load
-rounds=${FL_BENCH_ROUNDS:-3} seconds=${FL_BENCH_SECONDS:-5}
+rounds=${FL_BENCH_ROUNDS:-3} seconds=${FL_BENCH_SECONDS:-5} rate=${FL_BENCH_RATE:-100}
 
 # Grouped as Debian's /etc/prometheus/alertmanager.yml groups, its inhibition rule too; the receiver is a black hole.
 cat >"$work/am.yml" <<'YML'
@@ -61,12 +61,14 @@ compare() { # NAME LOAD OPTIONS…
     done
     a=$(median "$work"/a.?.json) f=$(median "$work"/f.?.json)
     jq -rn --arg name "$name" --argjson a "$a" --argjson f "$f" '
-        "| \($name) | \($a.alerts_per_s) | \($f.alerts_per_s) | \(($f.alerts_per_s / $a.alerts_per_s * 100 | round) / 100) x | \($f.p50_ms) / \($f.p99_ms) | \($f.refused_503) |"'
+        "| \($name) | \($a.alerts_per_s) | \($f.alerts_per_s) | \(($f.alerts_per_s / $a.alerts_per_s * 100 | round) / 100) x | \($a.p50_ms) / \($a.p99_ms) | \($f.p50_ms) / \($f.p99_ms) | \($f.refused_503) |"'
 }
 
 echo "commit $(git -C "$src" rev-parse --short HEAD 2>/dev/null || echo none), $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $rounds rounds of $seconds s, medians"
-echo '| mode | alertmanager, alerts/s | faultline, alerts/s | ratio | p50 / p99 ms | 503s |'
-echo '|---|---|---|---|---|---|'
+echo '| mode | alertmanager, alerts/s | faultline, alerts/s | ratio | alertmanager, p50 / p99 ms | faultline, p50 / p99 ms | 503s |'
+echo '|---|---|---|---|---|---|---|'
 compare '64 alerts a request, 8 connections'
 compare '1 alert a request, 8 connections' --alerts 1
+compare '1 alert a request, 64 connections' --alerts 1 --connections 64
+compare "64 alerts a request, 32 connections, $rate requests/s" --connections 32 --rate "$rate"
 compare '64 alerts a request, 8 connections, repeats' --same

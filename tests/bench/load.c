@@ -2,8 +2,11 @@
 /* tests/bench/load.c -- posts alerts as fast as the server takes them, and says how fast that was.
  *
  *   load HOST:PORT [--path P] [--format v2|webhook] [--connections 8] [--alerts 64] [--seconds 5]
- *        [--requests 0] [--token-file F] [--same] [--prefix TEXT]
+ *        [--requests 0] [--token-file F] [--same] [--prefix TEXT] [--rate R] [--flip N] [--nodes N] [--get]
  *
+ * --rate: R requests a second over all connections, each at its time whether the one before was answered or not; a latency
+ * counts from when it was due. --flip: N alerts, over and over, firing and resolved in turn. --nodes: as many values of the
+ * label "service". --get: GET without a body, for paths like /-/healthy.
  * One blocking thread a connection; a body is rendered once and only its counters are overwritten, so that the
  * generator costs next to nothing beside the server it measures. Prints one JSON object. */
 #include "client.h"
@@ -17,19 +20,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DIGITS = 10, ALERTS_MAX = 4096, LATENCIES_MAX = 1 << 20 };
+enum { DIGITS = 10, ALERTS_MAX = 4096, LATENCIES_MAX = 1 << 20, COUNTERS = 3 };
 
 static struct {
     const char *host, *port, *path, *prefix;
     char token[256];
-    bool webhook, same;
+    bool webhook, same, get;
     unsigned connections, alerts;
-    double seconds;
-    uint64_t requests;
+    double seconds, rate;
+    uint64_t requests, flip, nodes;
 } opt = {.path = NULL, .prefix = "n", .connections = 8, .alerts = 64, .seconds = 5};
 
 static atomic_uint_fast64_t next_alert, requests_left;
-static double deadline;
+static atomic_uint_fast64_t next_due;
+static double deadline, start;
 
 struct worker {
     pthread_t thread;
@@ -43,8 +47,9 @@ struct worker {
 
 struct body {
     char *p;
-    size_t n, headers;         /* of which headers */
-    size_t at[ALERTS_MAX * 2]; /* where counters stand */
+    size_t n, headers;                /* of which headers */
+    size_t at[ALERTS_MAX * COUNTERS]; /* where counters stand */
+    bool is_node[ALERTS_MAX * COUNTERS];
     size_t n_at;
 };
 
@@ -64,28 +69,44 @@ static void counter(struct body *b, size_t cap)
 }
 
 /* About what Prometheus sends for a common rule: seven labels, two annotations, a generator URL. */
-static void one_alert(struct body *b, size_t cap, const char *starts)
+static void one_alert(struct body *b, size_t cap, const char *starts, bool over)
 {
     char head[256];
-    add(b, cap, opt.webhook ? "{\"status\":\"firing\"," : "{");
+    add(b, cap, !opt.webhook ? "{" : over ? "{\"status\":\"resolved\"," : "{\"status\":\"firing\",");
     add(b, cap, "\"labels\":{\"alertname\":\"HighErrorRate\",\"cluster\":\"prod\",\"instance\":\"");
     add(b, cap, opt.prefix);
     counter(b, cap);
+    add(b, cap, ".example:8080\",\"job\":\"api\",\"namespace\":\"shop\",\"service\":\"");
+    if (opt.nodes) {
+        b->is_node[b->n_at] = true;
+        counter(b, cap);
+    } else {
+        add(b, cap, "checkout");
+    }
     add(b, cap,
-        ".example:8080\",\"job\":\"api\",\"namespace\":\"shop\",\"service\":\"checkout\",\"severity\":"
+        "\",\"severity\":"
         "\"critical\"},\"annotations\":{\"summary\":\"error rate above 5% for 5 minutes\",\"description\":"
         "\"12.4% of requests failed in the last 5 minutes on ");
     counter(b, cap);
     snprintf(head, sizeof head, "\"},\"startsAt\":\"%s\",", starts);
     add(b, cap, head);
-    if (opt.webhook)
-        add(b, cap, "\"endsAt\":\"0001-01-01T00:00:00Z\",");
+    if (over)
+        snprintf(head, sizeof head, "\"endsAt\":\"%s\",", starts);
+    if (over || opt.webhook)
+        add(b, cap, over ? head : "\"endsAt\":\"0001-01-01T00:00:00Z\",");
     add(b, cap,
         "\"generatorURL\":\"http://prometheus.example:9090/graph?g0.expr=sum%28rate%28http_requests_total%7B"
         "code%3D~%225..%22%7D%5B5m%5D%29%29&g0.tab=1\"}");
 }
 
-static void render(struct body *b)
+static void render_get(struct body *b)
+{
+    b->p = client_must(malloc(2048));
+    b->n = b->headers = (size_t)snprintf(b->p, 2048, "GET %s HTTP/1.1\r\nHost: %s:%s\r\n\r\n", opt.path,
+                                         opt.host, opt.port);
+}
+
+static void render(struct body *b, bool over)
 {
     size_t cap = 4096 + (size_t)opt.alerts * 1024;
     char *json = client_must(malloc(cap)), starts[40], head[1024];
@@ -102,7 +123,7 @@ static void render(struct body *b)
     for (unsigned i = 0; i < opt.alerts; i++) {
         if (i > 0)
             add(&j, cap, ",");
-        one_alert(&j, cap, starts);
+        one_alert(&j, cap, starts, over);
     }
     add(&j, cap, opt.webhook ? "]}\n" : "]");
     snprintf(head, sizeof head,
@@ -116,8 +137,10 @@ static void render(struct body *b)
     memcpy(b->p, head, b->headers);
     memcpy(b->p + b->headers, json, j.n);
     b->n_at = j.n_at;
-    for (size_t i = 0; i < j.n_at; i++)
+    for (size_t i = 0; i < j.n_at; i++) {
         b->at[i] = j.at[i] + b->headers;
+        b->is_node[i] = j.is_node[i];
+    }
     free(json);
 }
 
@@ -127,11 +150,41 @@ static void put_number(char *p, uint64_t v)
         p[i] = (char)('0' + v % 10);
 }
 
-static void number(struct body *b)
+static void number(struct body *b, uint64_t first)
 {
+    size_t each = opt.alerts ? b->n_at / opt.alerts : 1;
+    for (size_t i = 0; i < b->n_at; i++) {
+        uint64_t v = first + i / each;
+        if (opt.flip)
+            v %= opt.flip;
+        put_number(b->p + b->at[i], b->is_node[i] ? v % opt.nodes : v);
+    }
+}
+
+/* The next body: with its own counters, firing or over. */
+static struct body *next_body(struct body pair[2])
+{
+    if (opt.get)
+        return &pair[0];
     uint64_t first = opt.same ? 0 : atomic_fetch_add(&next_alert, opt.alerts);
-    for (size_t i = 0; i < b->n_at; i++)
-        put_number(b->p + b->at[i], first + i / 2);
+    struct body *b = &pair[opt.flip ? first / opt.flip % 2 : 0];
+    number(b, first);
+    return b;
+}
+
+/* When the next request is due; at once without a rate. */
+static double wait_turn(void)
+{
+    double now = client_now();
+    if (opt.rate <= 0)
+        return now;
+    double due = start + (double)atomic_fetch_add(&next_due, 1) / opt.rate;
+    if (due > now) {
+        double left = due - now;
+        struct timespec ts = {.tv_sec = (time_t)left, .tv_nsec = (long)((left - (double)(time_t)left) * 1e9)};
+        nanosleep(&ts, NULL);
+    }
+    return due;
 }
 
 /* ---- one connection ---------------------------------------------------------------------------------- */
@@ -169,9 +222,14 @@ static bool more(void)
 static void *work(void *arg)
 {
     struct worker *w = arg;
-    struct body b = {0};
+    struct body *pair = client_must(calloc(2, sizeof *pair));
     char *buf = client_must(malloc(CLIENT_ANSWER_MAX));
-    render(&b);
+    if (opt.get) {
+        render_get(&pair[0]);
+    } else {
+        render(&pair[0], false);
+        render(&pair[1], true);
+    }
     int fd = -1;
     while (more()) {
         if (fd < 0 && (fd = client_dial(opt.host, opt.port)) < 0) {
@@ -179,10 +237,10 @@ static void *work(void *arg)
             nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
             continue;
         }
-        number(&b);
         bool closing = false;
-        double began = client_now();
-        int status = client_send(fd, b.p, b.n) ? client_answer(fd, buf, CLIENT_ANSWER_MAX, &closing) : 0;
+        double began = wait_turn();
+        const struct body *b = next_body(pair);
+        int status = client_send(fd, b->p, b->n) ? client_answer(fd, buf, CLIENT_ANSWER_MAX, &closing) : 0;
         count(w, status, began);
         if (status == 0 || closing) {
             close(fd);
@@ -191,7 +249,9 @@ static void *work(void *arg)
     }
     if (fd >= 0)
         close(fd);
-    free(b.p);
+    free(pair[0].p);
+    free(pair[1].p);
+    free(pair);
     free(buf);
     return NULL;
 }
@@ -239,7 +299,7 @@ static void usage(void)
     fprintf(
         stderr,
         "usage: load HOST:PORT [--path P] [--format v2|webhook] [--connections N] [--alerts N] [--seconds S]\n"
-        "            [--requests N] [--token-file F] [--same] [--prefix TEXT]\n");
+        "            [--requests N] [--token-file F] [--same] [--prefix TEXT] [--rate R] [--flip N] [--nodes N] [--get]\n");
     exit(2);
 }
 
@@ -259,6 +319,10 @@ static void options(int argc, char **argv)
             opt.same = true;
             continue;
         }
+        if (strcmp(name, "--get") == 0) {
+            opt.get = true;
+            continue;
+        }
         const char *value = i + 1 < argc ? argv[++i] : (usage(), "");
         if (strcmp(name, "--path") == 0)
             opt.path = value;
@@ -272,6 +336,12 @@ static void options(int argc, char **argv)
             opt.alerts = (unsigned)strtoul(value, NULL, 10);
         else if (strcmp(name, "--seconds") == 0)
             opt.seconds = strtod(value, NULL);
+        else if (strcmp(name, "--rate") == 0)
+            opt.rate = strtod(value, NULL);
+        else if (strcmp(name, "--flip") == 0)
+            opt.flip = strtoull(value, NULL, 10);
+        else if (strcmp(name, "--nodes") == 0)
+            opt.nodes = strtoull(value, NULL, 10);
         else if (strcmp(name, "--requests") == 0)
             opt.requests = strtoull(value, NULL, 10);
         else if (strcmp(name, "--token-file") == 0)
@@ -291,9 +361,10 @@ int main(int argc, char **argv)
     atomic_store(&requests_left, opt.requests);
     struct worker *w = client_must(calloc(opt.connections, sizeof *w));
     double began = client_now();
+    start = began;
     deadline = began + opt.seconds;
     for (unsigned i = 0; i < opt.connections; i++) {
-        w[i].us = client_must(malloc(LATENCIES_MAX * sizeof *w[i].us));
+        w[i].us = client_must(malloc(LATENCIES_MAX * sizeof *w[i].us)); /* touched as it fills */
         if (pthread_create(&w[i].thread, NULL, work, &w[i]) != 0) {
             fprintf(stderr, "load: cannot start a thread\n");
             return 1;
