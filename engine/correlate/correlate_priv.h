@@ -75,6 +75,7 @@ struct hold {
     struct gate *threshold;      /* of the threshold rule it falls under; NULL: none */
     bool through;                /* it has passed that threshold, or did not have to */
     char *flap;                  /* owned: what is shown while it flaps; NULL: it does not */
+    char *window;                /* owned: the maintenance window that hides it; NULL: none */
     bool waited;                 /* the hold-down for what it needs is over */
     struct up_role *up;          /* sides of graph inhibitions it is on */
     struct gate *in;             /* the gate that lists it while it is held there */
@@ -171,7 +172,11 @@ struct fl_corr {
         struct episode **v; /* a heap by (until, n) */
         size_t n, cap;
     } timers;
-    uint64_t holds;                     /* that ever began */
+    uint64_t holds;         /* that ever began */
+    struct window *windows; /* of maintenance, in order of creation */
+    uint64_t window_number;
+    fl_usec window_due;                 /* when one of them opens or closes; 0 = never */
+    bool windows_moved;                 /* whom they cover is to be found out again */
     struct flap *flaps;                 /* histories of changes, by fingerprint */
     fl_usec flap_due;                   /* before that none of them is quiet for long enough; 0 = never */
     struct up_node *up;                 /* components with alerts on a side of a graph inhibition */
@@ -236,7 +241,7 @@ fl_status silences_read(struct fl_corr *c, const struct fl_json *list, struct fl
 /* suppress.c: what is quiet, and what follows from it */
 static inline bool is_suppressed(const struct episode *e)
 {
-    return e->silenced_by || e->inhibited_by || (e->hold && e->hold->kind);
+    return e->silenced_by || e->inhibited_by || (e->hold && (e->hold->kind || e->hold->window));
 }
 /* A new episode: it is held back, or joins. */
 void suppress_new(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);
@@ -301,6 +306,18 @@ void cursors_leave(struct fl_corr *c, const struct episode *e);
 
 /* cycles.c: which vertices need each other, directly or not, over edges of these types: they get the same number. */
 fl_vertex *cycles_of(struct fl_topo *topo, const char *const *types, size_t n_types);
+
+/* maintenance.c */
+/* The window that hides e, and a text that says so; NULL: none. */
+const char *window_hides(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const struct episode *e,
+                         const char **ret_text);
+void windows_on_time(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo);
+void windows_rules(struct fl_corr *c, const struct fl_rules *rules);
+void windows_topology(struct fl_corr *c);
+void windows_free(struct fl_corr *c);
+void windows_write(const struct fl_corr *c, struct fl_jw *w);
+fl_status windows_read(struct fl_corr *c, const struct fl_json *v, const struct fl_rules *rules,
+                       struct fl_err *err);
 
 /* flap.c */
 /* @return true when it flaps: then the resolve does not count yet. */

@@ -116,6 +116,15 @@ static const char *id_list(struct fl_step *s, const char *ids)
     return fl_fx_str(s->fx, b.p);
 }
 
+/* Silences and the maintenance window: to Alertmanager's clients they are the same. */
+static const char *silencers(struct fl_step *s, const struct episode *e)
+{
+    const char *window = e->hold ? e->hold->window : NULL;
+    if (!window || !e->silenced_by)
+        return id_list(s, window ? window : e->silenced_by);
+    return id_list(s, fl_fx_printf(s->fx, "%s,%s", e->silenced_by, window));
+}
+
 void episode_row(struct fl_step *s, struct episode *e)
 {
     e->updated_at = s->at;
@@ -142,7 +151,7 @@ void episode_row(struct fl_step *s, struct episode *e)
                                       .map_rule = fl_fx_str(s->fx, e->map_rule),
                                       .incident = fl_fx_str(s->fx, e->incident ? e->incident->pub.id : NULL),
                                       .why = fl_fx_str(s->fx, b.p),
-                                      .silenced_by = id_list(s, e->silenced_by),
+                                      .silenced_by = silencers(s, e),
                                       .inhibited_by = id_list(s, hex),
                                       .quiet = fl_fx_str(s->fx, hold_word(e))};
 }
@@ -611,4 +620,5 @@ void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
             incident_touch(i, s);
     }
     upstream_topology(c, s->rules);
+    windows_topology(c);
 }

@@ -18,7 +18,10 @@ struct hold *hold_of(struct episode *e)
 
 const char *hold_word(const struct episode *e)
 {
-    return !e->hold ? NULL : !e->hold->kind && e->hold->flap ? "flapping" : words[e->hold->kind];
+    const struct hold *h = e->hold;
+    if (!h)
+        return NULL;
+    return h->window ? "maintenance" : !h->kind && h->flap ? "flapping" : words[h->kind];
 }
 
 /* ---- timers: a heap, so that a storm of holds costs what it must ---- */
@@ -127,6 +130,7 @@ void hold_free(struct fl_corr *c, struct episode *e)
     gate_unlist(c, e);
     timer_drop(c, e);
     free(e->hold->flap);
+    free(e->hold->window);
     free(e->hold);
     e->hold = NULL;
 }
@@ -144,6 +148,7 @@ void hold_write(struct fl_jw *w, const struct episode *e)
     fl_jw_int(w, NULL, h->through);
     fl_jw_int(w, NULL, h->waited);
     fl_jw_str(w, NULL, h->flap);
+    fl_jw_str(w, NULL, h->window);
     fl_jw_arr_end(w);
 }
 
@@ -161,7 +166,8 @@ void hold_read(struct fl_corr *c, struct episode *e, const struct fl_json *v)
                                 .n = (uint64_t)n[3],
                                 .through = n[4] != 0,
                                 .waited = n[5] != 0,
-                                .flap = fl_core_strdup(fl_json_string(fl_json_at(v, 6)))};
+                                .flap = fl_core_strdup(fl_json_string(fl_json_at(v, 6))),
+                                .window = fl_core_strdup(fl_json_string(fl_json_at(v, 7)))};
 }
 
 static int by_n(const void *a, const void *b)

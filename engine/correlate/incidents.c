@@ -44,6 +44,7 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
         episode_free(c, c->episodes);
     silences_free(c);
     flaps_free(c);
+    windows_free(c);
     pairs_free(c);
     settle_nobody(c);
     table_done(&c->by_key);
@@ -460,7 +461,10 @@ struct fl_episode episode_view(const struct episode *e)
                                .cls = e->cls,
                                .severity = e->severity,
                                .flapping = e->hold && e->hold->flap,
-                               .silenced_by = e->silenced_by,
+                               .maintained = e->hold && e->hold->window,
+                               .silenced_by = e->silenced_by ? e->silenced_by
+                                              : e->hold      ? e->hold->window
+                                                             : NULL,
                                .inhibited_by = e->inhibited_by,
                                .updated_at = e->updated_at};
 }

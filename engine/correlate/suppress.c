@@ -52,6 +52,7 @@ void quiet_rules(struct fl_corr *c, const struct fl_rules *rules)
     if (memcmp(&c->rules_seen, &rules->hash, sizeof rules->hash) == 0)
         return;
     upstream_forget_graph(c);
+    windows_rules(c, rules);
     quiet_index(c, rules);
     for (struct episode *e = c->episodes; e; e = e->later)
         if (is_live(e) && (e->roles || e->inhibited_by || e->hold))
@@ -61,8 +62,9 @@ void quiet_rules(struct fl_corr *c, const struct fl_rules *rules)
 /* ---- the state of one episode ---- */
 
 struct verdict {
-    char *ids;   /* owned; silences */
-    uint64_t by; /* fingerprint that inhibits it; 0 = none */
+    char *ids;          /* owned; silences */
+    const char *window; /* id of the maintenance window */
+    uint64_t by;        /* fingerprint that inhibits it; 0 = none */
     enum hold_kind kind;
     fl_usec until;    /* of the hold */
     const char *text; /* NULL: nothing keeps it quiet */
@@ -84,6 +86,10 @@ static void judge(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, st
     const struct episode *by = NULL;
     const char *rule = NULL;
     v->ids = silence_ids(c, s, e, &v->text);
+    const char *why = NULL;
+    v->window = window_hides(c, s, topo, e, &why);
+    if (!v->text)
+        v->text = why;
     if (inhibit_find(c, s, e, &by, &rule)) {
         v->by = by->key.fingerprint;
         if (!v->text)
@@ -124,9 +130,13 @@ static bool find_suppression(struct fl_corr *c, struct fl_step *s, struct fl_top
     struct verdict v = {0};
     bool was = is_suppressed(e);
     judge(c, s, topo, e, &v);
-    bool changed = !fl_streq(v.ids, e->silenced_by) || v.by != e->inhibited_by || was != (v.text != NULL);
+    bool changed = !fl_streq(v.ids, e->silenced_by) ||
+                   !fl_streq(v.window, e->hold ? e->hold->window : NULL) || v.by != e->inhibited_by ||
+                   was != (v.text != NULL);
     episode_text(c, &e->silenced_by, v.ids);
     free(v.ids);
+    if (v.window || (e->hold && e->hold->window))
+        set_text(&hold_of(e)->window, v.window);
     e->inhibited_by = v.by;
     if (v.text || e->incident)
         changed |= hold_set(c, s->rules, s->at, e, v.kind, v.until);
@@ -204,9 +214,9 @@ static void settle(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, s
     }
     if (e->incident) {
         tell(s, e,
-             e->silenced_by    ? "alert.silenced"
-             : e->inhibited_by ? "alert.inhibited"
-                               : "alert.released",
+             e->silenced_by || (e->hold && e->hold->window) ? "alert.silenced"
+             : e->inhibited_by                              ? "alert.inhibited"
+                                                            : "alert.released",
              e->quiet);
         incident_touch(e->incident, s);
     }
@@ -250,7 +260,9 @@ void settle_nobody(struct fl_corr *c)
 
 void suppress_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 {
+    quiet_rules(c, s->rules);
     silences_on_time(c, s);
+    windows_on_time(c, s, topo);
     flaps_on_time(c, s);
     holds_on_time(c, s->at);
     upstream_tick(c, s->rules, topo);
@@ -268,7 +280,7 @@ void suppress_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 
 fl_usec suppress_due(const struct fl_corr *c)
 {
-    const fl_usec due[] = {c->silence_due, c->flap_due, holds_due(c)};
+    const fl_usec due[] = {c->silence_due, c->window_due, c->flap_due, holds_due(c)};
     fl_usec least = 0;
     for (size_t k = 0; k < FL_ARRAY_LEN(due); k++)
         if (due[k] && (!least || due[k] < least))

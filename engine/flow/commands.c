@@ -263,6 +263,21 @@ static fl_status do_model_rollback(struct command *c)
     return in_force(c, flow_model_rollback(c->f, c->s, fl_json_str(c->body, "reason", NULL), c->err));
 }
 
+static fl_status do_maintenance_add(struct command *c)
+{
+    char id[FL_ID_LEN];
+    fl_status st = fl_corr_maintenance_add(c->f->corr, c->s, c->f->topo, fl_json_get(c->body, "window"), id,
+                                           c->err);
+    if (st == FL_OK)
+        c->json = fl_fx_printf(c->s->fx, "{\"id\":\"%s\"}", id);
+    return st;
+}
+
+static fl_status do_maintenance_end(struct command *c)
+{
+    return fl_corr_maintenance_end(c->f->corr, c->s, c->f->topo, fl_json_str(c->body, "id", ""), c->err);
+}
+
 static const struct {
     const char *op;
     fl_status (*run)(struct command *c);
@@ -284,6 +299,8 @@ static const struct {
     {"automation.resume", do_resume},
     {"silence.set", do_silence_set},
     {"silence.expire", do_silence_expire},
+    {"maintenance.add", do_maintenance_add},
+    {"maintenance.end", do_maintenance_end},
     {"deadletter.retry", do_letters_retried},
     {"deadletter.drop", do_letters_dropped},
     {"model.add", do_model_add},

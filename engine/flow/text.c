@@ -137,6 +137,14 @@ static void other_line(struct fl_jw *w, const struct fl_fx *fx)
         fl_jw_str(w, "created_by", fx->silence.created_by);
         fl_jw_str(w, "comment", fx->silence.comment);
         break;
+    case FL_FX_MAINTENANCE:
+        fl_jw_str(w, "row", "maintenance");
+        fl_jw_str(w, "id", fx->maintenance.id);
+        fl_jw_raw(w, "window", fx->maintenance.window);
+        fl_jw_str(w, "state", fx->maintenance.state);
+        if (fx->maintenance.next_at)
+            fl_jw_time(w, "next_at", fx->maintenance.next_at);
+        break;
     case FL_FX_RUN_START:
         fl_jw_str(w, "order", "start");
         fl_jw_str(w, "run", fx->start.run);

@@ -26,7 +26,7 @@ static void each_alert(void *ctx, bool (*visit)(void *vctx, const struct fl_labe
 
 struct steady {
     const char *node, *name; /* name: of one that flaps */
-    size_t live, flapping;
+    size_t live, flapping, maintained;
 };
 
 static bool look_steady(void *ctx, const struct fl_episode *e)
@@ -36,6 +36,7 @@ static bool look_steady(void *ctx, const struct fl_episode *e)
         return false;
     x->live++;
     x->flapping += e->flapping;
+    x->maintained += e->maintained;
     if (e->flapping)
         x->name = fl_label_get(&e->alert->labels, "alertname");
     return false;
@@ -48,8 +49,13 @@ static const char *keep_off(void *ctx, struct fl_step *s, const char *component)
     struct steady x = {.node = component, .name = ""};
     if (!component || !*component)
         return NULL;
+    const char *window = fl_corr_in_maintenance(w->f->corr, s, w->f->topo, component);
+    if (window)
+        return window;
     if (w->i)
         fl_corr_each_episode(w->f->corr, w->i, look_steady, &x);
+    if (x.maintained && x.maintained == x.live)
+        return fl_fx_printf(s->fx, "all alerts on %.300s are in maintenance", component);
     if (x.flapping && x.flapping == x.live)
         return fl_fx_printf(s->fx,
                             "%.200s on %.300s is flapping: nothing acts on what may be over in a minute",

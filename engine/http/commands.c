@@ -195,6 +195,53 @@ void run_model_add(struct request *r)
         command_send(r, FL_EV_COMMAND, b.p, b.n);
 }
 
+/* ---- maintenance windows ---- */
+
+void run_maintenance_add(struct request *r)
+{
+    struct fl_err err = {0};
+    struct fl_window w;
+    FL_AUTO_ARENA scratch = fl_arena_new(0);
+    FL_AUTO_JSON body = fl_json_parse(r->body, r->body_n, &err);
+    FL_AUTO_BUF b = fl_buf_init(2 * COMMAND_BODY_MAX);
+    struct fl_jw jw = fl_jw_init(&b);
+    if (!body) {
+        reply_status(r, &err);
+        return;
+    }
+    if (!scratch || fl_window_parse(scratch, body, r->received_at, &w, &err) != FL_OK) {
+        if (!err.status)
+            fl_fail(&err, FL_E_NOMEM, NULL, "out of memory");
+        reply_status(r, &err);
+        return;
+    }
+    fl_window_done(&w);
+    FL_AUTO_FREE char *text = fl_json_text(body, false);
+    fl_jw_obj(&jw, NULL);
+    fl_jw_str(&jw, "op", r->route->word);
+    fl_jw_raw(&jw, "window", text ? text : "null");
+    fl_jw_obj_end(&jw);
+    if (b.failed)
+        reply_error(r, 413, "too_large", NULL, NULL, "the command is too long");
+    else
+        command_send(r, FL_EV_COMMAND, b.p, b.n);
+}
+
+/* Its id may be that of a window of the rules: the core says why that one cannot be ended. */
+void run_maintenance_end(struct request *r)
+{
+    FL_AUTO_BUF b = fl_buf_init(COMMAND_BODY_MAX);
+    struct fl_jw jw = fl_jw_init(&b);
+    fl_jw_obj(&jw, NULL);
+    fl_jw_str(&jw, "op", r->route->word);
+    fl_jw_str(&jw, "id", r->params[0]);
+    fl_jw_obj_end(&jw);
+    if (b.failed)
+        reply_error(r, 413, "too_large", NULL, NULL, "the command is too long");
+    else
+        command_send(r, FL_EV_COMMAND, b.p, b.n);
+}
+
 /* ---- topology and changes: checked here so that the caller learns the field ---- */
 
 void run_topology_put(struct request *r)

@@ -270,6 +270,8 @@ void run_mapped(struct request *r);
 void run_incident_command(struct request *r); /* word: op */
 void run_run_command(struct request *r);
 void run_plain_command(struct request *r);
+void run_maintenance_add(struct request *r);
+void run_maintenance_end(struct request *r);
 void run_model_command(struct request *r); /* word: op */
 void run_model_add(struct request *r);
 void run_topology_put(struct request *r);

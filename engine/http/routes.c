@@ -206,6 +206,15 @@ const struct route routes[] = {
      NULL, 0, "automation.resume", NULL,
      "Let automation act again: {\"playbook\"?} closes its circuit breaker"},
 
+    /* maintenance */
+    READ("/api/v1/maintenance", FL_READ_MAINTENANCE, "maintenance", "state,limit,offset",
+         "Maintenance windows, open and scheduled; state=all shows those that are over, too"),
+    {"POST", "/api/v1/maintenance", ROLE_OPERATE, ROUTE_BODY | ROUTE_JOURNAL, run_maintenance_add, NULL, 0,
+     "maintenance.add", NULL,
+     "Add a window: {\"comment\",\"match\"?,\"components\"?,\"dependants\"?,\"starts_at\"?,\"ends_at\"?,\"weekly\"?}"},
+    {"POST", "/api/v1/maintenance/{id}/end", ROLE_OPERATE, ROUTE_BODY_MAY | ROUTE_JOURNAL,
+     run_maintenance_end, NULL, 0, "maintenance.end", NULL, "End a window for good"},
+
     /* the graph and changes */
     READ("/api/v1/topology", FL_READ_TOPOLOGY, NULL, "at",
          "The service-dependency graph, now or as known at a time"),

@@ -19,9 +19,10 @@ static const char *const call_states[FL_CALL_N] = {"intent", "done", "failed", "
 static const char *const event_kinds[FL_EV_N] = {
     "none",     "alerts",      "alert.expired", "topology",       "change", "command", "tick",
     "run.call", "run.outcome", "run.ended",     "engine.started", "config", "token",   "heartbeat"};
-static const char *const fx_kinds[] = {"alert",    "incident",  "timeline", "ranking", "run",       "call",
-                                       "topology", "change",    "silence",  "model",   "model_use", "verdict",
-                                       "audit",    "run_start", "act",      "reply",   "stop",      "answer"};
+static const char *const fx_kinds[] = {"alert", "incident",  "timeline", "ranking", "run",
+                                       "call",  "topology",  "change",   "silence", "maintenance",
+                                       "model", "model_use", "verdict",  "audit",   "run_start",
+                                       "act",   "reply",     "stop",     "answer"};
 
 static const char *name_of(const char *const *names, size_t n, unsigned i)
 {

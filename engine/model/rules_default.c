@@ -75,6 +75,7 @@ static const char rules[] =
     "\"quiet_after\":\"5m\",\"resolve_after\":\"30s\",\"rerank_delay\":\"500ms\"},"
     "\"inhibitions\":[],\"graph_inhibitions\":[],\"thresholds\":[],\"groupings\":[],\"heartbeats\":[],"
     "\"flapping\":[{\"name\":\"more than six times in half an hour\",\"changes\":12,\"within\":\"30m\",\"quiet_for\":\"15m\"}],"
+    "\"maintenance\":[],"
     /* Opt-in by the topology: only a component whose node carries a restart_url can be proposed for it. */
     "\"bindings\":[{\"name\":\"restart what can be restarted\",\"playbook\":\"restart-service\",\"min_confidence\":0.3,"
     "\"approval\":\"required\",\"params\":{\"restart_url\":\"{node:restart_url}\"}}],"

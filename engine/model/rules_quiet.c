@@ -167,6 +167,8 @@ void rules_quiet_free(struct fl_rules *r)
         free_matchers(r->thresholds[i].match, r->thresholds[i].n_match);
     for (size_t i = 0; i < r->n_groupings; i++)
         free_matchers(r->groupings[i].match, r->groupings[i].n_match);
+    for (size_t i = 0; i < r->n_windows; i++)
+        free_matchers(r->windows[i].match, r->windows[i].n_match);
     for (size_t i = 0; i < r->n_flapping; i++)
         free_matchers(r->flapping[i].match, r->flapping[i].n_match);
 }

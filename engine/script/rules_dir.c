@@ -28,6 +28,7 @@ static const char *const lists[] = {
     "groupings",
     "heartbeats",
     "flapping",
+    "maintenance",
 };
 /* clang-format on */
 

@@ -25,7 +25,8 @@
     " 'incident', a.incident, 'starts_at', rfc3339(a.starts_at), 'ends_at', rfc3339(a.ends_at),"                    \
     " 'received_at', rfc3339(a.received_at), 'updated_at', rfc3339(a.updated_at), 'source', a.source,"              \
     " 'generator_url', a.generator_url, 'labels', a.labels, 'annotations', a.annotations, 'why', a.why,"            \
-    " 'silenced_by', coalesce(a.silenced_by, '[]'::json), 'inhibited_by', coalesce(a.inhibited_by, '[]'::json))"
+    " 'silenced_by', coalesce(a.silenced_by, '[]'::json), 'inhibited_by', coalesce(a.inhibited_by, '[]'::json),"    \
+    " 'quiet', a.quiet)"
 #define SILENCE                                                                                               \
     "json_build_object('id', s.id, 'created_by', s.created_by, 'comment', s.comment, 'matchers', s.matchers," \
     " 'starts_at', rfc3339(s.starts_at), 'ends_at', rfc3339(s.ends_at), 'updated_at', rfc3339(s.updated_at))"
@@ -143,6 +144,12 @@ static const char *const documents[] = {
                                         " 'unconvincing', (SELECT json_build_object('rankings', count(*), 'right1', count(*) FILTER (WHERE v.rank = 1))"
                                         "   FROM verdict v WHERE v.realm = q.realm AND v.rank IS NOT NULL AND v.version > 0 AND NOT v.convincing AND " SINCE(
                                             "v") "))::text FROM q",
+    [FL_READ_MAINTENANCE] = LIST(
+        "SELECT json_build_object('id', m.id, 'state', m.state, 'next_at', rfc3339(m.next_at), 'created_by', m.created_by,"
+        " 'window', m.definition, 'updated_at', rfc3339(m.updated_at)) AS doc,"
+        " row_number() OVER (ORDER BY m.state = 'ended', m.updated_at DESC, m.id) AS o FROM maintenance m, q"
+        " WHERE m.realm = q.realm AND (CASE WHEN q.state IS NULL THEN m.state <> 'ended' ELSE q.state IN ('all', m.state) END)"
+        " ORDER BY m.state = 'ended', m.updated_at DESC, m.id" PAGE),
     [FL_READ_RUNS] = LIST(
         "SELECT json_build_object(" RUN
         ") AS doc, row_number() OVER (ORDER BY r.created_at DESC, r.id DESC) AS o"

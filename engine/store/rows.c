@@ -18,6 +18,7 @@ static bool same_thing(const struct fl_fx *a, const struct fl_fx *b)
     case FL_FX_INCIDENT: return fl_streq(a->incident.id, b->incident.id);
     case FL_FX_RUN: return fl_streq(a->run.id, b->run.id);
     case FL_FX_SILENCE: return fl_streq(a->silence.id, b->silence.id);
+    case FL_FX_MAINTENANCE: return fl_streq(a->maintenance.id, b->maintenance.id);
     case FL_FX_VERDICT: return fl_streq(a->verdict.incident, b->verdict.incident);
     case FL_FX_CALL: return a->call.n == b->call.n && fl_streq(a->call.run, b->call.run);
     default: return false;
@@ -34,6 +35,7 @@ static uint64_t thing_hash(const struct fl_fx *f)
     case FL_FX_INCIDENT: return fl_fnv1a(h, f->incident.id, strlen(f->incident.id));
     case FL_FX_RUN: return fl_fnv1a(h, f->run.id, strlen(f->run.id));
     case FL_FX_SILENCE: return fl_fnv1a(h, f->silence.id, strlen(f->silence.id));
+    case FL_FX_MAINTENANCE: return fl_fnv1a(h, f->maintenance.id, strlen(f->maintenance.id));
     case FL_FX_VERDICT: return fl_fnv1a(h, f->verdict.incident, strlen(f->verdict.incident));
     case FL_FX_CALL:
         h = fl_fnv1a(h, &f->call.n, sizeof f->call.n);
@@ -45,7 +47,7 @@ static uint64_t thing_hash(const struct fl_fx *f)
 static bool is_upsert(fl_fx_kind k)
 {
     return k == FL_FX_ALERT || k == FL_FX_INCIDENT || k == FL_FX_RUN || k == FL_FX_CALL ||
-           k == FL_FX_SILENCE || k == FL_FX_VERDICT;
+           k == FL_FX_SILENCE || k == FL_FX_MAINTENANCE || k == FL_FX_VERDICT;
 }
 
 /* Open addressing; false when the thing is in the table already. */
@@ -178,20 +180,22 @@ static void alerts(struct fl_pq_params *p, const struct fl_fx *const *v, size_t 
     OPT(f->alert.why);
     OPT(none_is_null(f->alert.silenced_by));
     OPT(none_is_null(f->alert.inhibited_by));
+    OPT(f->alert.quiet);
 }
 static const char alert_sql[] =
     "INSERT INTO alert AS t (realm, fingerprint, starts_at, ends_at, received_at, updated_at, status, severity, class,"
-    " node, map_rule, incident, source, generator_url, labels, annotations, why, silenced_by, inhibited_by)"
-    " SELECT $1, fp, sa, ea, ra, ua, st, se, cl, no, mr, inc, so, gu, la::jsonb, an::jsonb, wh::json, si::json, ih::json"
+    " node, map_rule, incident, source, generator_url, labels, annotations, why, silenced_by, inhibited_by, quiet)"
+    " SELECT $1, fp, sa, ea, ra, ua, st, se, cl, no, mr, inc, so, gu, la::jsonb, an::jsonb, wh::json, si::json, ih::json, qu"
     " FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],"
     " $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],"
-    " $17::text[], $18::text[], $19::text[]) u(fp, sa, ea, ra, ua, st, se, cl, no, mr, inc, so, gu, la, an, wh, si, ih)"
+    " $17::text[], $18::text[], $19::text[], $20::text[])"
+    " u(fp, sa, ea, ra, ua, st, se, cl, no, mr, inc, so, gu, la, an, wh, si, ih, qu)"
     " ON CONFLICT (realm, fingerprint, starts_at) DO UPDATE SET ends_at = excluded.ends_at,"
     " received_at = excluded.received_at, updated_at = excluded.updated_at, status = excluded.status,"
     " severity = excluded.severity, class = excluded.class, node = excluded.node, map_rule = excluded.map_rule,"
     " incident = excluded.incident, source = excluded.source, generator_url = excluded.generator_url,"
     " labels = excluded.labels, annotations = excluded.annotations, why = excluded.why,"
-    " silenced_by = excluded.silenced_by, inhibited_by = excluded.inhibited_by";
+    " silenced_by = excluded.silenced_by, inhibited_by = excluded.inhibited_by, quiet = excluded.quiet";
 
 static void incidents(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
 {
@@ -390,6 +394,22 @@ static const char silence_sql[] =
     " matchers = excluded.matchers, starts_at = excluded.starts_at, ends_at = excluded.ends_at,"
     " updated_at = excluded.updated_at";
 
+static void windows(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
+{
+    TEXT(f->maintenance.id);
+    TEXT(f->maintenance.created_by);
+    TEXT(f->maintenance.window);
+    TEXT(f->maintenance.state);
+    TIME(f->maintenance.next_at);
+    TIME(f->maintenance.updated_at);
+}
+static const char window_sql[] =
+    "INSERT INTO maintenance (realm, id, created_by, definition, state, next_at, updated_at)"
+    " SELECT $1, i, cb, de::json, st, na, ua FROM unnest($2::text[], $3::text[], $4::text[], $5::text[],"
+    " $6::timestamptz[], $7::timestamptz[]) u(i, cb, de, st, na, ua)"
+    " ON CONFLICT (realm, id) DO UPDATE SET created_by = excluded.created_by, definition = excluded.definition,"
+    " state = excluded.state, next_at = excluded.next_at, updated_at = excluded.updated_at";
+
 static void models(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
 {
     TEXT(f->model.id);
@@ -461,6 +481,7 @@ static const struct table {
                           [FL_FX_TOPOLOGY] = {"topology", NULL, NULL},
                           [FL_FX_CHANGE] = {"change", change_sql, changes},
                           [FL_FX_SILENCE] = {"silence", silence_sql, silences},
+                          [FL_FX_MAINTENANCE] = {"maintenance", window_sql, windows},
                           [FL_FX_MODEL] = {"model", model_sql, models},
                           [FL_FX_MODEL_USE] = {"model_use", model_use_sql, model_uses},
                           [FL_FX_VERDICT] = {"verdict", verdict_sql, verdicts},

@@ -37,8 +37,8 @@ struct fl_episode {
     const char *node_id, *map_rule; /* NULL when it matches no component */
     fl_evidence_class cls;
     fl_severity severity;
-    bool flapping;
-    const char *silenced_by; /* ids, "," between; NULL when none */
+    bool flapping, maintained; /* maintained: in a maintenance window */
+    const char *silenced_by; /* ids of silences, or of a maintenance window, "," between; NULL when none */
     uint64_t inhibited_by;   /* fingerprint; 0 = none */
     fl_usec updated_at;
 };
@@ -109,6 +109,15 @@ FL_MUST_CHECK fl_status fl_corr_silence_set(struct fl_corr *c, struct fl_step *s
                                             char ret[FL_SILENCE_ID_LEN], struct fl_err *err);
 /** End it now; fine when it is over already. */
 FL_MUST_CHECK fl_status fl_corr_silence_expire(struct fl_corr *c, struct fl_step *s, const char *id, struct fl_err *err);
+
+/** A maintenance window (fl_window_parse). @return FL_E_SHAPE with the field, FL_E_LIMIT. @param ret its id. */
+FL_MUST_CHECK fl_status fl_corr_maintenance_add(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo,
+                                                const struct fl_json *window, char ret[FL_ID_LEN], struct fl_err *err);
+/** End it for good; fine when it is over already. FL_E_CONFLICT: it comes from the rules. */
+FL_MUST_CHECK fl_status fl_corr_maintenance_end(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo,
+                                                const char *id, struct fl_err *err);
+/** Why a component is left alone: an open window names it. NULL: none does. In the effects' arena. */
+const char *fl_corr_in_maintenance(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *node);
 
 struct fl_corr_stats {
     uint64_t episodes, repeats, late, unmapped, opened, merged, resolved, suppressed; /* suppressed: ever held back */

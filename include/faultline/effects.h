@@ -42,6 +42,12 @@ struct fl_silence_row { /* upsert by id */
     const char *id, *created_by, *comment, *matchers; /* matchers: JSON as Alertmanager's API has it */
     fl_usec starts_at, ends_at, updated_at;
 };
+struct fl_maintenance_row { /* upsert by id */
+    const char *id, *created_by, *window; /* window: JSON as fl_window_json writes it */
+    const char *state;                    /* scheduled, open, ended */
+    fl_usec next_at;                      /* when it opens or closes next; 0 = never */
+    fl_usec updated_at;
+};
 struct fl_incident_row { /* upsert by id */
     const char *id, *title;
     fl_incident_state state;
@@ -134,7 +140,7 @@ struct fl_change_row {
 
 typedef enum fl_fx_kind {
     FL_FX_ALERT, FL_FX_INCIDENT, FL_FX_TIMELINE, FL_FX_RANKING, FL_FX_RUN, FL_FX_CALL, FL_FX_TOPOLOGY,
-    FL_FX_CHANGE, FL_FX_SILENCE, FL_FX_MODEL, FL_FX_MODEL_USE, FL_FX_VERDICT, FL_FX_AUDIT,
+    FL_FX_CHANGE, FL_FX_SILENCE, FL_FX_MAINTENANCE, FL_FX_MODEL, FL_FX_MODEL_USE, FL_FX_VERDICT, FL_FX_AUDIT,
     /* orders: released only after the rows of the same step are committed ("audit before act") */
     FL_FX_RUN_START, FL_FX_ACT, FL_FX_REPLY, FL_FX_STOP, FL_FX_ANSWER,
 } fl_fx_kind;
@@ -188,6 +194,7 @@ struct fl_fx {
         struct fl_topology_row topology;
         struct fl_change_row change;
         struct fl_silence_row silence;
+        struct fl_maintenance_row maintenance;
         struct fl_model_row model;
         struct fl_model_use_row model_use;
         struct fl_verdict_row verdict;

@@ -246,6 +246,23 @@ struct fl_flapping_rule {
     fl_usec within;
     fl_usec quiet_for; /* without a change for this long it flaps no more */
 };
+#define FL_WINDOWS_MAX 1000u
+/** A maintenance window: once, or every week. Days and times are at a fixed offset from UTC. */
+struct fl_window {
+    const char *name; /* of the rules' own; else "" */
+    const char *comment;
+    const struct fl_matcher *match; /* all must hold … */
+    size_t n_match;
+    const char *const *components; /* … and the alert's component is one of these; empty: any */
+    size_t n_components;
+    bool dependants;            /* or needs one of them */
+    fl_usec starts_at, ends_at; /* ends_at 0: no end */
+    bool weekly;
+    unsigned days; /* bit 0 = Monday */
+    fl_usec at;    /* since midnight */
+    fl_usec lasts;
+    int utc_offset; /* minutes */
+};
 struct fl_rules {
     const struct fl_heartbeat_rule *heartbeats;
     size_t n_heartbeats;
@@ -257,6 +274,8 @@ struct fl_rules {
     size_t n_thresholds;
     const struct fl_grouping_rule *groupings;
     size_t n_groupings;
+    const struct fl_window *windows;
+    size_t n_windows;
     const struct fl_flapping_rule *flapping;
     size_t n_flapping;
     const struct fl_mapping_rule *mapping;
@@ -306,6 +325,20 @@ fl_severity fl_rules_severity(const struct fl_rules *r, const struct fl_alert *a
 bool fl_rules_map(const struct fl_rules *r, const struct fl_alert *a,
                   bool (*emit)(void *ctx, const struct fl_mapping_rule *rule, const char *node, const char *peer),
                   void *ctx);
+
+/**
+ * A window as people post it: {"comment","match":[…],"components":[…],"dependants"?,"starts_at"?,"ends_at"?,
+ * "weekly"?:{"days":["mon",…],"at":"HH:MM","duration","utc_offset"?}}. fl_window_done() frees the matchers, the arena the rest.
+ * @param now  checks the times, and wants a comment; 0 = a stored one.
+ */
+FL_MUST_CHECK fl_status fl_window_parse(struct fl_arena *arena, const struct fl_json *v, fl_usec now, struct fl_window *ret,
+                                        struct fl_err *err);
+void fl_window_done(struct fl_window *w);
+/** @param ret_until when it closes (0: not before somebody ends it). */
+bool fl_window_open(const struct fl_window *w, fl_usec at, fl_usec *ret_until);
+/** When it opens or closes next, after `at`; 0: never. */
+fl_usec fl_window_next(const struct fl_window *w, fl_usec at);
+void fl_window_json(struct fl_jw *jw, const char *key, const struct fl_window *w);
 
 /* ---- silences ---- */
 

@@ -170,6 +170,7 @@ typedef enum fl_read {
     FL_READ_SILENT,      /* senders that are silent now, as the engine's own alerts say: {"heartbeat","since","incident"} */
     FL_READ_FOLLOWED,    /* id = component: past incidents it caused (a person says so) or in which it alerted first, and what
                             alerted after it: {"incidents","confirmed","alerts":[{"node","alertname","incidents","after_s"}]} */
+    FL_READ_MAINTENANCE, /* windows: open and scheduled; state = open, scheduled, ended or "all" */
 } fl_read;
 FL_MUST_CHECK fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_args *a,
                                      struct fl_buf *out, struct fl_err *err);

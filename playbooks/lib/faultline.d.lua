@@ -178,6 +178,8 @@ function grouping(rule) end
 function heartbeat(rule) end
 ---@param rule { name: string, match?: (Matcher|string)[], changes: integer, within: string|number, quiet_for: string|number }
 function flapping(rule) end
+---@param rule { name: string, comment?: string, match?: (Matcher|string)[], components?: string[], dependants?: boolean, starts_at?: string, ends_at?: string, weekly?: { days: string[], at: string, duration: string|number, utc_offset?: string } }
+function maintenance(rule) end
 ---@param rule { name: string, playbook: string, match?: (Matcher|string)[], any_alert?: boolean, cause_types?: string[], min_confidence?: number, approval?: string, params?: table<string, string> }
 function binding(rule) end
 ---@param members table<string, any>

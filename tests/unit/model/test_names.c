@@ -23,9 +23,10 @@ static void stored_names_do_not_change(void **state)
     static const char *const statuses[] = {"firing", "resolved", "stale"};
     static const char *const classes[] = {"other",   "resource", "error",   "latency",     "network",
                                           "traffic", "log",      "missing", "availability"};
-    static const char *const fx[] = {"alert",    "incident",  "timeline", "ranking", "run",       "call",
-                                     "topology", "change",    "silence",  "model",   "model_use", "verdict",
-                                     "audit",    "run_start", "act",      "reply",   "stop",      "answer"};
+    static const char *const fx[] = {"alert", "incident",  "timeline", "ranking", "run",
+                                     "call",  "topology",  "change",   "silence", "maintenance",
+                                     "model", "model_use", "verdict",  "audit",   "run_start",
+                                     "act",   "reply",     "stop",     "answer"};
     assert_int_equal(FL_ARRAY_LEN(events), FL_EV_N - 1);
     assert_int_equal(FL_ARRAY_LEN(runs), FL_RUN_N);
     assert_int_equal(FL_ARRAY_LEN(incidents), FL_INC_N);
