@@ -111,6 +111,7 @@ int cmd_doctor(struct args *a);
 int cmd_version(struct args *a);
 int cmd_alert_list(struct args *a);
 int cmd_alert_send(struct args *a);
+int cmd_alert_stats(struct args *a);
 int cmd_silence_add(struct args *a);
 int cmd_silence_list(struct args *a);
 int cmd_silence_expire(struct args *a);

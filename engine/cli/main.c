@@ -78,6 +78,13 @@ const struct command commands[] = {
              {"file", "FILE", "send this JSON list instead"}),
      cmd_alert_send, NULL, "send an alert, as Prometheus would"},
 
+    {"alert stats", NULL, 0, 0, CMD_CLIENT,
+     OPTIONS(SINCE, {"by", "WHAT", "rule (default), team or source"},
+             {"precision", NULL,
+              "of each alert rule: how often an incident, a run, an acknowledgement, or nothing"},
+             LIMIT),
+     cmd_alert_stats, NULL, "say what makes the noise: reports, alerts, what was kept quiet, incidents"},
+
     {"silence add", "MATCHER…", 1, POSITIONALS_MAX, CMD_CLIENT,
      OPTIONS({"comment", "TEXT", "why; required"}, {"duration", "DURATION", "30m, 2h, 1d"},
              {"end", "TIME", "until then, instead of a duration"},

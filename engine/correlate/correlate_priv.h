@@ -158,6 +158,9 @@ struct fl_corr {
     uint64_t next_number;
     int last_year;
     struct fl_corr_stats stats;
+    const struct fl_topo *topo;                     /* the snapshot in force: whose component it is */
+    struct fl_team_figures teams[FL_TEAMS_MAX + 1]; /* in order of appearance; the last one is "other" */
+    size_t n_teams;
     struct silence *silences; /* order of creation */
     fl_usec silence_due;      /* when the next one begins or ends; 0 = never */
     struct inhibit_group *inhibit;
@@ -237,6 +240,12 @@ void silences_on_time(struct fl_corr *c, struct fl_step *s);
 void silences_free(struct fl_corr *c);
 void silences_write(const struct fl_corr *c, struct fl_jw *w);
 fl_status silences_read(struct fl_corr *c, const struct fl_json *list, struct fl_err *err);
+
+/* teams.c */
+void team_alert(struct fl_corr *c, const struct episode *e);
+void team_incident(struct fl_corr *c, const struct episode *first);
+void teams_write(const struct fl_corr *c, struct fl_jw *w);
+void teams_read(struct fl_corr *c, const struct fl_json *list);
 
 /* suppress.c: what is quiet, and what follows from it */
 static inline bool is_suppressed(const struct episode *e)

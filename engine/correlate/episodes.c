@@ -370,6 +370,7 @@ void episode_fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, c
     quiet_enter(c, s->rules, e);
     suppress_new(c, s, topo, e);
     flap_fired(c, s, e);
+    team_alert(c, e);
     episode_row(s, e);
 }
 
@@ -575,6 +576,7 @@ static void map_held(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 
 void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 {
+    c->topo = topo;
     c->n_vertices = topo ? fl_topo_n_nodes(topo) : 0;
     free(c->at_vertex);
     c->at_vertex = fl_core_alloc(c->n_vertices, sizeof *c->at_vertex);

@@ -103,6 +103,7 @@ struct incident *incident_open(struct fl_corr *c, struct fl_step *s, const struc
         HASH_ADD_KEYPTR(hh_group, c->by_group, i->group, strlen(i->group), i);
     }
     c->stats.opened++;
+    team_incident(c, first);
     return i;
 }
 

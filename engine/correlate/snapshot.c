@@ -137,6 +137,7 @@ void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key)
     silences_write(c, w);
     flaps_write(c, w);
     windows_write(c, w);
+    teams_write(c, w);
     fl_jw_arr(w, "incidents");
     for (const struct incident *i = c->first; i; i = i->next)
         write_incident(w, i);
@@ -374,6 +375,8 @@ fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_top
     /* What the index calls for has been done in the step before the snapshot. */
     settle_nobody(c);
     upstream_not(c);
+    c->topo = topo;
+    teams_read(c, fl_json_get(v, "teams"));
     fl_status rc = windows_read(c, v, rules, err);
     return rc != FL_OK ? rc : silences_read(c, fl_json_get(v, "silences"), err);
 }

@@ -319,6 +319,7 @@ static void metrics(void *ctx, struct fl_buf *b)
     metric(b, "faultline_incidents_merged_total", "counter", "Incidents merged into another.", f.merges);
     metric(b, "faultline_runs_total", "counter", "Playbook runs.", f.runs);
     beat_metrics(e, b);
+    noise_metrics(e, &f, b);
     metric(b, "faultline_audit_head_seq", "gauge", "Entry of the audit trail that was signed last.", head);
     model_metrics(&models, b);
     metric(b, "faultline_runner_workers", "gauge", "Playbook workers alive.", r.workers);
@@ -387,8 +388,9 @@ static fl_status start_store(struct engine *e, struct fl_err *err)
     snprintf(e->owner, sizeof e->owner, "%s/%d/%s", host, (int)getpid(), fl_uuid7(id));
     e->leases = fl_leases_new(e->config->lease_default);
     e->heartbeats = fl_heartbeats_new();
+    e->noise = fl_noise_new();
     e->inbox = fl_queue_new(0, 0);
-    if (!e->heartbeats || !e->leases || !e->inbox)
+    if (!e->heartbeats || !e->noise || !e->leases || !e->inbox)
         return fl_fail(err, FL_E_NOMEM, "daemon", "out of memory");
     struct fl_store_options o = {.conninfo = e->conninfo,
                                  .realm = e->config->realm,
@@ -444,6 +446,7 @@ static fl_status start_http(struct engine *e, struct fl_err *err)
                                 .store = e->store,
                                 .leases = e->leases,
                                 .heartbeats = e->heartbeats,
+                                .noise = e->noise,
                                 .conninfo = e->conninfo,
                                 .metrics = metrics,
                                 .ready = engine_ready,
@@ -563,6 +566,7 @@ static void stop(struct engine *e)
     e->cluster = fl_cluster_stop(e->cluster);
     fl_leases_free(e->leases);
     fl_heartbeats_free(e->heartbeats);
+    fl_noise_free(e->noise);
     e->mappings = fl_json_free(e->mappings);
     fl_queue_free(e->inbox);
     fl_sources_done(&e->sources);

@@ -34,6 +34,8 @@ struct engine {
     struct fl_store *store;
     struct fl_leases *leases;
     struct fl_heartbeats *heartbeats;
+    struct fl_noise *noise;
+    fl_usec noise_written_at; /* mono; recorder thread */
     struct fl_http *http;
     struct fl_runner *runner;
     struct fl_sources sources;
@@ -122,6 +124,10 @@ void supervise_stop(struct engine *e);
 fl_status record_start(struct engine *e, struct fl_err *err);
 void record_last(struct engine *e);
 void record_stop(struct engine *e); /* also sets `stopping` */
+
+/* noise.c: how much comes of what; recorder thread, and the last time after it */
+void noise_turn(struct engine *e, struct fl_reader *db, bool now);
+void noise_metrics(struct engine *e, const struct fl_flow_stats *f, struct fl_buf *b);
 
 /* heads.c */
 fl_status heads_open(struct engine *e, struct fl_err *err);

@@ -52,6 +52,8 @@ static void turn(struct engine *e, struct fl_reader **db, bool *told)
         st = fl_token_unaudited(*db, e->config->realm, post_act, e, &err);
     if (st == FL_OK)
         st = heads_turn(e, *db, false, &err);
+    if (st == FL_OK)
+        noise_turn(e, *db, false);
     if (st == FL_OK) {
         *told = false;
         return;
@@ -97,6 +99,8 @@ void record_last(struct engine *e)
         st = heads_turn(e, db, true, &err);
     if (st != FL_OK)
         fl_log_err(FL_LOG_WARN, "daemon", "the last head was not signed", &err);
+    else
+        noise_turn(e, db, true);
     fl_reader_close(db);
 }
 

@@ -127,7 +127,7 @@ static const char *in_force(const char *named, const char *what, char *ret, size
 
 /* ---- rules ---- */
 
-/* rules_json.c knows the frame of a source; what is in it intake reads. */
+/* rules_json.c knows the frame of a source, and not the formats there are; what is in it intake reads. */
 static fl_status check_sources(const char *json, struct fl_err *err)
 {
     FL_AUTO_JSON root = fl_json_parse(json, strlen(json), err);
@@ -137,6 +137,17 @@ static fl_status check_sources(const char *json, struct fl_err *err)
             fl_err_within(err, "sources[%zu]", i);
             return err->status;
         }
+    list = fl_json_get(root, "heartbeats");
+    for (size_t i = 0; i < fl_json_len(list); i++) {
+        const char *source = fl_json_str(fl_json_at(list, i), "source", NULL);
+        fl_format format;
+        if (!source || fl_format_parse(source, &format))
+            continue;
+        fl_fail(err, FL_E_SHAPE, "source", "there is no format \"%.80s\": nothing would ever come", source);
+        fl_hint(err, "grafana, zabbix, alertmanager, alertmanager-v2, …, or mapped:NAME");
+        fl_err_within(err, "heartbeats[%zu]", i);
+        return err->status;
+    }
     return root ? FL_OK : err->status;
 }
 

@@ -343,4 +343,5 @@ void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret)
                                   .flaps = c.flaps,
                                   .alerts_flapping = c.flapping,
                                   .alerts_held = c.held};
+    ret->n_teams = fl_corr_teams(f->corr, ret->teams);
 }

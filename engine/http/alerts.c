@@ -316,6 +316,8 @@ void intake_body(struct request *r)
         answer_unreadable(r, &err);
         return;
     }
+    if (r->http->o.noise)
+        fl_noise_count(r->http->o.noise, source_of(r), r->intake.alerts, r->intake.n_alerts);
     if (r->http->o.heartbeats)
         fl_heartbeats_see(r->http->o.heartbeats, source_of(r), r->intake.alerts, r->intake.n_alerts,
                           fl_mono());

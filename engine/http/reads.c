@@ -60,6 +60,28 @@ void read_document(struct request *r, struct fl_reader *db)
     reply_buf(r, 200, TYPE_JSON, &b);
 }
 
+/* A word that is none of them would give figures of something else. */
+void read_noise(struct request *r, struct fl_reader *db)
+{
+    struct fl_err err = {0};
+    struct fl_read_args a;
+    const char *by = request_arg(r, "by");
+    if (by && strcmp(by, "rule") != 0 && strcmp(by, "team") != 0 && strcmp(by, "source") != 0) {
+        reply_error(r, 400, "bad_argument", "by", NULL, "by must be rule, team or source, got \"%.64s\"", by);
+        return;
+    }
+    if (!fill_args(r, &a))
+        return;
+    a.state = by;
+    struct fl_buf b = fl_buf_init(REPLY_MAX);
+    if (fl_read_json(db, FL_READ_NOISE, &a, &b, &err) == FL_OK) {
+        reply_buf(r, 200, TYPE_JSON, &b);
+        return;
+    }
+    fl_buf_done(&b);
+    read_failed(r, &err);
+}
+
 void copy_members(struct fl_jw *w, const struct fl_json *from, const char *skip)
 {
     for (void *it = fl_json_first(from); it; it = fl_json_next(from, it)) {

@@ -165,6 +165,12 @@ const struct route routes[] = {
     V1_GONE("GET", "/alertmanager/api/v1/alerts"),
     READ("/api/v1/alerts", FL_READ_ALERTS, "alerts", "state,incident,limit,offset",
          "Alert episodes; state=unmapped lists those that match no component"),
+    {"GET", "/api/v1/alerts/stats", ROLE_READ, 0, NULL, read_noise, FL_READ_NOISE, NULL,
+     "by,since,limit,offset",
+     "Noise figures: reports, alerts, repeats, what was kept quiet, incidents; by=rule, team or source"},
+    READ(
+        "/api/v1/alerts/precision", FL_READ_PRECISION, "rules", "since,limit,offset",
+        "What came of the alerts of each alert rule: an incident, a playbook run, an acknowledgement, or nothing"),
     READ("/api/v1/why/{fingerprint}", FL_READ_ALERT, "episodes", NULL, "What became of one alert, and why"),
 
     /* incidents */

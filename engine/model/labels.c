@@ -15,6 +15,12 @@ const char *fl_label_get(const struct fl_labels *l, const char *name)
     return "";
 }
 
+const char *fl_team_of_labels(const struct fl_labels *l)
+{
+    const char *team = fl_label_get(l, "team");
+    return *team ? team : fl_label_get(l, "owner");
+}
+
 /* Stable insertion sort: sets are small and arrive sorted from every Go program. */
 static void insertion_sort(struct fl_label *v, size_t n)
 {

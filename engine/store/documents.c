@@ -66,6 +66,36 @@
     " j WHERE j.realm = m.realm AND j.model = m.id AND j.role = 'shadow')"
 #define PAGE " LIMIT (SELECT lim FROM q) OFFSET (SELECT off FROM q)"
 
+/* Reports and episodes meet by their key; a report that opened no episode told nothing new. */
+#define NOISE_KEY(t) \
+    "CASE q.state WHEN 'team' THEN " t ".team WHEN 'source' THEN " t ".source ELSE " t ".rule END"
+#define NOISE_SUMS                                                                                           \
+    "'reports', sum(g.reports), 'alerts', sum(g.alerts), 'repeats', sum(greatest(g.reports - g.alerts, 0))," \
+    " 'silenced', sum(g.silenced), 'inhibited', sum(g.inhibited), 'held', sum(g.held), 'in_incident', sum(g.joined)"
+#define NOISE                                                                                                                   \
+    ", since AS (SELECT coalesce(q.since, now() - interval '7 days') AS t FROM q),"                                             \
+    " e AS (SELECT " NOISE_KEY(                                                                                                 \
+        "v") " AS key, v.kept, v.incident FROM alert_noise_v v, q, since s WHERE v.realm = q.realm AND v.starts_at >= s.t),"    \
+             " ep AS (SELECT key, count(*) AS alerts, count(*) FILTER (WHERE kept = 'silenced') AS silenced,"                   \
+             " count(*) FILTER (WHERE kept = 'inhibited') AS inhibited, count(*) FILTER (WHERE kept = 'held') AS held,"         \
+             " count(incident) AS joined, count(DISTINCT incident) AS incidents FROM e GROUP BY key),"                          \
+             " rp AS (SELECT " NOISE_KEY(                                                                                       \
+                 "r") " AS key, sum(r.reports) AS reports FROM alert_report r, q, since s WHERE r.realm = q.realm"              \
+                      " AND r.hour >= date_trunc('hour', s.t, 'UTC') GROUP BY 1),"                                              \
+                      " g AS (SELECT key, coalesce(rp.reports, 0) AS reports, coalesce(ep.alerts, 0) AS alerts,"                \
+                      " coalesce(ep.silenced, 0) AS silenced, coalesce(ep.inhibited, 0) AS inhibited,"                          \
+                      " coalesce(ep.held, 0) AS held, coalesce(ep.joined, 0) AS joined, coalesce(ep.incidents, 0) AS incidents" \
+                      " FROM ep FULL JOIN rp USING (key))"                                                                      \
+                      " SELECT json_build_object('since', rfc3339(s.t), 'by', coalesce(q.state, 'rule'), 'total',"              \
+                      " (SELECT json_build_object(" NOISE_SUMS                                                                  \
+                      ", 'incidents', (SELECT count(*) FROM incident i"                                                         \
+                      " WHERE i.realm = q.realm AND i.opened_at >= s.t)) FROM g), 'groups', (SELECT"                            \
+                      " coalesce(json_agg(json_build_object('key', x.key, 'reports', x.reports, 'alerts', x.alerts, 'repeats'," \
+                      " greatest(x.reports - x.alerts, 0), 'silenced', x.silenced, 'inhibited', x.inhibited, 'held', x.held,"   \
+                      " 'in_incident', x.joined, 'incidents', x.incidents) ORDER BY x.alerts DESC, x.reports DESC, x.key),"     \
+                      " '[]'::json) FROM (SELECT * FROM g ORDER BY alerts DESC, reports DESC, key" PAGE                         \
+                      ") x))::text FROM q, since s"
+
 static const char *const documents[] = {
     [FL_READ_INCIDENTS] = LIST(
         "SELECT json_build_object(" INCIDENT
@@ -181,6 +211,15 @@ static const char *const documents[] = {
     "SELECT json_build_object('letter', " LETTER
     ", 'raw', CASE WHEN d.is_text THEN convert_from(d.raw, 'UTF8')"
     " ELSE encode(d.raw, 'escape') END)::text FROM deadletter d, q WHERE d.realm = q.realm AND d.n = q.fp",
+    [FL_READ_NOISE] = ARGS NOISE,
+    [FL_READ_PRECISION] = LIST(
+        "SELECT json_build_object('rule', v.rule, 'alerts', count(*), 'incidents', count(DISTINCT v.incident),"
+        " 'in_incident', count(v.incident), 'kept', count(v.kept), 'acted', count(*) FILTER (WHERE v.acted), 'acked',"
+        " count(*) FILTER (WHERE v.acked), 'nothing', count(*) FILTER (WHERE NOT v.acted AND NOT v.acked), 'precision',"
+        " round(count(*) FILTER (WHERE v.acted OR v.acked)::numeric / count(*), 3)) AS doc,"
+        " row_number() OVER (ORDER BY count(*) FILTER (WHERE NOT v.acted AND NOT v.acked) DESC, v.rule) AS o"
+        " FROM alert_noise_v v, q WHERE v.realm = q.realm AND v.starts_at >= coalesce(q.since, now() - interval '30 days')"
+        " GROUP BY v.rule ORDER BY count(*) FILTER (WHERE NOT v.acted AND NOT v.acked) DESC, v.rule" PAGE),
     [FL_READ_SILENT] = LIST(
         "SELECT json_build_object('heartbeat', a.labels ->> 'heartbeat', 'since', rfc3339(a.starts_at), 'incident', a.incident)"
         " AS doc, row_number() OVER (ORDER BY a.starts_at) AS o FROM alert a, q WHERE a.realm = q.realm"

@@ -129,6 +129,9 @@ void fl_corr_stats(const struct fl_corr *c, struct fl_corr_stats *ret);
 /** Two of those counters, in no time. */
 void fl_corr_mapped(const struct fl_corr *c, uint64_t *episodes, uint64_t *unmapped);
 
+/** Whose alerts came to what, in order of appearance. @return count. */
+size_t fl_corr_teams(const struct fl_corr *c, struct fl_team_figures ret[FL_TEAMS_MAX + 1]);
+
 void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key);
 FL_MUST_CHECK fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_topo *topo,
                                      const struct fl_rules *rules, struct fl_err *err);

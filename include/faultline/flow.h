@@ -62,6 +62,8 @@ struct fl_flow_stats {
     uint64_t events, alerts_in, repeats, episodes, incidents_opened, incidents_open, merges, runs, unmapped, suppressed;
     uint64_t flaps; /* how often an alert began to flap */
     size_t alerts_flapping;
+    struct fl_team_figures teams[FL_TEAMS_MAX + 1];
+    size_t n_teams;
     size_t alerts_firing, alerts_stale, alerts_held; /* held: live, in no incident, because silenced or inhibited */
 };
 void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret);

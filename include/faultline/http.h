@@ -25,6 +25,7 @@ struct fl_http_options {
     const struct fl_config *config;
     struct fl_store *store;
     struct fl_leases *leases;
+    struct fl_noise *noise;           /* NULL: reports are not counted */
     struct fl_heartbeats *heartbeats; /* NULL: nobody is watched */
     const char *conninfo; /* for its readers */
     /** Extra Prometheus text of other stages for /metrics. */

@@ -179,3 +179,21 @@ size_t fl_heartbeats_look(struct fl_heartbeats *h, fl_usec mono, bool listening,
 void fl_heartbeats_unlook(struct fl_heartbeats *h, const struct fl_heartbeat_news *news, size_t n);
 void fl_heartbeats_each(struct fl_heartbeats *h, fl_usec mono,
                         void (*visit)(void *ctx, const char *name, bool missed, fl_usec silent), void *ctx);
+
+/* ---- noise: how much comes of which alert rule, team and source -------------------------------------------- */
+
+struct fl_noise; /* thread safe; at most 4,095 keys between two takes, the rest is counted together */
+struct fl_noise *fl_noise_new(void);
+struct fl_noise *fl_noise_free(struct fl_noise *z);
+/** Firing reports of a body that was read, repeats included. @param source  its name in the journal. Any thread. */
+void fl_noise_count(struct fl_noise *z, const char *source, const struct fl_alert *v, size_t n);
+/** What came since the last take, in the arena. @return count. */
+size_t fl_noise_take(struct fl_noise *z, struct fl_arena *arena, struct fl_noise_count **ret);
+/** It could not be written: it comes with the next take. */
+void fl_noise_put_back(struct fl_noise *z, const struct fl_noise_count *v, size_t n);
+struct fl_team_reports {
+    char name[FL_TEAM_MAX + 1];
+    uint64_t reports; /* since this process began */
+};
+/** By the labels alone. @return count; the last one may be "other". */
+size_t fl_noise_teams(struct fl_noise *z, struct fl_team_reports ret[FL_TEAMS_MAX + 1]);

@@ -49,6 +49,8 @@ static inline bool fl_same_start(fl_usec a, fl_usec b)
 }
 
 const char *fl_label_get(const struct fl_labels *l, const char *name); /* "" when absent */
+/** Whose alert it is by its labels: team, else owner, else "". */
+const char *fl_team_of_labels(const struct fl_labels *l);
 /** Sort by name, drop empty values; duplicates keep the last. In place; returns the new count. */
 size_t fl_labels_normalise(struct fl_label *v, size_t n);
 /** Alertmanager's fingerprint of normalised labels. */
@@ -339,6 +341,24 @@ bool fl_window_open(const struct fl_window *w, fl_usec at, fl_usec *ret_until);
 /** When it opens or closes next, after `at`; 0: never. */
 fl_usec fl_window_next(const struct fl_window *w, fl_usec at);
 void fl_window_json(struct fl_jw *jw, const char *key, const struct fl_window *w);
+
+/* ---- noise figures ---- */
+
+#define FL_TEAMS_MAX 64u /* told apart; those that come later are counted together as "other" */
+#define FL_TEAM_OTHER "other"
+#define FL_TEAM_MAX 64u  /* bytes of a name */
+/** What came of one team's alerts since the realm began. */
+struct fl_team_figures {
+    char name[FL_TEAM_MAX + 1]; /* "" = nobody's */
+    uint64_t alerts;            /* episodes */
+    uint64_t silenced, inhibited, held; /* of them kept out of incidents when they came; held: for any other reason */
+    uint64_t incidents;         /* opened by an alert of theirs */
+};
+/** Firing reports of one alert rule, team and source. */
+struct fl_noise_count {
+    const char *rule, *team, *source;
+    uint64_t reports;
+};
 
 /* ---- silences ---- */
 

@@ -167,6 +167,8 @@ typedef enum fl_read {
     FL_READ_MODELS,      /* what is in force first, then newest first; how often each was right */
     FL_READ_MODEL,       /* id: the row + "model" (its text), "uses" */
     FL_READ_MODEL_EVALUATION, /* verdicts against rankings: per model, live and shadow on the same incidents, said and right */
+    FL_READ_NOISE,       /* state = rule, team or source; since (0: 7 days): {"since","by","total","groups"} */
+    FL_READ_PRECISION,   /* what came of the alerts of each rule; since (0: 30 days) */
     FL_READ_SILENT,      /* senders that are silent now, as the engine's own alerts say: {"heartbeat","since","incident"} */
     FL_READ_FOLLOWED,    /* id = component: past incidents it caused (a person says so) or in which it alerted first, and what
                             alerted after it: {"incidents","confirmed","alerts":[{"node","alertname","incidents","after_s"}]} */
@@ -211,6 +213,10 @@ FL_MUST_CHECK fl_status fl_letters_remove(struct fl_reader *r, const char *realm
 /** One that was tried in vain stays, with where and why now. */
 FL_MUST_CHECK fl_status fl_letter_failed(struct fl_reader *r, const char *realm, uint64_t n, const char *where,
                                          const char *reason, struct fl_err *err);
+
+/** Add sums of reports to the hour that is now; those older than 31 days go. */
+FL_MUST_CHECK fl_status fl_reports_add(struct fl_reader *r, const char *realm, const struct fl_noise_count *v, size_t n,
+                                       struct fl_err *err);
 
 typedef enum fl_role { FL_ROLE_INGEST = 1, FL_ROLE_VIEWER = 2, FL_ROLE_OPERATOR = 4, FL_ROLE_APPROVER = 8, FL_ROLE_ADMIN = 16 } fl_role;
 const char *fl_role_name(fl_role r);

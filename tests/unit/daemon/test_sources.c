@@ -99,6 +99,7 @@ static void every_problem_is_told(void **state)
     struct fl_sources s;
     put("a.lua", "this is no Lua");
     put("b.lua", "return { nosuchkey = 1 }");
+    put("d.lua", "heartbeat { name = 'x', source = 'grafena', interval = '1m' }");
     put("c_spec.lua", "neither is this, but it is a test");
     put(".hidden.lua", "nor this");
     put("topology.json", "{\"nodes\":[{\"id\":7}]}");
@@ -111,6 +112,7 @@ static void every_problem_is_told(void **state)
     assert_null(s.config);
     assert_non_null(strstr(p.text, "a.lua"));
     assert_non_null(strstr(p.text, "b.lua"));
+    assert_non_null(strstr(p.text, "d.lua.heartbeats[0].source: there is no format"));
     assert_null(strstr(p.text, "c_spec.lua"));
     assert_null(strstr(p.text, "hidden"));
     assert_non_null(strstr(p.text, "topology.json"));

@@ -54,6 +54,8 @@ static const struct {
     {"GET", "/alertmanager/api/v1/receivers", "voaA"},
     {"GET", "/alertmanager/api/v1/alerts", "voaA"},
     {"GET", "/api/v1/alerts", "voaA"},
+    {"GET", "/api/v1/alerts/stats", "voaA"},
+    {"GET", "/api/v1/alerts/precision", "voaA"},
     {"GET", "/api/v1/why/{fingerprint}", "voaA"},
     {"GET", "/api/v1/incidents", "voaA"},
     {"GET", "/api/v1/incidents/{id}", "voaA"},

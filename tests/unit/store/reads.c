@@ -539,6 +539,90 @@ static void test_dead_letters_bounded(void **state)
     AWAIT((fl_store_stats(c.store, &t), t.deadletters == 50004 && t.deadletters_dropped == 49999));
 }
 
+/* What kept an alert quiet is read from the sentences that say so; nothing a sender writes can fake one. */
+static void noise_row(const char *rule, const char *team, const char *node, const char *incident,
+                      const char *why)
+{
+    static unsigned n;
+    FL_AUTO_BUF b = fl_buf_init(0);
+    fl_buf_printf(
+        &b,
+        "INSERT INTO faultline.alert (realm, fingerprint, starts_at, status, severity, class, node, incident,"
+        " source, labels, annotations, why) VALUES ('default', %u, now(), 'firing', 'none', 'other', %s, %s, 'n',"
+        " jsonb_strip_nulls(jsonb_build_object('alertname', '%s', 'team', nullif('%s', ''))), '{}', '%s')",
+        9000 + n++, node, incident, rule, team, why);
+    pg_test_sql(db, b.p);
+}
+
+static const struct fl_json *group(const struct fl_json *doc, const char *key)
+{
+    const struct fl_json *list = fl_json_get(doc, "groups");
+    for (size_t i = 0; i < fl_json_len(list); i++)
+        if (!strcmp(at(list, i, "key"), key))
+            return fl_json_at(list, i);
+    fail_msg("there is no %s", key);
+    return NULL;
+}
+
+static void test_noise(void **state)
+{
+    (void)state;
+    struct fl_err err = {0};
+    pg_test_sql(
+        db,
+        "INSERT INTO faultline.run SELECT realm, 'RUN-9', 'INC-2', playbook, version, playbook_hash, 'succeeded',"
+        " requested_by, approved_by, approval, params, ctx, reason, result, created_at, now(), now(), deadline,"
+        " approve_by, recoveries FROM faultline.run WHERE id = 'RUN-1';"
+        "UPDATE faultline.incident SET acked_by = 'ann' WHERE id = 'INC-1'");
+    noise_row("Disk", "store", "NULL", "NULL",
+              "[\"accepted from n\",\"silenced by 1 (x): kept out of incidents\"]");
+    noise_row(
+        "Disk", "store", "NULL", "'INC-1'",
+        "[\"until 2026-01-01T00:00:00.000Z inhibited: db, 1 hop below, fires: kept out of incidents\",\"joined\"]");
+    noise_row("Disk", "", "'cart'", "NULL",
+              "[\"held by threshold \\\"a\\\": it takes 3: kept out of incidents\"]");
+    noise_row("Disk", "", "NULL", "'INC-2'",
+              "[\"opened by x,\\\"silenced by me: kept out of incidents\\\" INC-2\"]");
+    const struct fl_noise_count v[] = {{"Disk", "store", "n", 40}, {"Only", "", "n", 2}};
+    assert_ok(fl_reports_add(reader, "default", v, 2, &err));
+    assert_ok(fl_reports_add(reader, "default", v, 1, &err));
+    pg_test_sql(
+        db,
+        "INSERT INTO faultline.alert_report VALUES ('default', now() - interval '40 days', 'Old', '', 'n', 7)");
+    assert_ok(fl_reports_add(reader, "default", v, 1, &err));
+    assert_int_equal(pg_test_number(db, "SELECT count(*) FROM faultline.alert_report WHERE rule = 'Old'"), 0);
+
+    FL_AUTO_JSON by_rule = read_doc(FL_READ_NOISE, (struct fl_read_args){0});
+    const struct fl_json *disk = group(by_rule, "Disk");
+    assert_int_equal(fl_json_int(disk, "reports", -1), 120);
+    assert_int_equal(fl_json_int(disk, "alerts", -1), 4);
+    assert_int_equal(fl_json_int(disk, "repeats", -1), 116);
+    assert_int_equal(fl_json_int(disk, "silenced", -1), 1);
+    assert_int_equal(fl_json_int(disk, "inhibited", -1), 1);
+    assert_int_equal(fl_json_int(disk, "held", -1), 1);
+    assert_int_equal(fl_json_int(disk, "in_incident", -1), 2);
+    assert_int_equal(fl_json_int(disk, "incidents", -1), 2);
+    assert_int_equal(fl_json_int(group(by_rule, "Only"), "alerts", -1), 0);
+    assert_int_equal(fl_json_int(fl_json_get(by_rule, "total"), "reports", -1), 122);
+
+    /* Whose component it is counts when the labels do not say. */
+    FL_AUTO_JSON by_team = read_doc(FL_READ_NOISE, (struct fl_read_args){.state = "team"});
+    assert_int_equal(fl_json_int(group(by_team, "web"), "alerts", -1), 1);
+    assert_int_equal(fl_json_int(group(by_team, "store"), "alerts", -1), 2);
+    FL_AUTO_JSON by_source = read_doc(FL_READ_NOISE, (struct fl_read_args){.state = "source", .since = 1});
+    assert_int_equal(fl_json_int(group(by_source, "x"), "alerts", -1), 2);
+
+    FL_AUTO_JSON rules = read_doc(FL_READ_PRECISION, (struct fl_read_args){0});
+    assert_int_equal(fl_json_len(rules), 1);
+    assert_string_equal(at(rules, 0, "rule"), "Disk");
+    assert_int_equal(fl_json_int(fl_json_at(rules, 0), "acted", -1), 1);
+    assert_int_equal(fl_json_int(fl_json_at(rules, 0), "acked", -1), 1);
+    assert_int_equal(fl_json_int(fl_json_at(rules, 0), "nothing", -1), 2);
+    assert_true(fl_json_real(fl_json_at(rules, 0), "precision", 0) == 0.5);
+    assert_int_equal(
+        pg_test_number(db, "SELECT nothing FROM faultline.alert_precision_v WHERE rule = 'Disk'"), 2);
+}
+
 static void test_reader_survives_lost_connections(void **state)
 {
     (void)state;
@@ -587,6 +671,7 @@ int main(void)
                                        cmocka_unit_test(test_journal),
                                        cmocka_unit_test(test_tokens),
                                        cmocka_unit_test(test_tokens_unaudited),
+                                       cmocka_unit_test(test_noise),
                                        cmocka_unit_test(test_dead_letters),
                                        cmocka_unit_test(test_dead_letters_one_by_one),
                                        cmocka_unit_test(test_dead_letters_bounded),
