@@ -133,6 +133,9 @@ static void say_heads(struct doctor *d, const struct trail *t)
     if (t->contradicted)
         say(d, false, "heads", "entry %llu is not the one that was signed: the trail was rewritten",
             (unsigned long long)t->contradicted);
+    else if (last && t->v.broken && last->seq >= t->v.bad_seq)
+        say(d, false, "heads", "entry %llu was signed, but the trail is broken at entry %llu",
+            (unsigned long long)last->seq, (unsigned long long)t->v.bad_seq);
     else if (last && last->seq > end && !t->v.broken)
         say(d, false, "heads", "entry %llu was signed, but the trail ends with %llu: its tail was cut",
             (unsigned long long)last->seq, (unsigned long long)end);

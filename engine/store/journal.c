@@ -31,10 +31,21 @@ static void on_tick(void *ctx, fl_usec waited)
         }
 }
 
+enum { SLOWEST_BYTES_A_SECOND = 4 << 20 };
+
+/* Silence while the database stores a body of tens of megabytes on a busy machine is no sign that it is away. */
+static fl_usec patience_for(const struct batch *b)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < b->n; i++)
+        bytes += b->v[i]->body_len;
+    return (5 + (fl_usec)(bytes / SLOWEST_BYTES_A_SECOND)) * FL_USEC_PER_SEC;
+}
+
 static fl_pq_fault insert(struct fl_store *s, const struct batch *b, struct fl_err *err)
 {
     FL_AUTO_ARENA a = fl_arena_new(0);
-    struct fl_pq_wait w = {.tick = on_tick, .ctx = s};
+    struct fl_pq_wait w = {.patience = patience_for(b), .tick = on_tick, .ctx = s};
     struct fl_pq_stmt *v = NULL;
     size_t bad, n = a ? fl_journal_statements(s, b->v, b->n, a, &v) : 0;
     if (!n) {

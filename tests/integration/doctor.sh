@@ -46,6 +46,11 @@ bad heads
 superuser "delete from audit; insert into audit select * from kept; update audit set reason = 'x' where seq = 1"
 look 1
 bad audit
+# A trail that is broken before what was signed proves nothing of it.
+superuser "delete from audit; insert into audit select * from kept where seq > 1"
+look 1
+bad audit
+bad heads
 superuser 'delete from audit; insert into audit select * from kept'
 look 0
 engine_stop
