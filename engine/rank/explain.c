@@ -9,7 +9,10 @@
 #include "explain_words.h"
 #include "rank_parts.h"
 
-enum { WHAT_IF_ALERTS = 5 }; /* alerts, and as many dependencies, that are tried without */
+enum {
+    WHAT_IF_ALERTS = 5,     /* alerts, and as many dependencies, that are tried without */
+    WHAT_IF_LARGEST = 2000, /* alerts of the incident: each try ranks all of it again, on the core thread */
+};
 
 static void add_backing(struct fl_backing *b, uint64_t fp, double rarity, uint32_t alert)
 {
@@ -114,7 +117,7 @@ fl_status fl_explain_terms(const struct fl_evidence *ev, const struct fl_model *
     bool untimed = ev->in->data && ev->in->data->untimed;
     size_t f = fl_feature_count(), n = 0;
     struct fl_reached reached;
-    int *from;
+    int *from = NULL;
     struct fl_contribution *v = fl_arena_calloc(ev->arena, fl_n_terms, sizeof *v);
     if (!v || !value)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
@@ -199,6 +202,14 @@ fl_status fl_explain_what_if(const struct fl_evidence *ev, const struct fl_model
     size_t worst = rank, tried = 0;
     struct otherwise o;
     char change[600];
+    if (ev->in->n_alerts > WHAT_IF_LARGEST) {
+        if (rank == 1)
+            c->counterfactual = fl_arena_printf(
+                ev->arena,
+                "not asked: the incident has %zu alerts, and each question ranks all of them again",
+                ev->in->n_alerts);
+        return FL_OK;
+    }
     for (size_t i = 0; i < b.n && i < WHAT_IF_ALERTS && worst != SIZE_MAX; i++, tried++) {
         fl_status st = rank_without(ev, model, b.alert[i], NULL, g->vertex, &o, err);
         if (st)

@@ -89,6 +89,26 @@ static void what_nothing_single_decides_says_so(void **state)
                         "no single alert or dependency of it decides its place");
 }
 
+/* A storm is ranked, not ranked thirty times. */
+static void a_storm_is_not_asked(void **state)
+{
+    struct shop *s = *state;
+    enum { MANY = 2001 };
+    shop_outage(s);
+    struct fl_rank_input in = shop_input(s);
+    struct fl_rank_alert *many = fl_arena_calloc(s->arena, MANY, sizeof *many);
+    for (size_t i = 0; i < MANY; i++)
+        many[i] = s->alerts[i % s->n];
+    in.explain = true;
+    in.alerts = many;
+    for (in.n_alerts = MANY; in.n_alerts >= MANY - 1; in.n_alerts--) {
+        struct fl_ranking *r = NULL;
+        assert_int_equal(fl_rank(s->arena, fl_model_default(), &in, &r, NULL), FL_OK);
+        const char *said = r->candidates[0].counterfactual;
+        assert_int_equal(said && strncmp(said, "not asked: ", 11) == 0, in.n_alerts == MANY);
+    }
+}
+
 static const struct fl_contribution *term(const struct fl_candidate *c, const char *key)
 {
     for (size_t i = 0; i < c->n_contributions; i++)
@@ -128,6 +148,6 @@ int main(void)
     fl_topo_init();
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {T(without_the_alert_it_is_so), T(what_nothing_single_decides_says_so),
-                                       T(sentences_name_what_was_seen)};
+                                       T(a_storm_is_not_asked), T(sentences_name_what_was_seen)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
