@@ -53,7 +53,7 @@ static size_t tell(const struct fl_json *timeline, const char *const *kinds, boo
 
 static void tell_response(const struct fl_json *timeline)
 {
-    static const char *const runs[] = {"run.proposed", "guard.refused", "run.approved", "run.denied", NULL};
+    static const char *const runs[] = {"run.", "guard.refused", NULL};
     static const char *const none[] = {"playbook.none", NULL};
     if (!tell(timeline, runs, false) && !tell(timeline, none, true))
         puts("  - no binding was tried yet");

@@ -29,6 +29,11 @@ jq -e '.incidents | length >= 1 and all(.[]; .state == "resolved" or .state == "
     fail "not every incident is over: $(jq -c '[.incidents[] | {id, state, alerts_total, cause}]' "$work/incidents.json")"
 jq -e '[.incidents[] | select(.state == "resolved")] | length == 2 and all(.[]; .cause == "pg-catalog" and .alerts_total == 40)' \
     "$work/incidents.json" >/dev/null || fail "two outages of forty alerts should be two incidents: $(jq -c '[.incidents[] | {id, state, alerts_total, cause}]' "$work/incidents.json")"
+# The run was proposed for an incident that another one took in: what was done is told all the same.
+for incident in $(jq -r '.incidents[] | select(.state == "resolved") | .id' "$work/incidents.json"); do
+    "$faultline" why "$incident" --server "$url" --token-file "$token" >"$work/why.txt"
+    grep -q 'restart-service (RUN-.*verified' "$work/why.txt" || fail "why $incident does not tell of the run: $(<"$work/why.txt")"
+done
 "$faultline" audit verify --data "$work/data" || fail "the audit trail does not verify"
 # What another model would have said: a line for the cause, one for the playbook that would not have been proposed.
 echo '{"note":"blames whatever alerts and explains nothing","weights":{"explains_upstream_3":-3,"alerting":2}}' >"$work/other.json"
