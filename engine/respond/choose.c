@@ -57,7 +57,7 @@ static bool expand(struct fl_buf *out, const char *tmpl, const struct fl_resp_vi
             const struct fl_labels *from = of_node ? v->cause_labels : l;
             const char *value = fl_label_get(from ? from : &none, name + (of_node ? 5 : 6));
             if (!*value)
-                snprintf(missing, cap, "{%s}", name);
+                snprintf(missing, cap, "{%.100s}", name);
             whole = whole && *value;
             fl_buf_str(out, value);
         } else

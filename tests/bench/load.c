@@ -5,7 +5,7 @@
  *        [--requests 0] [--token-file F] [--same] [--prefix TEXT] [--rate R] [--flip N] [--nodes N] [--get]
  *
  * --rate: R requests a second over all connections, each at its time whether the one before was answered or not; a latency
- * counts from when it was due. --flip: N alerts, over and over, firing and resolved in turn. --nodes: as many values of the
+ * counts from when it was due. --flip: N alerts, over and over, firing and resolved in turn, each time with a start of its own. --nodes: as many values of the
  * label "service". --get: GET without a body, for paths like /-/healthy.
  * One blocking thread a connection; a body is rendered once and only its counters are overwritten, so that the
  * generator costs next to nothing beside the server it measures. Prints one JSON object. */
@@ -34,6 +34,7 @@ static struct {
 static atomic_uint_fast64_t next_alert, requests_left;
 static atomic_uint_fast64_t next_due;
 static double deadline, start;
+static time_t today; /* when the run began, by the wall clock */
 
 struct worker {
     pthread_t thread;
@@ -51,6 +52,9 @@ struct body {
     size_t at[ALERTS_MAX * COUNTERS]; /* where counters stand */
     bool is_node[ALERTS_MAX * COUNTERS];
     size_t n_at;
+    size_t starts
+        [ALERTS_MAX]; /* where times stand that --flip moves on; an end lies END_AFTER bytes behind its start */
+    size_t n_starts;
 };
 
 static void add(struct body *b, size_t cap, const char *text)
@@ -67,6 +71,9 @@ static void counter(struct body *b, size_t cap)
     b->at[b->n_at++] = b->n;
     add(b, cap, "0000000000");
 }
+
+/* From the first byte of startsAt's value to that of endsAt's. */
+#define END_AFTER (sizeof "0000-00-00T00:00:00.000Z\",\"endsAt\":\"" - 1)
 
 /* About what Prometheus sends for a common rule: seven labels, two annotations, a generator URL. */
 static void one_alert(struct body *b, size_t cap, const char *starts, bool over)
@@ -88,7 +95,9 @@ static void one_alert(struct body *b, size_t cap, const char *starts, bool over)
         "\"critical\"},\"annotations\":{\"summary\":\"error rate above 5% for 5 minutes\",\"description\":"
         "\"12.4% of requests failed in the last 5 minutes on ");
     counter(b, cap);
-    snprintf(head, sizeof head, "\"},\"startsAt\":\"%s\",", starts);
+    add(b, cap, "\"},\"startsAt\":\"");
+    b->starts[b->n_starts++] = b->n;
+    snprintf(head, sizeof head, "%s\",", starts);
     add(b, cap, head);
     if (over)
         snprintf(head, sizeof head, "\"endsAt\":\"%s\",", starts);
@@ -111,7 +120,7 @@ static void render(struct body *b, bool over)
     size_t cap = 4096 + (size_t)opt.alerts * 1024;
     char *json = client_must(malloc(cap)), starts[40], head[1024];
     struct body j = {.p = json};
-    time_t t = time(NULL);
+    time_t t = today;
     struct tm tm;
     gmtime_r(&t, &tm);
     strftime(starts, sizeof starts, "%Y-%m-%dT%H:%M:%S.000Z", &tm);
@@ -137,6 +146,9 @@ static void render(struct body *b, bool over)
     memcpy(b->p, head, b->headers);
     memcpy(b->p + b->headers, json, j.n);
     b->n_at = j.n_at;
+    b->n_starts = j.n_starts;
+    for (size_t i = 0; i < j.n_starts; i++)
+        b->starts[i] = j.starts[i] + b->headers;
     for (size_t i = 0; i < j.n_at; i++) {
         b->at[i] = j.at[i] + b->headers;
         b->is_node[i] = j.is_node[i];
@@ -161,6 +173,24 @@ static void number(struct body *b, uint64_t first)
     }
 }
 
+/* Each firing of an alert is an episode with a start of its own, a second after the one before; it lasts half of one.
+ * All of it lies in the past hours, so that no end is in the future however long this runs. */
+static void move_times(struct body *b, uint64_t episode, bool over)
+{
+    time_t t = today - 6 * 3600 + (time_t)episode;
+    struct tm tm;
+    char text[32];
+    gmtime_r(&t, &tm);
+    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    for (size_t i = 0; i < b->n_starts; i++) {
+        memcpy(b->p + b->starts[i], text, n);
+        if (over)
+            memcpy(b->p + b->starts[i] + END_AFTER, text, n);
+        if (over)
+            b->p[b->starts[i] + END_AFTER + n + 1] = '5'; /* .500Z */
+    }
+}
+
 /* The next body: with its own counters, firing or over. */
 static struct body *next_body(struct body pair[2])
 {
@@ -169,6 +199,8 @@ static struct body *next_body(struct body pair[2])
     uint64_t first = opt.same ? 0 : atomic_fetch_add(&next_alert, opt.alerts);
     struct body *b = &pair[opt.flip ? first / opt.flip % 2 : 0];
     number(b, first);
+    if (opt.flip)
+        move_times(b, first / opt.flip / 2, b == &pair[1]);
     return b;
 }
 
@@ -361,6 +393,7 @@ int main(int argc, char **argv)
     atomic_store(&requests_left, opt.requests);
     struct worker *w = client_must(calloc(opt.connections, sizeof *w));
     double began = client_now();
+    today = time(NULL);
     start = began;
     deadline = began + opt.seconds;
     for (unsigned i = 0; i < opt.connections; i++) {
