@@ -431,6 +431,46 @@ static void credit_texts(struct fl_evidence *ev, size_t alert, enum fl_kind kind
                      rarity);
 }
 
+/* ---- order ----------------------------------------------------------------------------------------- */
+
+static int by_text_of(const struct fl_labels *a, const struct fl_labels *b)
+{
+    for (size_t i = 0; i < a->n && i < b->n; i++) {
+        int o = strcmp(a->v[i].name, b->v[i].name);
+        if (!o)
+            o = strcmp(a->v[i].value, b->v[i].value);
+        if (o)
+            return o;
+    }
+    return a->n < b->n ? -1 : a->n > b->n;
+}
+
+/* A total order over what alerts say: sums come out the same to the last bit, and of equals the same one is
+ * shown, in whatever order the alerts came. */
+static int alert_order(const void *pa, const void *pb)
+{
+    const struct fl_alert *a = (*(const struct fl_rank_alert *const *)pa)->alert,
+                          *b = (*(const struct fl_rank_alert *const *)pb)->alert;
+    if (a->fingerprint != b->fingerprint)
+        return a->fingerprint < b->fingerprint ? -1 : 1;
+    if (a->starts_at != b->starts_at)
+        return a->starts_at < b->starts_at ? -1 : 1;
+    return by_text_of(&a->annotations, &b->annotations);
+}
+
+static const struct fl_rank_alert **in_order(struct fl_arena *arena, const struct fl_rank_input *in)
+{
+    const struct fl_rank_alert **v = fl_arena_alloc(arena, (in->n_alerts + 1) * sizeof *v);
+    bool sorted = true;
+    for (size_t i = 0; v && i < in->n_alerts; i++) {
+        v[i] = &in->alerts[i];
+        sorted = sorted && (i == 0 || alert_order(&v[i - 1], &v[i]) <= 0);
+    }
+    if (v && !sorted)
+        qsort(v, in->n_alerts, sizeof *v, alert_order);
+    return v;
+}
+
 fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *in, size_t skip_alert,
                             const fl_vertex *skip_edge, struct fl_evidence *ret, struct fl_err *err)
 {
@@ -444,10 +484,12 @@ fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *
         cut_edge(ret, fl_evidence_group(ret, skip_edge[0]), fl_evidence_group(ret, skip_edge[1]));
     ret->entry = fl_evidence_group(ret, in->entry);
     ret->items = fl_arena_alloc(arena, (CREDITS * in->n_alerts + 1) * sizeof *ret->items);
-    if (!ret->items)
+    const struct fl_rank_alert **order = in_order(arena, in);
+    if (!ret->items || !order)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
-    for (size_t i = 0; i < in->n_alerts; i++) {
-        const struct fl_rank_alert *a = &in->alerts[i];
+    for (size_t k = 0; k < in->n_alerts; k++) {
+        const struct fl_rank_alert *a = order[k];
+        size_t i = (size_t)(a - in->alerts);
         if (a->node < 0 || i == skip_alert)
             continue;
         enum fl_kind kind = fl_kind_of(in->topo, a), out = caller_kind(kind);

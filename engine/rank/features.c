@@ -368,15 +368,28 @@ static void time_features(const struct fl_evidence *ev, double *x)
             x[i * F_N + F_EARLY] = exp(-(double)(ev->groups[i].first - first) / (60.0 * FL_USEC_PER_SEC));
 }
 
+struct on_host {
+    uint32_t host, group;
+};
+
+static int by_host(const void *pa, const void *pb)
+{
+    const struct on_host *a = pa, *b = pb;
+    if (a->host != b->host)
+        return a->host < b->host ? -1 : 1;
+    return a->group < b->group ? -1 : a->group > b->group;
+}
+
+enum { HOSTS_EACH = 4 }; /* hosts that one alerting node is looked for on */
+
 /* Hosts: what share of the resource rarity sits on them, on what runs there, and on how many units. */
-static void host_features(const struct fl_evidence *ev, double *x)
+static fl_status host_features(const struct fl_evidence *ev, double *x, struct fl_err *err)
 {
     double total = 0;
-    FL_AUTO_FREE double *below = calloc(ev->n_groups + 1, sizeof *below);
-    FL_AUTO_FREE uint32_t *units = calloc(ev->n_groups + 1, sizeof *units);
-    FL_AUTO_FREE int *last = calloc(ev->n_groups + 1, sizeof *last);
-    if (!below || !units || !last)
-        return;
+    size_t n_on = 0;
+    struct on_host *on = fl_arena_alloc(ev->arena, (HOSTS_EACH * ev->n_items + 1) * sizeof *on);
+    if (!on)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     for (size_t i = 0; i < ev->n_items; i++) {
         const struct fl_item *it = &ev->items[i];
         const fl_vertex *next;
@@ -384,21 +397,27 @@ static void host_features(const struct fl_evidence *ev, double *x)
             continue;
         total += it->rarity;
         size_t n = fl_topo_neighbours(ev->in->topo, it->node, FL_DIR_NEEDS, &next);
-        for (size_t k = 0; k < n; k++) {
+        for (size_t k = 0, hosts = 0; k < n && hosts < HOSTS_EACH; k++) {
             int h = fl_evidence_group(ev, next[k]);
             if (h < 0 || !ev->groups[h].host)
                 continue;
-            below[h] += it->rarity;
-            if (last[h] != (int)it->group + 1)
-                units[h]++;
-            last[h] = (int)it->group + 1;
+            hosts++;
+            x[(size_t)h * F_N + F_HOST_BELOW] += it->rarity;
+            on[n_on++] = (struct on_host){(uint32_t)h, it->group};
         }
     }
+    if (n_on > 1)
+        qsort(on, n_on, sizeof *on, by_host);
+    for (size_t i = 0; i < n_on; i++)
+        if (i == 0 || by_host(&on[i - 1], &on[i]) != 0)
+            x[on[i].host * F_N + F_HOST_SHARED]++;
     for (size_t i = 0; i < ev->n_groups; i++) {
-        x[i * F_N + F_HOST] = ev->groups[i].host;
-        x[i * F_N + F_HOST_BELOW] = fl_share(below[i], total);
-        x[i * F_N + F_HOST_SHARED] = log1p(units[i]);
+        double *row = x + i * F_N;
+        row[F_HOST] = ev->groups[i].host;
+        row[F_HOST_BELOW] = fl_share(row[F_HOST_BELOW], total);
+        row[F_HOST_SHARED] = log1p(row[F_HOST_SHARED]);
     }
+    return FL_OK;
 }
 
 static bool is_store(const char *type)
@@ -470,12 +489,13 @@ fl_status fl_features_build(struct fl_evidence *ev, double **ret, struct fl_err 
     }
     page_features(ev, queue, x);
     time_features(ev, x);
-    host_features(ev, x);
     share_features(ev, x);
     fl_size_features(ev, x);
     fl_trace_features(ev, x);
     fl_class_features(ev, seen, &mark, queue, x);
-    fl_status st = fl_said_features(ev, x, err);
+    fl_status st = host_features(ev, x, err);
+    if (!st)
+        st = fl_said_features(ev, x, err);
     if (!st)
         st = fl_call_features(ev, x, err);
     if (!st)
