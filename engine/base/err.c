@@ -79,6 +79,33 @@ void fl_err_within(struct fl_err *err, const char *fmt, ...)
     err->where[n + k] = 0;
 }
 
+/* Cut where it does not fit, but never inside a character. */
+FL_PRINTF(3, 4) static void put_cut(char *to, size_t cap, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(to, cap, fmt, ap);
+    va_end(ap);
+    fl_utf8_repair(to, strlen(to));
+}
+
+void fl_err_in_file(struct fl_err *err, const char *path, size_t line)
+{
+    unsigned long in_text, column;
+    if (!err || strncmp(err->where, path, strlen(path)) == 0)
+        return; /* whoever could not read the file has named it */
+    const struct fl_err was = *err;
+    const char *gap = was.where[0] ? ": " : "";
+    if (sscanf(was.where, "line %lu column %lu", &in_text, &column) == 2) {
+        put_cut(err->where, sizeof err->where, "%s:%zu", path, (line ? line - 1 : 0) + in_text);
+        put_cut(err->text, sizeof err->text, "column %lu: %s", column, was.text);
+    } else if (line) {
+        put_cut(err->where, sizeof err->where, "%s:%zu%s%s", path, line, gap, was.where);
+    } else {
+        put_cut(err->where, sizeof err->where, "%s%s%s", path, gap, was.where);
+    }
+}
+
 void fl_require_failed(const char *cond, const char *file, int line)
 {
     char msg[512];

@@ -69,7 +69,7 @@ static int read_model(const char *path, char **ret, size_t *ret_n)
         return 0;
     free(*ret);
     *ret = NULL;
-    fl_err_within(&err, "%s", path);
+    fl_err_in_file(&err, path, 0);
     return fail_with("model", &err);
 }
 

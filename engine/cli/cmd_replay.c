@@ -358,7 +358,7 @@ static int load_model(struct args *a, const struct fl_config *c, bool offline, s
     free(text);
     if (st == FL_OK)
         return 0;
-    fl_err_within(&err, "%s", c->model);
+    fl_err_in_file(&err, c->model, 0);
     return fail_with("replay", &err);
 }
 

@@ -248,7 +248,7 @@ static void load_model(struct load *l, struct fl_jw *w)
         fl_model_parse(text, n, &m, &err) == FL_OK) {
         fl_jw_raw(w, "model", text);
     } else {
-        fl_err_within(&err, "%s", l->c->model);
+        fl_err_in_file(&err, l->c->model, 0);
         tell(l, &err);
     }
     fl_model_free(m);
@@ -267,7 +267,7 @@ static void load_topology(struct load *l)
         tell(l, &err);
     } else if (!arena ||
                fl_intake_topology(arena, l->out->topology, l->out->topology_n, &doc, &err) != FL_OK) {
-        fl_err_within(&err, "%s", path);
+        fl_err_in_file(&err, path, 0);
         tell(l, &err);
     }
 }

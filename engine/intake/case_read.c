@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* case_read.c -- a case directory → struct fl_case; expected.jsonl; files shared by a set are read once. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,7 +58,7 @@ fl_status fl_case_topology(struct fl_arena *arena, const char *path, struct fl_t
         return st;
     st = fl_intake_topology(arena, text.p ? text.p : "", text.n, ret, err);
     if (st)
-        fl_err_within(err, "%s", path);
+        fl_err_in_file(err, path, 0);
     return st;
 }
 
@@ -77,7 +78,7 @@ static fl_status shared_get(struct fl_case_cache *c, const char *dir, const char
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     char *real = realpath(parent, NULL);
     if (!real)
-        return fl_fail(err, FL_E_NOTFOUND, dir, "no such directory");
+        return fl_fail(err, FL_E_IO, dir, "cannot read the directory: %s", strerror(errno));
     for (char *slash; up && (slash = strrchr(real, '/')) && slash != real; up--)
         *slash = '\0';
     const char *path = fl_arena_printf(c->arena, "%s/%s", real, rest);
@@ -323,8 +324,11 @@ static fl_status read_parts(struct fl_arena *arena, struct fl_case_cache *cache,
     const struct shared *s = NULL;
     const char *name = fl_json_str(root, "topology", NULL);
     fl_status st = FL_OK;
-    if (!name)
-        return fl_fail(err, FL_E_SHAPE, "topology", "case.json names no topology");
+    if (!name) {
+        fl_fail(err, FL_E_SHAPE, fl_case_path(arena, ret->dir, "case.json"), "names no topology");
+        fl_hint(err, "add \"topology\": the path of its file, from this directory");
+        return FL_E_SHAPE;
+    }
     st = shared_get(cache, ret->dir, name, SHARED_TOPOLOGY, &s, err);
     if (!st)
         ret->topology = s->topology;
@@ -379,7 +383,7 @@ fl_status fl_case_read(struct fl_arena *arena, struct fl_case_cache *cache, cons
         st = root  ? fl_fail(err, FL_E_SHAPE, NULL, "case.json is an object")
              : err ? err->status
                    : FL_E_SYNTAX;
-        fl_err_within(err, "%s", path);
+        fl_err_in_file(err, path, 0);
         return st;
     }
     const char *base = strrchr(dir, '/');
@@ -387,7 +391,7 @@ fl_status fl_case_read(struct fl_arena *arena, struct fl_case_cache *cache, cons
     ret->system = fl_arena_strdup(arena, fl_json_str(root, "system", fl_json_str(root, "dataset", NULL)));
     st = read_scalars(arena, root, ret, err);
     if (st)
-        fl_err_within(err, "%s", path);
+        fl_err_in_file(err, path, 0);
     if (!st)
         st = read_parts(arena, cache, root, ret, err);
     return st ? st : read_alerts(arena, ret, err);

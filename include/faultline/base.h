@@ -60,6 +60,12 @@ FL_COLD fl_status fl_fail(struct fl_err *err, fl_status st, const char *where, c
     FL_PRINTF(4, 5);
 /** Add the next step to a recorded failure. */
 FL_COLD void fl_hint(struct fl_err *err, const char *fmt, ...) FL_PRINTF(2, 3);
+/**
+ * Put the file before err->where, as compilers do. What a parser said about its place in the text becomes the line of
+ * the file ("line 2 column 5" of a text that begins on line 7: "F:8"); a member follows ("F:7: labels", "F: trigger").
+ * @param line  where in the file the text begins, from 1; 0: it is the whole file, and only a parser knows lines.
+ */
+FL_COLD void fl_err_in_file(struct fl_err *err, const char *path, size_t line);
 /** Put context before err->where ("alerts[3]" + "labels" -> "alerts[3].labels"). */
 FL_COLD void fl_err_within(struct fl_err *err, const char *fmt, ...) FL_PRINTF(2, 3);
 static inline void fl_err_clear(struct fl_err *err)

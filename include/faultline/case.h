@@ -74,8 +74,8 @@ struct fl_case_cache *fl_case_cache_free(struct fl_case_cache *c);
 /**
  * Read one case directory (case.json, alerts.jsonl[.gz], and what case.json names).
  * @param cache  owns what is shared; must live as long as *ret. @param arena  owns the rest.
- * @return FL_OK, FL_E_IO, FL_E_NOTFOUND (no case.json), FL_E_SYNTAX, FL_E_SHAPE, FL_E_LIMIT, FL_E_NOMEM;
- * err->where is file:line.
+ * @return FL_OK, FL_E_IO (a file is missing or cannot be read), FL_E_SYNTAX, FL_E_SHAPE, FL_E_LIMIT, FL_E_NOMEM;
+ * err->where is the file, and its line where it has lines: "F:7: labels".
  */
 FL_MUST_CHECK fl_status fl_case_read(struct fl_arena *arena, struct fl_case_cache *cache, const char *dir,
                                      struct fl_case *ret, struct fl_err *err);

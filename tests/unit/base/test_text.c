@@ -154,6 +154,40 @@ static void the_first_failure_wins_and_is_clean(void **state)
     assert_int_equal(fl_fail(NULL, FL_E_IO, NULL, "x"), FL_E_IO);
 }
 
+/* As compilers say it: file, line, then the member. */
+static void a_file_and_its_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *where;
+        size_t line;
+        const char *then, *text;
+    } say[] = {
+        {"line 2 column 5", 0, "d/case.json:2", "column 5: x"},
+        {"line 2 column 5", 7, "d/case.json:8", "column 5: x"},
+        {"labels", 7, "d/case.json:7: labels", "x"},
+        {"", 7, "d/case.json:7", "x"},
+        {"trigger", 0, "d/case.json: trigger", "x"},
+        {"", 0, "d/case.json", "x"},
+        {"d/case.json", 0, "d/case.json", "x"}, /* whoever could not read it said so */
+    };
+    for (size_t i = 0; i < FL_ARRAY_LEN(say); i++) {
+        struct fl_err err = {.status = FL_OK};
+        fl_fail(&err, FL_E_SHAPE, say[i].where, "x");
+        fl_err_in_file(&err, "d/case.json", say[i].line);
+        assert_string_equal(err.where, say[i].then);
+        assert_string_equal(err.text, say[i].text);
+    }
+    char path[400];
+    struct fl_err err = {.status = FL_OK};
+    for (size_t i = 0; i + 2 < sizeof path; i += 2)
+        memcpy(path + i, "é", 3);
+    fl_fail(&err, FL_E_SHAPE, "x", "x");
+    fl_err_in_file(&err, path, 1);
+    assert_true(fl_utf8_valid(err.where, strlen(err.where)));
+    fl_err_in_file(NULL, path, 1);
+}
+
 int main(void)
 {
     if (fl_base_init() != FL_OK)
@@ -167,6 +201,7 @@ int main(void)
         cmocka_unit_test(sha256_of_every_length),
         cmocka_unit_test(uuids_sort_in_order_of_making),
         cmocka_unit_test(the_first_failure_wins_and_is_clean),
+        cmocka_unit_test(a_file_and_its_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
