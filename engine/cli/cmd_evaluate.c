@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* cmd_evaluate.c -- faultline evaluate: rank labelled incidents and count how high the truth stands. */
+#include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <faultline/json.h>
 
+#include "evaluate_score.h"
 #include "offline_cases.h"
 
 static const char usage[] =
@@ -16,7 +17,11 @@ static const char usage[] =
     "                          [--compare MODEL2]\n"
     "  DIR        a folder of cases (with expected.jsonl when they are labelled), or one case\n"
     "  --history  folders of past incidents; without it: the other cases of the set\n"
+    "  --answers  write a line of JSON per case: its ranking and what it took\n"
     "  --cv K     train on K-1 parts of the cases, rank the rest (K parts, by incident)\n"
+    "  --leave-one-system-out\n"
+    "             train on all other systems: folders whose cases name the same \"system\" are one,\n"
+    "             a folder whose cases name none is a system of its own\n"
     "  --cases    one line per case: the truth, its rank, what came first\n"
     "  --compare  rank with this model too, and say how sure the difference is (95 % interval)\n";
 
@@ -27,71 +32,6 @@ struct options {
     int64_t folds;
     double l2;
 };
-
-/* What is counted over a set, or over one fault type of it. */
-struct score {
-    const char *name;
-    size_t n, misses;
-    double top1, top3, top5, avg5, ms, ms_most;
-    size_t changes, change_hits, none, none_named;
-};
-
-/* Chance that the truth is among the first k when equal scores stand in random order. */
-static double chance(size_t better, size_t equal, size_t k)
-{
-    if (better >= k)
-        return 0;
-    return better + equal <= k ? 1 : (double)(k - better) / (double)equal;
-}
-
-static void count(struct score *s, const struct fl_ranking *r, const char *truth, double ms)
-{
-    size_t better = 0, equal = 0;
-    double score = NAN;
-    s->n++;
-    s->ms += ms;
-    s->ms_most = ms > s->ms_most ? ms : s->ms_most;
-    for (size_t i = 0; r && i < r->n_candidates; i++)
-        if (strcmp(r->candidates[i].service, truth) == 0)
-            score = r->candidates[i].score;
-    if (isnan(score)) {
-        s->misses++;
-        return;
-    }
-    for (size_t i = 0; i < r->n_candidates; i++) {
-        better += r->candidates[i].score > score;
-        equal += r->candidates[i].score == score;
-    }
-    s->top1 += chance(better, equal, 1);
-    s->top3 += chance(better, equal, 3);
-    s->top5 += chance(better, equal, 5);
-    for (size_t k = 1; k <= 5; k++)
-        s->avg5 += chance(better, equal, k) / 5;
-}
-
-static void count_change(struct score *s, const struct fl_ranking *r, const char *change)
-{
-    if (!change)
-        return;
-    if (strcmp(change, "none") == 0) {
-        s->none++;
-        s->none_named += r->culprit_change != NULL;
-    } else {
-        s->changes++;
-        s->change_hits += r->culprit_change && strcmp(r->culprit_change, change) == 0;
-    }
-}
-
-static struct score *type_score(struct score *v, size_t *n, size_t cap, const char *name)
-{
-    for (size_t i = 0; i < *n; i++)
-        if (strcmp(v[i].name, name) == 0)
-            return &v[i];
-    if (*n == cap)
-        return &v[cap - 1];
-    v[*n] = (struct score){.name = name};
-    return &v[(*n)++];
-}
 
 static void write_answer(FILE *f, const struct fl_off_case *c, const struct fl_ranking *r, double ms)
 {
@@ -119,74 +59,14 @@ static void write_answer(FILE *f, const struct fl_off_case *c, const struct fl_r
     fprintf(f, "%s\n", line.p ? line.p : "");
 }
 
-static void print_row(const struct score *s, int indent)
-{
-    double n = s->n ? (double)s->n : 1;
-    printf("%*s%-*s %5zu  %.3f  %.3f  %.3f  %.3f  %7.3f\n", indent, "", 34 - indent, s->name, s->n,
-           s->top1 / n, s->top3 / n, s->top5 / n, s->avg5 / n, s->ms / n);
-}
-
-static void json_row(struct fl_jw *w, const struct score *s)
-{
-    double n = s->n ? (double)s->n : 1;
-    fl_jw_str(w, "name", s->name);
-    fl_jw_int(w, "cases", (int64_t)s->n);
-    fl_jw_int(w, "without_answer", (int64_t)s->misses);
-    fl_jw_fixed(w, "top1", s->top1 / n, 4);
-    fl_jw_fixed(w, "top3", s->top3 / n, 4);
-    fl_jw_fixed(w, "top5", s->top5 / n, 4);
-    fl_jw_fixed(w, "avg5", s->avg5 / n, 4);
-    fl_jw_fixed(w, "ms", s->ms / n, 4);
-    fl_jw_fixed(w, "ms_most", s->ms_most, 4);
-}
-
-enum { TYPES_MAX = 256, BINS = 5, UNITS_MIN = 10 };
-
-/* Is 70 % right in 70 of 100 cases? Over all sets, by confidence of the first candidate. */
-struct reliability {
-    size_t n[BINS];
-    double said[BINS], right[BINS];
-};
-
-static void count_confidence(struct reliability *b, const struct fl_ranking *r, const char *truth)
-{
-    size_t bin = (size_t)(r->confidence * BINS);
-    bin = bin < BINS ? bin : BINS - 1;
-    b->n[bin]++;
-    b->said[bin] += r->confidence;
-    b->right[bin] += r->n_candidates && strcmp(r->candidates[0].service, truth) == 0;
-}
-
-static void print_confidence(const struct reliability *b)
-{
-    printf("\nconfidence   cases   said  right\n");
-    for (size_t i = 0; i < BINS; i++)
-        if (b->n[i])
-            printf("%2zu-%3zu %%   %6zu  %.3f  %.3f\n", 100 * i / BINS, 100 * (i + 1) / BINS, b->n[i],
-                   b->said[i] / (double)b->n[i], b->right[i] / (double)b->n[i]);
-}
-
-static void json_confidence(struct fl_jw *w, const struct reliability *b)
-{
-    fl_jw_arr(w, "confidence");
-    for (size_t i = 0; i < BINS; i++) {
-        double n = b->n[i] ? (double)b->n[i] : 1;
-        fl_jw_obj(w, NULL);
-        fl_jw_fixed(w, "from", (double)i / BINS, 1);
-        fl_jw_int(w, "cases", (int64_t)b->n[i]);
-        fl_jw_fixed(w, "said", b->said[i] / n, 4);
-        fl_jw_fixed(w, "right", b->right[i] / n, 4);
-        fl_jw_obj_end(w);
-    }
-    fl_jw_arr_end(w);
-}
+enum { TYPES_MAX = 256 };
 
 struct run {
     const struct options *opt;
     struct fl_off *off;
     const struct fl_model *model; /* NULL while cross-validating */
     struct fl_model **fold_models;
-    const uint8_t *fold; /* of each case in order */
+    const unsigned *fold; /* of each case in order */
     FILE *answers;
     struct fl_jw *json;
     struct score mean;
@@ -225,7 +105,7 @@ static fl_status pair_case(struct run *run, struct fl_arena *arena, const struct
     fl_status st = rank_case(arena, run->opt->second, s, c, &r, &ms, err);
     if (st)
         return st;
-    count(&second, r, c->truth->service, ms);
+    score_count(&second, r, c->truth->service, ms);
     for (size_t k = 0; c->truth->group && k < i && unit == i; k++)
         if (s->cases[k].truth && fl_streq(s->cases[k].truth->group, c->truth->group))
             unit = k;
@@ -233,29 +113,6 @@ static fl_status pair_case(struct run *run, struct fl_arena *arena, const struct
     run->pair[run->n_pairs] = (struct fl_pair){set, unit, top->top1, second.top1};
     run->pair[run->cap_pairs + run->n_pairs++] = (struct fl_pair){set, unit, top->top3, second.top3};
     return FL_OK;
-}
-
-static void json_paired(struct fl_jw *w, const char *key, const struct fl_paired *p)
-{
-    fl_jw_obj(w, key);
-    fl_jw_fixed(w, "first", p->first, 4);
-    fl_jw_fixed(w, "second", p->second, 4);
-    fl_jw_fixed(w, "difference", p->difference, 4);
-    fl_jw_fixed(w, "low", p->low, 4);
-    fl_jw_fixed(w, "high", p->high, 4);
-    fl_jw_int(w, "better", (int64_t)p->better);
-    fl_jw_int(w, "worse", (int64_t)p->worse);
-    fl_jw_obj_end(w);
-}
-
-static void print_paired(const char *name, const struct fl_paired *p)
-{
-    const char *word = p->units < UNITS_MIN ? "too few incidents to tell"
-                       : p->low > 0         ? "the second is better"
-                       : p->high < 0        ? "the second is worse"
-                                            : "no clear difference";
-    printf("%-6s  %.3f   %.3f      %+.3f  %+.3f … %+.3f  %6zu  %5zu  %s\n", name, p->first, p->second,
-           p->difference, p->low, p->high, p->better, p->worse, word);
 }
 
 static fl_status report_pairs(const struct run *run, struct fl_err *err)
@@ -274,97 +131,146 @@ static fl_status report_pairs(const struct run *run, struct fl_err *err)
         fl_jw_str(run->json, "second", fl_model_id(run->opt->second));
         fl_jw_int(run->json, "cases", (int64_t)top1.cases);
         fl_jw_int(run->json, "incidents", (int64_t)top1.units);
-        json_paired(run->json, "top1", &top1);
-        json_paired(run->json, "top3", &top3);
+        paired_json(run->json, "top1", &top1);
+        paired_json(run->json, "top3", &top3);
         fl_jw_obj_end(run->json);
         return FL_OK;
     }
     printf("\ncompared: first %s, second %s; %zu cases of %zu incidents, mean over %zu sets\n",
            fl_model_id(run->model), fl_model_id(run->opt->second), top1.cases, top1.units, top1.sets);
     printf("        first  second  difference  95 %% interval   better  worse\n");
-    print_paired("top-1", &top1);
-    print_paired("top-3", &top3);
+    paired_print("top-1", &top1);
+    paired_print("top-3", &top3);
     return FL_OK;
 }
 
-static fl_status run_set(struct run *run, const struct fl_off_set *s, size_t first, struct fl_err *err)
+/* Where the truth stands, 1 = first; 0: it is no candidate. */
+static size_t rank_of(const struct fl_ranking *r, const char *service)
 {
-    struct score total = {.name = s->name}, types[TYPES_MAX];
-    size_t n_types = 0, labelled = 0;
-    FL_AUTO_ARENA arena = fl_arena_new(0);
-    if (!arena)
-        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
-    for (size_t i = 0; i < s->n; i++) {
-        const struct fl_off_case *c = &s->cases[i];
-        const struct fl_model *model = run->model ? run->model : run->fold_models[run->fold[first + i]];
-        struct fl_ranking *r = NULL;
-        double ms = 0;
-        fl_arena_reset(arena);
-        fl_status st = rank_case(arena, model, s, c, &r, &ms, err);
-        if (st)
-            return st;
-        if (run->answers)
-            write_answer(run->answers, c, r, ms);
-        if (!c->truth)
-            continue;
-        labelled++;
-        struct score one = {.name = s->name};
-        count(&one, r, c->truth->service, ms);
-        count(&total, r, c->truth->service, ms);
-        count_confidence(&run->bins, r, c->truth->service);
-        count_change(&total, r, c->truth->change);
-        count(type_score(types, &n_types, TYPES_MAX, c->truth->fault_type), r, c->truth->service, ms);
-        if (run->opt->cases) {
-            size_t at = 0;
-            while (at < r->n_candidates && strcmp(r->candidates[at].service, c->truth->service) != 0)
-                at++;
-            printf("  %-14s %-34s truth %-24s rank %zu  first %s (%.2f)\n", c->c.name, c->truth->fault_type,
-                   c->truth->service, at + 1, r->n_candidates ? r->candidates[0].service : "-",
-                   r->confidence);
-        }
-        if (run->opt->second && (st = pair_case(run, arena, s, i, &one, err)) != FL_OK)
-            return st;
-    }
-    if (!labelled && !run->json)
-        printf("%-34s %5zu  (no expected.jsonl: not scored)\n", s->name, s->n);
-    if (!labelled)
-        return FL_OK;
-    double n = (double)total.n;
-    run->mean.n++;
-    run->mean.top1 += total.top1 / n;
-    run->mean.top3 += total.top3 / n;
-    run->mean.top5 += total.top5 / n;
-    run->mean.avg5 += total.avg5 / n;
-    run->mean.ms += total.ms / n;
+    for (size_t i = 0; i < r->n_candidates; i++)
+        if (strcmp(r->candidates[i].service, service) == 0)
+            return i + 1;
+    return 0;
+}
+
+/* --cases */
+static void tell_case(struct run *run, const struct fl_off_case *c, const struct fl_ranking *r)
+{
+    size_t at = rank_of(r, c->truth->service);
+    const char *first = r->n_candidates ? r->candidates[0].service : NULL;
     if (run->json) {
         fl_jw_obj(run->json, NULL);
-        json_row(run->json, &total);
-        if (total.changes + total.none) {
-            fl_jw_int(run->json, "changes", (int64_t)total.changes);
-            fl_jw_int(run->json, "changes_found", (int64_t)total.change_hits);
-            fl_jw_int(run->json, "no_change", (int64_t)total.none);
-            fl_jw_int(run->json, "no_change_but_named", (int64_t)total.none_named);
-        }
+        fl_jw_str(run->json, "case", c->c.name);
+        fl_jw_str(run->json, "fault_type", c->truth->fault_type);
+        fl_jw_str(run->json, "truth", c->truth->service);
+        if (at)
+            fl_jw_int(run->json, "rank", (int64_t)at);
+        else
+            fl_jw_raw(run->json, "rank", "null");
+        fl_jw_str(run->json, "first", first);
+        fl_jw_fixed(run->json, "confidence", r->confidence, 4);
+        fl_jw_obj_end(run->json);
+        return;
+    }
+    char rank[24] = "none";
+    if (at)
+        snprintf(rank, sizeof rank, "%zu", at);
+    printf("  %-14s %-34s truth %-24s rank %s  first %s (%.2f)\n", c->c.name, c->truth->fault_type,
+           c->truth->service, rank, first ? first : "-", r->confidence);
+}
+
+/* Counts of one set while its cases are ranked. */
+struct tally {
+    struct score total, types[TYPES_MAX];
+    size_t n_types, unlabelled;
+};
+
+static fl_status run_case(struct run *run, struct fl_arena *arena, const struct fl_off_set *s, size_t i,
+                          const struct fl_model *model, struct tally *t, struct fl_err *err)
+{
+    const struct fl_off_case *c = &s->cases[i];
+    struct score one = {.name = s->name};
+    struct fl_ranking *r = NULL;
+    double ms = 0;
+    fl_status st = rank_case(arena, model, s, c, &r, &ms, err);
+    if (st)
+        return st;
+    if (run->answers)
+        write_answer(run->answers, c, r, ms);
+    if (!c->truth) {
+        t->unlabelled++;
+        return FL_OK;
+    }
+    const char *service = c->truth->service;
+    score_count(&one, r, service, ms);
+    score_count(&t->total, r, service, ms);
+    score_count_change(&t->total, r, c->truth->change);
+    score_count(score_of_type(t->types, &t->n_types, TYPES_MAX, c->truth->fault_type), r, service, ms);
+    reliability_count(&run->bins, r, service);
+    if (run->opt->cases)
+        tell_case(run, c, r);
+    return run->opt->second ? pair_case(run, arena, s, i, &one, err) : FL_OK;
+}
+
+static void tell_set(struct run *run, const struct fl_off_set *s, const struct tally *t)
+{
+    if (run->json) {
+        if (run->opt->cases)
+            fl_jw_arr_end(run->json);
+        score_json(run->json, &t->total);
+        fl_jw_int(run->json, "unlabelled", (int64_t)t->unlabelled);
+        score_json_changes(run->json, &t->total);
         fl_jw_arr(run->json, "fault_types");
-        for (size_t i = 0; i < n_types; i++) {
+        for (size_t i = 0; i < t->n_types; i++) {
             fl_jw_obj(run->json, NULL);
-            json_row(run->json, &types[i]);
+            score_json(run->json, &t->types[i]);
             fl_jw_obj_end(run->json);
         }
         fl_jw_arr_end(run->json);
         fl_jw_obj_end(run->json);
-        return FL_OK;
+        return;
     }
-    print_row(&total, 0);
-    for (size_t i = 0; i < n_types; i++)
-        print_row(&types[i], 2);
-    if (total.changes + total.none)
-        printf("  culprit change named: %zu of %zu; named where there is none: %zu of %zu\n",
-               total.change_hits, total.changes, total.none_named, total.none);
+    if (!t->total.n) {
+        printf("%-34s %5zu  (no label in expected.jsonl: ranked, not scored)\n", s->name, s->n);
+        return;
+    }
+    score_print(&t->total, 0);
+    for (size_t i = 0; i < t->n_types; i++)
+        score_print(&t->types[i], 2);
+    if (t->unlabelled)
+        printf("  %zu more without a label: ranked, not scored\n", t->unlabelled);
+    score_print_changes(&t->total);
+}
+
+static fl_status run_set(struct run *run, const struct fl_off_set *s, size_t first, struct fl_err *err)
+{
+    FL_AUTO_FREE struct tally *t = calloc(1, sizeof *t);
+    FL_AUTO_ARENA arena = fl_arena_new(0);
+    fl_status st = FL_OK;
+    if (!arena || !t)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    t->total.name = s->name;
+    if (run->json) {
+        fl_jw_obj(run->json, NULL);
+        if (run->opt->cases)
+            fl_jw_arr(run->json, "each");
+    }
+    for (size_t i = 0; !st && i < s->n; i++) {
+        fl_arena_reset(arena);
+        st = run_case(run, arena, s, i, run->model ? run->model : run->fold_models[run->fold[first + i]], t,
+                      err);
+    }
+    if (st)
+        return st;
+    tell_set(run, s, t);
+    if (t->total.n)
+        score_add_mean(&run->mean, &t->total);
     return FL_OK;
 }
 
-static fl_status train_folds(struct run *run, size_t n_cases, size_t folds, uint8_t *fold, struct fl_err *err)
+/* A model for each part, trained on all others. A part without labelled cases needs none but ranks with one. */
+static fl_status train_folds(struct run *run, size_t n_cases, size_t folds, const unsigned *fold,
+                             struct fl_err *err)
 {
     struct fl_train_case *all;
     size_t n;
@@ -376,14 +282,59 @@ static fl_status train_folds(struct run *run, size_t n_cases, size_t folds, uint
     for (size_t k = 0; !st && k < folds; k++) {
         struct fl_train_result r;
         struct fl_train_options o = {.l2 = run->opt->l2};
-        size_t used = 0;
-        for (size_t i = 0; i < n; i++)
-            used += use[i] = fold[i] != k;
-        if (!used)
+        size_t used = 0, ranked = 0;
+        for (size_t i = 0; i < n; i++) {
+            used += (use[i] = fold[i] != k) && all[i].features.n;
+            ranked += fold[i] == k;
+        }
+        if (!ranked)
             continue;
+        if (!used) {
+            st = fl_fail(err, FL_E_USAGE, run->opt->by_system ? "--leave-one-system-out" : "--cv",
+                         "nothing to learn from: all labelled cases whose cause can be ranked are of one %s",
+                         run->opt->by_system ? "system" : "part");
+            fl_hint(err, run->opt->by_system ? "name sets of at least two systems, or use --cv"
+                                             : "give at least two labelled incidents");
+            break;
+        }
         st = fl_off_train(run->off, all, use, n, &o, &r, err);
         if (!st && !(run->fold_models[k] = fl_model_from(&r)))
             st = fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    }
+    return st;
+}
+
+static fl_status run_sets(struct run *run, struct fl_err *err)
+{
+    fl_status st = FL_OK;
+    size_t first = 0;
+    if (!run->json)
+        printf("%-34s %5s  %5s  %5s  %5s  %5s  %7s\n", "set", "cases", "top-1", "top-3", "top-5", "avg@5",
+               "ms");
+    for (size_t s = 0; !st && s < run->off->n_sets; first += run->off->sets[s++].n)
+        st = run_set(run, &run->off->sets[s], first, err);
+    return st;
+}
+
+static fl_status report(struct run *run, struct fl_buf *out, struct fl_err *err)
+{
+    fl_status st = FL_OK;
+    if (run->json) {
+        fl_jw_arr_end(run->json);
+        fl_jw_obj(run->json, "mean");
+        score_json(run->json, &run->mean);
+        fl_jw_obj_end(run->json);
+        reliability_json(run->json, &run->bins);
+        if (run->opt->second)
+            st = report_pairs(run, err);
+        fl_jw_obj_end(run->json);
+        if (!st)
+            printf("%s\n", out->p ? out->p : "");
+    } else if (run->mean.n || run->opt->second) {
+        score_print(&run->mean, 0);
+        reliability_print(&run->bins);
+        if (run->opt->second)
+            st = report_pairs(run, err);
     }
     return st;
 }
@@ -398,55 +349,45 @@ static fl_status evaluate(struct fl_off *off, const struct options *opt, struct 
     fl_status st = FL_OK;
     for (size_t s = 0; s < off->n_sets; s++)
         n += off->sets[s].n;
-    FL_AUTO_FREE uint8_t *fold = calloc(n + 1, 1);
-    if (!fold)
+    FL_AUTO_FREE unsigned *fold = calloc(n + 1, sizeof *fold);
+    FL_AUTO_FREE struct fl_pair *pairs = calloc(2 * n + 1, sizeof *pairs);
+    run.fold = fold;
+    run.pair = pairs;
+    run.cap_pairs = n;
+    if (!fold || !pairs)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     if (folds) {
         fl_off_folds(off, opt->by_system, opt->folds, fold);
         st = train_folds(&run, n, folds, fold, err);
-        run.fold = fold;
     } else {
         run.model = model ? model : fl_model_default();
     }
-    run.cap_pairs = n;
-    FL_AUTO_FREE struct fl_pair *pairs = calloc(2 * n + 1, sizeof *pairs);
-    if (!(run.pair = pairs) && !st)
-        st = fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     if (!st && opt->answers && !(run.answers = fopen(opt->answers, "we")))
-        st = fl_fail(err, FL_E_IO, opt->answers, "cannot write the answers");
+        st = fl_fail(err, FL_E_IO, opt->answers, "cannot write the answers: %s", strerror(errno));
     if (opt->json) {
         run.json = &w;
         fl_jw_obj(&w, NULL);
         fl_jw_arr(&w, "sets");
-    } else {
-        printf("%-34s %5s  %5s  %5s  %5s  %5s  %7s\n", "set", "cases", "top-1", "top-3", "top-5", "avg@5",
-               "ms");
     }
-    size_t first = 0;
-    for (size_t s = 0; !st && s < off->n_sets; first += off->sets[s++].n)
-        st = run_set(&run, &off->sets[s], first, err);
-    if (!st && opt->json) {
-        fl_jw_arr_end(&w);
-        fl_jw_obj(&w, "mean");
-        json_row(&w, &run.mean);
-        fl_jw_obj_end(&w);
-        json_confidence(&w, &run.bins);
-        if (opt->second)
-            st = report_pairs(&run, err);
-        fl_jw_obj_end(&w);
-        printf("%s\n", out.p ? out.p : "");
-    } else if (!st && (run.mean.n || opt->second)) {
-        print_row(&run.mean, 0);
-        print_confidence(&run.bins);
-        if (opt->second)
-            st = report_pairs(&run, err);
-    }
+    if (!st)
+        st = run_sets(&run, err);
+    if (!st)
+        st = report(&run, &out, err);
     if (run.answers && fclose(run.answers) != 0 && !st)
-        st = fl_fail(err, FL_E_IO, opt->answers, "cannot write the answers");
+        st = fl_fail(err, FL_E_IO, opt->answers, "cannot write the answers: %s", strerror(errno));
     for (size_t k = 0; run.fold_models && k < folds; k++)
         fl_model_free(run.fold_models[k]);
     free(run.fold_models);
     return st;
+}
+
+/* Ranked as on the first day, and nobody would know why. */
+static void say_without_history(const struct fl_off *off)
+{
+    for (size_t i = 0; i < off->n_sets; i++)
+        if (!off->sets[i].n_past)
+            fprintf(stderr, "%s: no case of --history is of the same system; ranked without history\n",
+                    off->sets[i].name);
 }
 
 fl_status fl_off_model(const char *path, struct fl_model **ret, struct fl_err *err)
@@ -456,7 +397,7 @@ fl_status fl_off_model(const char *path, struct fl_model **ret, struct fl_err *e
     if (!st)
         st = fl_model_parse(text.p ? text.p : "", text.n, ret, err);
     if (st)
-        fl_err_within(err, "%s", path);
+        fl_err_in_file(err, path, 0);
     return st;
 }
 
@@ -519,12 +460,22 @@ int fl_cmd_evaluate(int argc, char **argv)
     if (!st && opt.second && (opt.folds || opt.by_system))
         st = fl_fail(&err, FL_E_USAGE, "--compare",
                      "compares two finished models: not with --cv or --leave-one-system-out");
-    if (!st && optind == argc)
+    if (!st && opt.folds && opt.by_system)
+        st = fl_fail(&err, FL_E_USAGE, "--cv",
+                     "not with --leave-one-system-out: both say how cases are parted");
+    if (!st && model && (opt.folds || opt.by_system))
+        st = fl_fail(&err, FL_E_USAGE, "--model",
+                     "not with --cv or --leave-one-system-out: those train their own");
+    if (!st && optind == argc) {
         st = fl_fail(&err, FL_E_USAGE, NULL, "no directory of cases is given");
+        fl_hint(&err, "name a folder of cases, such as ../shared/rca/petshop/open");
+    }
     for (; !st && optind < argc; optind++)
         st = fl_off_add(&off, argv[optind], &err);
     if (!st)
         st = fl_off_history(&off, has_past ? &past : NULL, &err);
+    if (!st && has_past)
+        say_without_history(&off);
     if (!st)
         st = evaluate(&off, &opt, model, &err);
     fl_model_free(model);

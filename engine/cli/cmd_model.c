@@ -68,7 +68,7 @@ static fl_status calibrate(struct fl_off *off, const struct fl_train_case *all, 
                            const struct fl_train_options *opt, struct fl_train_result *r, struct held_out *h,
                            struct fl_err *err)
 {
-    FL_AUTO_FREE uint8_t *fold = calloc(n + 1, 1);
+    FL_AUTO_FREE unsigned *fold = calloc(n + 1, sizeof *fold);
     FL_AUTO_FREE uint8_t *use = calloc(n + 1, 1);
     FL_AUTO_FREE size_t *of_set = calloc(off->n_sets + 1, sizeof *of_set);
     size_t sets = 0;
@@ -83,12 +83,12 @@ static fl_status calibrate(struct fl_off *off, const struct fl_train_case *all, 
         struct fl_train_result part;
         size_t used = 0;
         for (size_t i = 0; i < n; i++)
-            used += (use[i] = fold[i] != k) && all[i].features.n;
+            used += (use[i] = fold[i] != (unsigned)k) && all[i].features.n;
         fl_status st = used ? fl_off_train(off, all, use, n, opt, &part, err) : FL_OK;
         if (st)
             return st;
         for (size_t i = 0; used && i < n; i++)
-            if (fold[i] == k && all[i].features.n)
+            if (fold[i] == (unsigned)k && all[i].features.n)
                 hold_out(&all[i], part.weight, 1.0 / (double)of_set[all[i].set] / (double)sets, h);
     }
     for (int s = 1; s < STEPS; s++)

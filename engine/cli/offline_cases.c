@@ -47,7 +47,7 @@ int fl_off_error(const struct fl_err *err)
     fprintf(stderr, "faultline: %s%s%s\n", err->where, err->where[0] ? ": " : "", err->text);
     if (err->hint[0])
         fprintf(stderr, "  hint: %s\n", err->hint);
-    return err->status == FL_E_USAGE ? 2 : 1;
+    return err->status == FL_E_USAGE || err->status == FL_E_IO ? 2 : 1;
 }
 
 /* ---- mapping ---- */
@@ -116,7 +116,7 @@ static fl_status list_cases(struct fl_off *off, const char *dir, const char ***r
         free(v);
         if (d)
             closedir(d);
-        return fl_fail(err, FL_E_NOTFOUND, dir, "cannot read the directory: %s", strerror(errno));
+        return fl_fail(err, FL_E_IO, dir, "cannot read the directory: %s", strerror(errno));
     }
     if (is_case(dir))
         v[n++] = fl_arena_strdup(off->arena, dir);
@@ -273,6 +273,7 @@ fl_status fl_off_history(struct fl_off *off, const struct fl_off *past, struct f
             for (size_t k = 0; !st && k < past->sets[p].n; k++)
                 if (same_system(s, &past->sets[p].cases[k])) {
                     st = learn(s, &past->sets[p].cases[k], err);
+                    s->n_past++;
                     mark_past(s, &past->sets[p].cases[k]);
                 }
     }
@@ -373,12 +374,23 @@ fl_status fl_off_train(struct fl_off *off, const struct fl_train_case *all, cons
     return fl_model_train(some, kept, opt, ret, err);
 }
 
+/* The first set of the same system: by what the cases say, else each set is a system of its own. */
+static size_t system_of(const struct fl_off *off, size_t s)
+{
+    const char *system = off->sets[s].n ? off->sets[s].cases[0].c.system : NULL;
+    for (size_t i = 0; system && i < s; i++)
+        if (off->sets[i].n && fl_streq(off->sets[i].cases[0].c.system, system))
+            return i;
+    return s;
+}
+
 /* Variants of one incident (expected.jsonl: augmentation_of) stay in one part. */
-void fl_off_folds(const struct fl_off *off, bool by_system, int64_t folds, uint8_t *fold)
+void fl_off_folds(const struct fl_off *off, bool by_system, int64_t folds, unsigned *fold)
 {
     size_t at = 0;
     for (size_t s = 0; s < off->n_sets; s++) {
         const struct fl_off_set *set = &off->sets[s];
+        size_t system = by_system ? system_of(off, s) : 0;
         for (size_t i = 0; i < set->n; i++, at++) {
             const struct fl_expected *e = set->cases[i].truth;
             size_t part = i;
@@ -387,7 +399,7 @@ void fl_off_folds(const struct fl_off *off, bool by_system, int64_t folds, uint8
                     part = k;
                     break;
                 }
-            fold[at] = (uint8_t)(by_system ? s : part % (size_t)folds);
+            fold[at] = (unsigned)(by_system ? system : part % (size_t)folds);
         }
     }
 }

@@ -32,6 +32,7 @@ struct fl_off_set {
     struct fl_off_topo *topos;
     size_t n_topos;
     struct fl_history *history; /* of all its cases, or of --history */
+    size_t n_past;              /* cases of --history that are of this system */
     bool own_history;           /* history holds the set's own cases: leave each out while it is ranked */
 };
 struct fl_off {
@@ -62,11 +63,12 @@ FL_MUST_CHECK fl_status fl_off_train(struct fl_off *off, const struct fl_train_c
 /** One entry per case in order of sets and cases; features.n is 0 for cases that cannot be trained on. */
 FL_MUST_CHECK fl_status fl_off_features(struct fl_off *off, struct fl_train_case **ret, size_t *ret_n,
                                         struct fl_err *err);
-/** Part of each case in order of sets and cases: by incident into `folds` parts, or one part per set. */
-void fl_off_folds(const struct fl_off *off, bool by_system, int64_t folds, uint8_t *fold);
+/** Part of each case in order of sets and cases: by incident into `folds` parts, or by system: the number of the
+ *  first set whose cases name the same system (a set whose cases name none is a system of its own). */
+void fl_off_folds(const struct fl_off *off, bool by_system, int64_t folds, unsigned *fold);
 /** Read a model file. */
 FL_MUST_CHECK fl_status fl_off_model(const char *path, struct fl_model **ret, struct fl_err *err);
 /** A finite number of at least 0, and nothing after it. */
 FL_MUST_CHECK bool fl_off_real(const char *text, double *ret);
-/** Print err as commands do; returns the exit code (2 usage, 1 else). */
+/** Print err as commands do; returns the exit code (2: usage, a file that cannot be read or written; 1 else). */
 int fl_off_error(const struct fl_err *err);

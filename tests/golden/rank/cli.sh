@@ -29,15 +29,16 @@ cmp "$work/a.svg" "$work/b.svg"
 grep -q "likely cause, [0-9]* %" "$work/a.svg"
 grep -q "^<title id=\"n\">rcb-001</title>" "$work/a.svg"
 if command -v xmllint >/dev/null; then xmllint --noout "$work/a.svg"; fi
-expect 1 "cannot write the picture" rank --case "$here/rcb-001" --svg "$work/no/such.svg"
+expect 2 "cannot write the picture" rank --case "$here/rcb-001" --svg "$work/no/such.svg"
 expect 0 '"candidates":\[{"rank":1' rank --case "$here/rcb-001" -o json
 expect 0 "recommendationservice" rank --topology "$(echo "$here"/rcb-001/topology-*.json)" \
     --alerts "$here/rcb-001/alerts.jsonl" --entry recommendationservice
 expect 1 "is no node of the topology" rank --case "$here/rcb-001" --entry nobody
 expect 2 "needs --topology and --alerts" rank
-expect 1 "No such file" rank --case "$work"
+expect 2 "case.json: cannot read: No such file" rank --case "$work"
 expect 1 "holds no case" evaluate "$work"
 expect 2 "no directory of cases" evaluate
+expect 2 "cannot read the directory: No such file" evaluate "$work/nothing"
 expect 2 "usage:" evaluate --cv 1 "$here"
 expect 2 "needs folders of labelled cases" model train "$here"
 expect 2 "no labelled case" model train "$here" -o "$work/model.json"
@@ -77,4 +78,82 @@ expect 0 "the second is better" evaluate --model "$work/empty.json" --compare "$
 sed -n '/^compared/,$p' "$work/out" | cmp - "$work/first"
 printf '{"case":"rcb-001"}\n' >"$work/open/expected.jsonl"
 expect 1 "expected.jsonl:1: needs case and service" evaluate "$work/open"
+
+# ---- a set of one case, names with spaces, cases without a label
+set="$work/a set"
+mkdir -p "$set"
+cp -r "$here/rcb-001" "$set/case one"
+cp -r "$here/micross-001" "$set/case two"
+printf '{"case":"rcb-001","service":"recommendationservice","fault_type":"bad deploy"}\n' >"$set/expected.jsonl"
+expect 0 "^a set   *1  1.000" evaluate "$set"
+expect 0 "^  bad deploy   *1  1.000" evaluate "$set"
+expect 0 "1 more without a label" evaluate "$set"
+expect 0 "^case one   *1  1.000" evaluate "$set/case one"
+expect 0 "truth recommendationservice .*rank 1 " evaluate --cases "$set"
+"$faultline" evaluate --cases -o json --answers "$work/the answers" "$set" "$here" >"$work/out.json"
+jq -e '.sets | length == 2 and .[0].cases == 1 and .[0].unlabelled == 1 and .[0].fault_types[0].name == "bad deploy"
+    and .[0].each[0].rank == 1 and .[1].cases == 0 and .[1].unlabelled == 4' "$work/out.json" >/dev/null
+jq -e '.mean.cases == 1 and .mean.top1 == 1 and (.confidence | map(.cases) | add) == 1' "$work/out.json" >/dev/null
+[ "$(jq -r .case "$work/the answers" | sort | uniq -c | sort -rn | head -1 | awk '{print $1}')" -eq 2 ] # of both sets
+expect 2 "cannot write the answers" evaluate --answers "$work/no/such" "$set"
+expect 2 "nothing to learn from.*one part" evaluate --cv 3 "$set"
+expect 2 "nothing to learn from.*one system" evaluate --leave-one-system-out "$set"
+expect 2 "both say how cases are parted" evaluate --cv 2 --leave-one-system-out "$set"
+expect 2 "those train their own" evaluate --cv 2 --model "$work/empty.json" "$set"
+expect 0 "^many   *12 " evaluate --cv 4 "$work/many"
+expect 0 "^many   *12 " evaluate --cv 200 "$work/many"
+# Two folders of one system are not two systems; told apart by their cases, they are.
+cp -r "$work/many" "$work/again"
+for d in "$work/many" "$work/again"; do sed -i '0,/{/s//{"system":"shop",/' "$d"/c-*/case.json; done
+expect 2 "nothing to learn from.*one system" evaluate --leave-one-system-out "$work/many" "$work/again"
+sed -i 's/"system":"shop"/"system":"other"/' "$work/again"/c-*/case.json
+expect 0 "^again   *12 " evaluate --leave-one-system-out "$work/many" "$work/again"
+# History of another system is none, and that is said; of the same one, the case itself is left out.
+expect 0 "no case of --history is of the same system" evaluate --history "$work/again" "$work/many"
+expect 0 "^many   *12 " evaluate --history "$work/many" "$work/many"
+if grep -q "no case of --history" "$work/out"; then echo "its own system is not found in --history" && exit 1; fi
+
+# ---- what is wrong in a case: file and line
+bad="$work/bad"
+fresh() { rm -rf "$bad" && cp -r "$here/ps-003" "$bad"; }
+expect_at() { # PLACE TEXT: evaluate and rank both say it, and exit 1
+    expect 1 "^faultline: $bad/$1: $2" evaluate "$bad"
+    expect 1 "^faultline: $bad/$1: $2" rank --case "$bad"
+}
+fresh && printf '{"case":"x",\n "trigger" 5}' >"$bad/case.json"
+expect_at case.json:2 "column [0-9]*: could not parse JSON"
+fresh && printf '[]' >"$bad/case.json"
+expect_at case.json "case.json is an object"
+fresh && printf '{"case":"x","alerts":"alerts.jsonl"}' >"$bad/case.json"
+expect_at case.json "names no topology"
+fresh && sed -i 's/{/{"page_time":"at noon",/' "$bad/case.json"
+expect_at "case.json: page_time" '"at noon" is not an RFC 3339 time'
+fresh && sed -i '2s/$/]/' "$bad/alerts.jsonl"
+expect_at alerts.jsonl:2 "column [0-9]*: could not parse JSON"
+fresh && sed -i '3s/.*/{"annotations":{}}/' "$bad/alerts.jsonl"
+expect_at "alerts.jsonl:3: labels" "an alert needs at least one label"
+fresh && for t in "$bad"/topology-*.json; do sed -i '0,/"from"/s//"from": 5, "x"/' "$t"; done
+expect_at "topology-[0-9a-f]*.json: edges\[0\].from" "must be a string, not 5"
+metrics() { # LINE EXPRESSION: a cell of the metrics is replaced
+    gzip -dc "$here/ps-003/metrics.csv.gz" | sed "$1s/$2/" | gzip >"$bad/metrics.csv.gz"
+}
+fresh && metrics 3 '^[^,]*/NaN'
+expect_at metrics.csv.gz:3 "the time is not a number"
+fresh && metrics 4 '^[^,]*/1'
+expect_at metrics.csv.gz:4 "time goes back"
+fresh && metrics 1 'time/when'
+expect_at metrics.csv.gz:1 'the first column is "when", not time'
+fresh && printf 'no gzip' | gzip | head -c 20 >"$bad/metrics.csv.gz"
+expect_at metrics.csv.gz "damaged or cut gzip data"
+fresh && rm "$bad/alerts.jsonl"
+expect 2 "alerts.jsonl: cannot read: No such file" evaluate "$bad"
+
+# ---- NaN and infinite readings are holes: a finite ranking all the same
+for word in NaN Infinity -inf 1e999 nan "" x; do
+    fresh && metrics '2,$' ",[^,]*,[^,]*/,$word,$word"
+    expect 0 '"candidates"' rank --case "$bad" -o json
+    jq -e '[.. | numbers | select(isinfinite or isnan or fabs > 1e6)] == [] and (.candidates | length) > 3' "$work/out" >/dev/null || {
+        echo "readings of \"$word\" make a ranking that is not finite" && exit 1
+    }
+done
 echo "$count commands as expected"
