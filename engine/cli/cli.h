@@ -65,6 +65,7 @@ struct reply {
     long code;
     struct fl_buf body;
     struct fl_json *json; /* NULL when the body is no JSON */
+    bool late;            /* the engine was reached and did not answer in time */
 };
 /* One request. Failures are printed. @return 0, or the exit code. `ret` may be NULL. */
 int call_server(const struct args *a, const char *method, const char *path, const char *body, size_t n,

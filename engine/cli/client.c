@@ -109,6 +109,12 @@ static int explain(const char *url, const struct reply *r)
     return code_of(r);
 }
 
+/* Seconds: the engine's own deadline comes first, and what it does with a large body takes as long as that is. */
+static long patience_for(size_t n)
+{
+    return 120 + (long)(n / 50000);
+}
+
 static CURLcode perform(CURL *c, const char *url, const char *method, const char *token, const char *body,
                         size_t n, struct reply *ret)
 {
@@ -132,11 +138,14 @@ static CURLcode perform(CURL *c, const char *url, const char *method, const char
     curl_easy_setopt(c, CURLOPT_WRITEDATA, &ret->body);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, 5L);
-    curl_easy_setopt(c, CURLOPT_TIMEOUT, 120L);
+    curl_easy_setopt(c, CURLOPT_TIMEOUT, patience_for(body ? n : 0));
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_USERAGENT, "faultline/" FL_VERSION);
     CURLcode rc = curl_easy_perform(c);
     curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &ret->code);
+    curl_off_t connected = 0;
+    curl_easy_getinfo(c, CURLINFO_CONNECT_TIME_T, &connected);
+    ret->late = rc == CURLE_OPERATION_TIMEDOUT && connected > 0;
     curl_slist_free_all(headers);
     return rc;
 }
@@ -166,7 +175,11 @@ static int request(const struct args *a, const char *method, const char *path, c
     curl_easy_cleanup(c);
     explicit_bzero(token, sizeof token);
     if (rc != CURLE_OK) {
-        if (!quiet)
+        if (!quiet && r->late)
+            fprintf(stderr, "faultline: %s: no answer within %ld s; %s\n", base, patience_for(body ? n : 0),
+                    body ? "it may or may not have been taken: look, then try again"
+                         : "the engine is busy: try again");
+        else if (!quiet)
             fprintf(
                 stderr,
                 "faultline: %s: cannot reach the engine: %s; is `faultline serve` running? (--server, FAULTLINE_URL)\n",

@@ -161,6 +161,13 @@ static bool is_form(const char *type)
     return n == 33 && !strncasecmp(type, "application/x-www-form-urlencoded", 33);
 }
 
+const char *too_large_hint(const struct request *r)
+{
+    return r->route && r->route->run == run_topology_put
+               ? "raise max_body and queue in the configuration, or start `faultline serve --topology FILE`"
+               : "send fewer alerts in one request";
+}
+
 /* Type and length, judged from what is announced, after the caller is known and before a byte is read. */
 bool headers_check_body(struct request *r)
 {
@@ -194,8 +201,8 @@ bool headers_check_body(struct request *r)
     if (!(t->flags & ROUTE_BULK) && max > COMMAND_BODY_MAX)
         max = COMMAND_BODY_MAX;
     if (r->body_cap > max) {
-        reply_error(r, 413, "too_large", NULL, "send fewer alerts in one request",
-                    "the body has %zu bytes, the limit is %zu", r->body_cap, max);
+        reply_error(r, 413, "too_large", NULL, too_large_hint(r), "the body has %zu bytes, the limit is %zu",
+                    r->body_cap, max);
         return false;
     }
     if (r->body_cap) {

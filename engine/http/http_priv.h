@@ -206,6 +206,8 @@ void request_continue(struct request *r);
 /* headers.c: framing, content type, length. True: go on; false: an error was given. */
 bool headers_check(struct request *r);
 bool headers_check_body(struct request *r);
+/** The next step of whoever sent a body over the limit. */
+const char *too_large_hint(const struct request *r);
 
 /* routes.c */
 /* Sets r->route and r->params; false: a 404 or 405 (or the answer to OPTIONS) was given. */

@@ -88,8 +88,7 @@ static enum MHD_Result on_end(struct request *r)
     case FL_OK: dispatch(r); break;
     case FL_E_LIMIT:
         r->answer.close = true;
-        reply_error(r, 413, "too_large", NULL, "send fewer alerts in one request",
-                    "the body is longer than the limit");
+        reply_error(r, 413, "too_large", NULL, too_large_hint(r), "the body is longer than the limit");
         break;
     default: reply_error(r, 503, "nomem", NULL, NULL, "out of memory"); break;
     }

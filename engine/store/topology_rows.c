@@ -7,13 +7,21 @@
 
 #include <faultline/json.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #define CHUNK 20000
 
-static const struct fl_pq_wait patience = {.patience = 120 * FL_USEC_PER_SEC};
+/* A million rows on a busy machine take minutes. Cut short they would be begun again, for ever: the time grows with them. */
+static struct fl_pq_wait patience_for(const struct fl_topology_doc *d)
+{
+    return (struct fl_pq_wait){.patience = 120 * FL_USEC_PER_SEC +
+                                           (fl_usec)(d->n_nodes + d->n_edges) * (FL_USEC_PER_SEC / 2000)};
+}
 
+/* In the projector's transaction: the limit of the next one is the old one. */
 static const char stage_sql[] =
+    "SET LOCAL statement_timeout = %lld;"
     "CREATE TEMP TABLE IF NOT EXISTS new_node (id_hash bytea, hash bytea, id text, type text, service text, host text,"
     " tier text, owner text, labels jsonb) ON COMMIT DELETE ROWS;"
     "CREATE TEMP TABLE IF NOT EXISTS new_edge (id_hash bytea, hash bytea, from_id text, to_id text, type text,"
@@ -36,7 +44,8 @@ static void labels_text(const struct fl_labels *l, struct fl_buf *b)
     fl_jw_obj_end(&w);
 }
 
-static fl_pq_fault stage_nodes(PGconn *c, const struct fl_node *v, size_t n, struct fl_err *err)
+static fl_pq_fault stage_nodes(PGconn *c, const struct fl_node *v, size_t n,
+                               const struct fl_pq_wait *patience, struct fl_err *err)
 {
     FL_AUTO_ARENA a = fl_arena_new(0);
     FL_AUTO_PARAMS p;
@@ -75,10 +84,11 @@ static fl_pq_fault stage_nodes(PGconn *c, const struct fl_node *v, size_t n, str
                       "INSERT INTO new_node SELECT a, b, c, d, e, f, g, h, i::jsonb FROM unnest($1::bytea[],"
                       " $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
                       " $9::text[]) u(a, b, c, d, e, f, g, h, i)",
-                      &p, &patience, NULL, err);
+                      &p, patience, NULL, err);
 }
 
-static fl_pq_fault stage_edges(PGconn *c, const struct fl_edge *v, size_t n, struct fl_err *err)
+static fl_pq_fault stage_edges(PGconn *c, const struct fl_edge *v, size_t n,
+                               const struct fl_pq_wait *patience, struct fl_err *err)
 {
     FL_AUTO_ARENA a = fl_arena_new(0);
     FL_AUTO_PARAMS p;
@@ -111,7 +121,7 @@ static fl_pq_fault stage_edges(PGconn *c, const struct fl_edge *v, size_t n, str
         c,
         "INSERT INTO new_edge SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[],"
         " $5::text[], $6::float8[])",
-        &p, &patience, NULL, err);
+        &p, patience, NULL, err);
 }
 
 #define CURRENT "true_until = 'infinity' AND known_until = 'infinity'"
@@ -135,7 +145,8 @@ static const char *const diff_sql[] = {
     " FROM new_edge n WHERE NOT EXISTS (SELECT FROM edge t WHERE t.realm = $1 AND t.id_hash = n.id_hash AND " CURRENT
     ")"};
 
-static fl_pq_fault apply(PGconn *c, const char *realm, const struct fl_topology_row *t, struct fl_err *err)
+static fl_pq_fault apply(PGconn *c, const char *realm, const struct fl_topology_row *t,
+                         const struct fl_pq_wait *patience, struct fl_err *err)
 {
     FL_AUTO_ARENA a = fl_arena_new(0);
     FL_AUTO_PARAMS p, q;
@@ -151,22 +162,25 @@ static fl_pq_fault apply(PGconn *c, const char *realm, const struct fl_topology_
     fl_pq_i64(&q, (int64_t)t->doc->n_edges);
     fl_pq_fault f = FL_PQ_NONE;
     for (size_t i = 0; !f && i < FL_ARRAY_LEN(diff_sql); i++)
-        f = fl_pq_exec(c, diff_sql[i], &p, &patience, NULL, err);
+        f = fl_pq_exec(c, diff_sql[i], &p, patience, NULL, err);
     return f ? f
              : fl_pq_exec(c,
                           "INSERT INTO topology (realm, event_seq, at, hash, nodes, edges)"
                           " VALUES ($1, $2, $3, $4, $5, $6)",
-                          &q, &patience, NULL, err);
+                          &q, patience, NULL, err);
 }
 
 fl_pq_fault fl_topology_write(PGconn *c, const char *realm, const struct fl_topology_row *t,
                               struct fl_err *err)
 {
     const struct fl_topology_doc *d = t->doc;
-    fl_pq_fault f = fl_pq_script(c, stage_sql, &patience, err);
+    const struct fl_pq_wait patience = patience_for(d);
+    char sql[sizeof stage_sql + 32];
+    snprintf(sql, sizeof sql, stage_sql, (long long)(patience.patience / 1000));
+    fl_pq_fault f = fl_pq_script(c, sql, &patience, err);
     for (size_t i = 0; !f && i < d->n_nodes; i += CHUNK)
-        f = stage_nodes(c, d->nodes + i, d->n_nodes - i < CHUNK ? d->n_nodes - i : CHUNK, err);
+        f = stage_nodes(c, d->nodes + i, d->n_nodes - i < CHUNK ? d->n_nodes - i : CHUNK, &patience, err);
     for (size_t i = 0; !f && i < d->n_edges; i += CHUNK)
-        f = stage_edges(c, d->edges + i, d->n_edges - i < CHUNK ? d->n_edges - i : CHUNK, err);
-    return f ? f : apply(c, realm, t, err);
+        f = stage_edges(c, d->edges + i, d->n_edges - i < CHUNK ? d->n_edges - i : CHUNK, &patience, err);
+    return f ? f : apply(c, realm, t, &patience, err);
 }

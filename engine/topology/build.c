@@ -112,10 +112,12 @@ static fl_status add_dangling(struct fl_topo *t, const struct fl_topology_doc *d
         if (i == 0 || strcmp(ids[i], ids[i - 1]) != 0)
             ids[kept++] = ids[i];
     fl_status st = FL_OK;
-    if (t->n + kept > FL_NODES_MAX)
+    if (t->n + kept > FL_NODES_MAX) {
         st = fl_fail(err, FL_E_LIMIT, "edges",
                      "%zu nodes with those that only edges name, at most %u are allowed", t->n + kept,
                      FL_NODES_MAX);
+        fl_hint(err, "import services instead of single pods or requests, or part the landscape into realms");
+    }
     for (size_t i = 0; st == FL_OK && i < kept; i++) {
         const struct fl_node made = {.id = ids[i], .type = "unknown"};
         if (!copy_node(t->arena, &t->nodes[t->n + i], &made))
@@ -184,9 +186,12 @@ static fl_status build_types(struct fl_topo *t, const struct fl_topology_doc *do
             k++;
         if (k < n)
             continue;
-        if (n == FL_TOPO_TYPES_MAX)
-            return fl_fail(err, FL_E_LIMIT, "edges", "more than %u edge types, the last \"%.60s\"",
-                           FL_TOPO_TYPES_MAX, type);
+        if (n == FL_TOPO_TYPES_MAX) {
+            fl_fail(err, FL_E_LIMIT, "edges", "more than %u edge types, the last \"%.60s\"",
+                    FL_TOPO_TYPES_MAX, type);
+            fl_hint(err, "a type says how one needs the other, such as calls or runs_on, not what it needs");
+            return FL_E_LIMIT;
+        }
         seen[n++] = type;
     }
     if (n > 1)

@@ -249,6 +249,35 @@ static void culprit_change_or_none(void **state)
     assert_null(culprit(s, v, 4));
 }
 
+/* Whoever dates changes hours off changes nothing: not the order, and nobody is blamed. */
+static void changes_of_another_clock_are_no_culprit(void **state)
+{
+    struct shop *s = *state;
+    const fl_usec hour = 3600 * FL_USEC_PER_SEC;
+    shop_outage(s);
+    struct fl_rank_input in = shop_input(s);
+    struct fl_ranking *bare = rank(s, &in);
+    static const int hours[] = {-400, -30, -12, 2, 9, 400};
+    for (size_t i = 0; i < FL_ARRAY_LEN(hours); i++) {
+        struct fl_change v = {SHOP_T0 + hours[i] * hour,
+                              "db",
+                              "deploy",
+                              "other-clock",
+                              NULL,
+                              "lower connections limit of the pool",
+                              NULL,
+                              "db/pool.yaml\n-max: 400\n+max: 100\n"};
+        in.changes = &v;
+        in.n_changes = 1;
+        struct fl_ranking *r = rank(s, &in);
+        if (r->culprit_change)
+            fail_msg("a change %d hours off is blamed: %s", hours[i], r->culprit_text);
+        assert_int_equal(r->n_candidates, bare->n_candidates);
+        for (size_t k = 0; k < r->n_candidates; k++)
+            assert_string_equal(r->candidates[k].node, bare->candidates[k].node);
+    }
+}
+
 /* 100,000 nodes, 200 of them alerting: the cost is that of the neighbourhood. */
 static void large_graph(void **state)
 {
@@ -291,6 +320,7 @@ int main(void)
                                        T(explains_in_words),
                                        T(contributions_cancel),
                                        T(culprit_change_or_none),
+                                       T(changes_of_another_clock_are_no_culprit),
                                        T(large_graph)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
