@@ -52,8 +52,14 @@ static void print_head(const struct page *p)
     put_text(stdout, text_of(i, "title"), 0);
     printf("\n  opened %s ago (%s)", format_age(text_of(i, "opened_at"), age, sizeof age),
            format_clock(text_of(i, "opened_at"), clock, sizeof clock));
-    printf(", %lld alerts on %lld components, %lld firing", (long long)fl_json_int(i, "alerts_total", 0),
-           (long long)fl_json_int(i, "components", 0), (long long)fl_json_int(i, "alerts_firing", 0));
+    long long alerts = (long long)fl_json_int(i, "alerts_total", 0);
+    long long components = (long long)fl_json_int(i, "components", 0);
+    printf(", %lld alert%s on ", alerts, alerts == 1 ? "" : "s");
+    if (components)
+        printf("%lld component%s", components, components == 1 ? "" : "s");
+    else
+        printf("no known component");
+    printf(", %lld firing", (long long)fl_json_int(i, "alerts_firing", 0));
     if (fl_json_int(i, "alerts_stale", 0))
         printf(", %lld silent (stale)", (long long)fl_json_int(i, "alerts_stale", 0));
     printf("\n  %s", *text_of(i, "acked_by") ? "acknowledged by " : "nobody has acknowledged it");
@@ -135,7 +141,8 @@ static void print_cause(const struct page *p)
     size_t n = list ? fl_json_len(list) : 0;
     heading(p, "LIKELY CAUSE");
     if (!n) {
-        printf("  not ranked yet\n");
+        printf(r ? "  no convincing cause: none of its alerts is on a component that the graph knows\n"
+                 : "  not ranked yet\n");
         return;
     }
     if (!fl_json_bool(r, "convincing", true))

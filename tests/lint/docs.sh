@@ -25,6 +25,21 @@ if [ -f engine/http/routes.c ]; then
         sed -n 's/.*_COMMAND("\([a-z]*\)".*/\/\1`/p' engine/http/routes.c
     } | sort -u)
 fi
+# Each behaviour on odd input names tests that exist: `test_x.c: function`, `script.sh`.
+if [ -f docs/reference/odd-input.md ]; then
+    while IFS=: read -r line name; do
+        file=$(find tests -name "${name%%: *}" -print -quit)
+        if [ -z "$file" ]; then
+            finding "docs/reference/odd-input.md:$line: there is no test ${name%%: *}"
+        elif [[ $name == *': '* ]] && ! grep -qwF -- "${name#*: }" "$file"; then
+            finding "docs/reference/odd-input.md:$line: $file has no ${name#*: }"
+        fi
+    done < <(awk -F'|' '/^\|/ { rest = $(NF - 1)
+        while (match(rest, /`[a-z_]+\.(c|sh)(: [a-z_0-9]+)?`/)) {
+            print FNR ":" substr(rest, RSTART + 1, RLENGTH - 2)
+            rest = substr(rest, RSTART + RLENGTH)
+        } }' docs/reference/odd-input.md)
+fi
 checked=0
 while IFS= read -r -d '' file; do
     file=${file#./}

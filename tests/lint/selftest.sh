@@ -13,7 +13,7 @@ mit='SPDX-License-Identifier: MIT'
 
 fresh() {
     rm -rf -- "$tree/a tree"
-    mkdir -p "$tree/a tree"/{engine/base,engine/rank,include/faultline,rules,playbooks,schema,tests/lint,docs,packaging}
+    mkdir -p "$tree/a tree"/{engine/base,engine/rank,include/faultline,rules,playbooks,schema,tests/lint,docs/reference,packaging}
     cd -- "$tree/a tree"
     cp "$src/engine/layers.txt" engine/layers.txt
     cp "$src/tests/lint/exceptions.txt" tests/lint/
@@ -66,6 +66,7 @@ expect sources '' 'comments and strings are not calls'
 sin headers 'does not compile alone' 'a header that needs another' include/faultline/rank.h 'size_t n(void);'
 sin format 'not formatted' 'an unformatted file' engine/base/a.c 'int  y ;'
 sin format 'blank at the end' 'a blank at the end of a line' rules/one.lua '-- x '
+sin docs 'there is no test test_gone.c' 'a behaviour without its test' docs/reference/odd-input.md '| x | y | `test_gone.c: z` |'
 sin docs 'dead link' 'a dead link' docs/README.md '[x](nowhere.md)'
 sin docs 'describes no rule file' 'a page without its rule file' rules/two.md '# two'
 fresh
