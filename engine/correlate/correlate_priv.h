@@ -3,6 +3,7 @@
 #pragma once
 
 #include <faultline/correlate.h>
+#include <faultline/pack.h>
 #include <faultline/pool.h>
 
 #include <stdlib.h>
@@ -90,6 +91,13 @@ struct part {
     UT_hash_handle hh;
 };
 
+/* An incident while a snapshot is written. */
+struct shot {
+    uint64_t ordinal;           /* in order of opening, from 1 */
+    const struct episode *next; /* the member that should come next */
+    bool out_of_order;
+};
+
 struct incident {
     struct fl_incident pub; /* first: a fl_incident pointer is an incident pointer */
     struct episode *head, *tail;
@@ -97,6 +105,7 @@ struct incident {
     char *group;                  /* owned; key of an incident of alerts with no component, else NULL */
     bool dirty;                   /* row to be written at the end of the step */
     size_t joined_now;            /* alerts that joined in this step */
+    struct shot shot;             /* nothing to the state */
     size_t quiet_now;             /* alerts that were silenced, inhibited or released in this step */
     struct incident *next, *prev; /* order of opening */
     UT_hash_handle hh, hh_group;
@@ -169,6 +178,7 @@ struct fl_corr {
     size_t n_settle, settle_cap;
     struct cursor cursors[CURSORS_MAX];
     uint64_t cursor_uses;
+    struct corr_load *load; /* while a snapshot is read */
     size_t held;        /* live episodes in no incident */
     struct gate *gates; /* groups of thresholds and grouping windows */
     struct {
@@ -276,8 +286,6 @@ bool hold_set(struct fl_corr *c, const struct fl_rules *rules, fl_usec at, struc
 void hold_free(struct fl_corr *c, struct episode *e);
 void holds_on_time(struct fl_corr *c, fl_usec at);
 fl_usec holds_due(const struct fl_corr *c);
-void hold_write(struct fl_jw *w, const struct episode *e);
-void hold_read(struct fl_corr *c, struct episode *e, const struct fl_json *v);
 /* After all episodes and incidents of a snapshot are there. */
 void holds_restored(struct fl_corr *c, const struct fl_rules *rules);
 const char *hold_word(const struct episode *e); /* threshold, grouping, …; NULL: nothing holds it */
@@ -337,8 +345,11 @@ bool flap_waits(const struct fl_corr *c, uint64_t fingerprint, fl_usec *ret_ends
 void flap_still_fires(struct fl_corr *c, uint64_t fingerprint);
 void flaps_on_time(struct fl_corr *c, struct fl_step *s);
 void flaps_free(struct fl_corr *c);
-void flaps_write(const struct fl_corr *c, struct fl_jw *w);
-void flaps_read(struct fl_corr *c, const struct fl_json *list);
+void flaps_write(const struct fl_corr *c, struct fl_pack *out);
+void flap_read(struct fl_corr *c, struct fl_unpack *u);
+
+/* restore.c */
+void restore_free(struct fl_corr *c);
 
 /* refire.c: a report that an alert which flaps, and whose resolve does not count yet, fires. @return true: it was that. */
 bool refires(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,

@@ -4,8 +4,8 @@
  *
  * The history is by fingerprint, and begins with the first resolve: an alert that just fires costs nothing here. */
 #include "correlate_priv.h"
+#include "snapshot_priv.h"
 
-#include <faultline/json.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -230,48 +230,45 @@ void flaps_on_time(struct fl_corr *c, struct fl_step *s)
 
 /* ---- snapshot ---- */
 
-void flaps_write(const struct fl_corr *c, struct fl_jw *w)
+void flaps_write(const struct fl_corr *c, struct fl_pack *out)
 {
-    fl_jw_arr(w, "flaps");
     for (const struct flap *f = c->flaps; f; f = f->hh.next) {
-        char hex[17];
-        fl_jw_arr(w, NULL);
-        fl_jw_str(w, NULL, fl_fingerprint_hex(f->fingerprint, hex));
-        const fl_usec v[] = {f->since, f->quiet_for, f->ended, f->ends_at, f->cap};
-        for (size_t k = 0; k < FL_ARRAY_LEN(v); k++)
-            fl_jw_int(w, NULL, v[k]);
-        for (unsigned k = 0; k < f->n; k++)
-            fl_jw_int(w, NULL, f->at[k]);
-        fl_jw_arr_end(w);
-    }
-    fl_jw_arr_end(w);
-}
-
-static int64_t int_at(const struct fl_json *arr, size_t i)
-{
-    return (int64_t)fl_json_number(fl_json_at(arr, i), 0);
-}
-
-void flaps_read(struct fl_corr *c, const struct fl_json *list)
-{
-    for (size_t k = 0; k < fl_json_len(list); k++) {
-        const struct fl_json *v = fl_json_at(list, k);
-        int64_t cap = int_at(v, 5);
-        size_t n = fl_json_len(v) > 6 ? fl_json_len(v) - 6 : 0;
-        struct flap *f = fl_core_alloc(1, sizeof *f);
-        if (cap < 1 || cap > (int64_t)FL_FLAP_CHANGES_MAX + 1 || n > (size_t)cap ||
-            !fl_fingerprint_parse(fl_json_string(fl_json_at(v, 0)), &f->fingerprint)) {
-            free(f);
-            continue;
+        fl_pack_begin(out, REC_FLAP);
+        fl_pack_hash(out, f->fingerprint);
+        fl_pack_i64(out, f->since);
+        fl_pack_i64(out, f->quiet_for);
+        fl_pack_i64(out, f->ended);
+        fl_pack_i64(out, f->ends_at);
+        fl_pack_u64(out, f->cap);
+        fl_usec from = 0;
+        for (unsigned k = 0; k < f->n; k++) {
+            fl_pack_after(out, from, f->at[k]);
+            from = f->at[k];
         }
-        f->since = int_at(v, 1);
-        f->quiet_for = int_at(v, 2);
-        f->ended = int_at(v, 3);
-        f->ends_at = int_at(v, 4);
-        for (size_t i = 0; i < n; i++)
-            add(f, int_at(v, 6 + i), (unsigned)cap);
-        HASH_ADD(hh, c->flaps, fingerprint, sizeof f->fingerprint, f);
-        c->stats.flapping += f->since != 0;
-        sooner(c, due(f));
+        fl_pack_end(out);
     }
+}
+
+void flap_read(struct fl_corr *c, struct fl_unpack *u)
+{
+    struct flap *f = fl_core_alloc(1, sizeof *f);
+    f->fingerprint = fl_unpack_hash(u);
+    f->since = fl_unpack_i64(u);
+    f->quiet_for = fl_unpack_i64(u);
+    f->ended = fl_unpack_i64(u);
+    f->ends_at = fl_unpack_i64(u);
+    uint64_t cap = fl_unpack_u64(u);
+    u->bad |= cap < 1 || cap > FL_FLAP_CHANGES_MAX + 1;
+    for (fl_usec at = 0; fl_unpack_more(u);) {
+        at = fl_unpack_after(u, at);
+        add(f, at, (unsigned)cap);
+    }
+    if (u->bad) {
+        free(f->at);
+        free(f);
+        return;
+    }
+    HASH_ADD(hh, c->flaps, fingerprint, sizeof f->fingerprint, f);
+    c->stats.flapping += f->since != 0;
+    sooner(c, due(f));
 }

@@ -137,39 +137,6 @@ void hold_free(struct fl_corr *c, struct episode *e)
 
 /* ---- snapshot ---- */
 
-void hold_write(struct fl_jw *w, const struct episode *e)
-{
-    const struct hold *h = e->hold;
-    fl_jw_arr(w, "hold");
-    fl_jw_int(w, NULL, h->kind);
-    fl_jw_int(w, NULL, h->since);
-    fl_jw_int(w, NULL, h->until);
-    fl_jw_int(w, NULL, (int64_t)h->n);
-    fl_jw_int(w, NULL, h->through);
-    fl_jw_int(w, NULL, h->waited);
-    fl_jw_str(w, NULL, h->flap);
-    fl_jw_str(w, NULL, h->window);
-    fl_jw_arr_end(w);
-}
-
-void hold_read(struct fl_corr *c, struct episode *e, const struct fl_json *v)
-{
-    (void)c;
-    if (!v)
-        return;
-    int64_t n[6];
-    for (size_t k = 0; k < FL_ARRAY_LEN(n); k++)
-        n[k] = (int64_t)fl_json_number(fl_json_at(v, k), 0);
-    *hold_of(e) = (struct hold){.kind = n[0] > 0 && n[0] < HOLD_N ? (enum hold_kind)n[0] : HOLD_NONE,
-                                .since = n[1],
-                                .until = n[2],
-                                .n = (uint64_t)n[3],
-                                .through = n[4] != 0,
-                                .waited = n[5] != 0,
-                                .flap = fl_core_strdup(fl_json_string(fl_json_at(v, 6))),
-                                .window = fl_core_strdup(fl_json_string(fl_json_at(v, 7)))};
-}
-
 static int by_n(const void *a, const void *b)
 {
     const struct episode *const *x = a, *const *y = b;

@@ -40,6 +40,7 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
 {
     if (!c)
         return NULL;
+    restore_free(c);
     while (c->episodes)
         episode_free(c, c->episodes);
     silences_free(c);

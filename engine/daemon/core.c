@@ -60,6 +60,7 @@ static bool step(struct engine *e, const struct fl_event *ev, struct fl_submissi
         atomic_store(&e->tick_out, false);
     uint64_t seq = ev->seq;
     fl_usec took = fl_mono() - began;
+    e->stepped += took;
     fl_store_project(e->store, fx, sub); /* the event lies in the submission: gone from here on */
     atomic_store(&e->core_seq, seq);
     fl_store_rest(e->store, took);
@@ -88,36 +89,6 @@ static fl_usec next_wake(struct engine *e)
         return now + FL_USEC_PER_SEC / 5;
     }
     return left < longest - now ? now + left : longest;
-}
-
-/* ---- snapshots ---- */
-
-static void maybe_snapshot(struct engine *e)
-{
-    uint64_t seq = fl_flow_seq(e->flow), since = seq - e->last_snapshot_seq;
-    bool wanted = atomic_load(&e->want_snapshot);
-    bool due = since >= (uint64_t)e->config->snapshot_events ||
-               (since && fl_mono() - e->last_snapshot_at >= SNAPSHOT_IDLE);
-    if ((!due && !wanted) || !since)
-        return;
-    pthread_mutex_lock(&e->lock);
-    bool busy = e->snapshot != NULL;
-    pthread_mutex_unlock(&e->lock);
-    if (busy)
-        return;
-    struct fl_buf b = fl_buf_init(SNAPSHOT_MAX);
-    if (fl_flow_snapshot(e->flow, &b) != FL_OK || b.failed) {
-        fl_log(FL_LOG_WARN, "core", "no snapshot at %llu: the state is too large", (unsigned long long)seq);
-        fl_buf_done(&b);
-    } else {
-        pthread_mutex_lock(&e->lock);
-        e->snapshot = fl_buf_take(&b, &e->snapshot_n);
-        e->snapshot_seq = seq;
-        pthread_cond_broadcast(&e->changed);
-        pthread_mutex_unlock(&e->lock);
-    }
-    e->last_snapshot_seq = seq;
-    e->last_snapshot_at = fl_mono();
 }
 
 /* ---- what had to stay in the journal ---- */
@@ -165,7 +136,7 @@ static bool step_stretch(struct engine *e, struct delivery *d)
         fl_status st = fl_store_read_journal(e->store, at, at + piece, step_again, e, &err);
         if (st == FL_OK) {
             told = false;
-            maybe_snapshot(e);
+            snapshot_turn(e);
             (void)next_wake(e); /* a deadline that has passed gets its tick */
             continue;
         }
@@ -208,12 +179,14 @@ static void run(struct engine *e)
         asks_serve(e);
         if (!take(e, items, n))
             break;
-        maybe_snapshot(e);
+        snapshot_turn(e);
         if (fl_mono() - published > FL_USEC_PER_SEC / 2) {
             core_publish(e);
             published = fl_mono();
         }
     }
+    if (atomic_load(&e->want_snapshot))
+        snapshot_last(e);
     pthread_mutex_lock(&e->lock);
     if (e->state != CORE_FAILED)
         e->state = CORE_STOPPED;

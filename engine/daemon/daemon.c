@@ -281,7 +281,6 @@ static void metrics(void *ctx, struct fl_buf *b)
     pthread_mutex_lock(&e->lock);
     struct fl_flow_stats f = e->flow_stats;
     struct fl_model_stats models = e->model_stats;
-    uint64_t saved = e->snapshots_saved;
     bool running = e->state == CORE_RUNNING;
     uint64_t head = e->head.seq;
     pthread_mutex_unlock(&e->lock);
@@ -293,7 +292,7 @@ static void metrics(void *ctx, struct fl_buf *b)
         "faultline_recovery_seconds %.6f\n",
         (double)e->recovery_took / 1e6);
     metric(b, "faultline_recovery_events", "gauge", "Journal events read by the last recovery.", e->replayed);
-    metric(b, "faultline_snapshots_total", "counter", "Snapshots of the state saved.", saved);
+    snapshot_metrics(e, b);
     metric(b, "faultline_core_seq", "gauge", "Sequence of the last event the core took.",
            atomic_load(&e->core_seq));
     metric(b, "faultline_core_inbox", "gauge", "Events waiting for the core.", fl_queue_items(e->inbox));
@@ -501,7 +500,9 @@ static void say_ready(struct engine *e)
 static fl_status start_core(struct engine *e, struct fl_err *err)
 {
     uint64_t projected = fl_store_projected_seq(e->store);
-    fl_status st = supervise_start(e, err);
+    fl_status st = snapshots_start(e, err);
+    if (st == FL_OK)
+        st = supervise_start(e, err);
     if (st == FL_OK)
         st = core_start(e, err);
     if (st != FL_OK)
@@ -549,14 +550,7 @@ static void stop(struct engine *e)
     e->http = fl_http_stop(e->http);
     if (e->inbox)
         core_stop(e);
-    if (e->has_saver) {
-        pthread_mutex_lock(&e->lock);
-        if (e->state != CORE_FAILED)
-            e->state = CORE_STOPPED;
-        pthread_cond_broadcast(&e->changed);
-        pthread_mutex_unlock(&e->lock);
-        pthread_join(e->saver, NULL);
-    }
+    snapshots_stop(e);
     if (e->heads_fd >= 0 && e->has_core_run && !cut)
         record_last(e);
     heads_close(e);

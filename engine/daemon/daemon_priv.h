@@ -8,6 +8,7 @@
 #include <faultline/http.h>
 #include <faultline/intake.h>
 #include <faultline/log.h>
+#include <faultline/pack.h>
 #include <faultline/queue.h>
 #include <faultline/runner.h>
 #include <faultline/store.h>
@@ -18,10 +19,13 @@
 enum {
     NEWS_BATCH = 100,       /* senders that fell silent or are back, in one event */
     LAPSE_BATCH = 1000,     /* lapsed leases in one event */
-    SNAPSHOT_MAX = 1 << 30, /* bytes of one snapshot's text */
+    SNAPSHOT_MAX = 1 << 30, /* bytes of one snapshot in memory */
+    SNAPSHOT_SHARE = 10,    /* making and saving them takes at most one part in so many of the time */
 };
 static const fl_usec STOP_PATIENCE = 15 * FL_USEC_PER_SEC; /* for what is under way when SIGTERM comes */
 static const fl_usec SNAPSHOT_IDLE = 600 * FL_USEC_PER_SEC;
+/* Steps that took the core longer than this are not left to be repeated at the next start. */
+static const fl_usec SNAPSHOT_STEPPED = 3 * FL_USEC_PER_SEC / 2;
 
 enum core_state { CORE_RECOVERING, CORE_RUNNING, CORE_FAILED, CORE_STOPPED };
 
@@ -49,6 +53,7 @@ struct engine {
     struct fl_flow *flow;
     uint64_t last_snapshot_seq;
     fl_usec last_snapshot_at; /* mono */
+    fl_usec stepped;          /* time in steps since then */
     pthread_mutex_t lock;     /* the fields below */
     pthread_cond_t changed;
     enum core_state state;
@@ -68,11 +73,12 @@ struct engine {
     atomic_ullong token_seq; /* journal row of the last token event of this life */
     atomic_int tokens_out;   /* token events on their way into the journal */
 
-    /* snapshot waiting to be saved; NULL = none */
-    char *snapshot;
-    size_t snapshot_n;
+    struct fl_pack snapshot; /* to be saved; the saver's while has_snapshot */
+    bool has_snapshot;
     uint64_t snapshot_seq, saved_seq;
     uint64_t snapshots_saved;
+    fl_usec snapshot_pause, snapshot_cost; /* the core stood still; that and saving: of the last one */
+    size_t snapshot_stored;                /* bytes of the last one that was saved */
 
     /* signed heads: recorder thread; `head` under the lock */
     struct fl_audit_key audit_key;
@@ -115,6 +121,13 @@ void inbox_drop(struct engine *e, struct delivery *d);
 
 /* recover.c: core thread */
 fl_status recover(struct engine *e, struct fl_err *err);
+
+/* snapshots.c */
+void snapshot_turn(struct engine *e); /* core thread: make one if it is time */
+void snapshot_last(struct engine *e); /* core thread, at its end */
+fl_status snapshots_start(struct engine *e, struct fl_err *err);
+void snapshots_stop(struct engine *e); /* after the core: what it left is saved */
+void snapshot_metrics(struct engine *e, struct fl_buf *b);
 
 /* supervise.c */
 fl_status supervise_start(struct engine *e, struct fl_err *err);

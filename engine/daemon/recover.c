@@ -2,9 +2,6 @@
 /* engine/daemon/recover.c -- state = snapshot + journal after it; core thread (layer 6). */
 #include "daemon_priv.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 struct replay {
     struct engine *e;
     uint64_t projected, n;
@@ -33,28 +30,46 @@ static fl_status replay_event(void *ctx, const struct fl_event *ev)
     return FL_OK;
 }
 
+struct restore {
+    struct engine *e;
+    struct fl_err *err; /* why a piece is not taken */
+};
+
+static fl_status take_piece(void *ctx, const void *piece, size_t n)
+{
+    struct restore *r = ctx;
+    if (atomic_load(&r->e->interrupted))
+        return fl_fail(r->err, FL_E_TIMEOUT, "recovery", "stopped by a signal");
+    return fl_flow_load(r->e->flow, piece, n, r->err);
+}
+
+/* The newest snapshot that holds, else the beginning: the journal is the truth, a snapshot only a short cut. */
 static fl_status load_state(struct engine *e, const struct fl_flow_options *o, uint64_t *ret_seq,
                             struct fl_err *err)
 {
-    char *text = NULL;
-    size_t n = 0;
-    uint64_t seq = 0;
-    struct fl_err problem = {0};
-    fl_status st = fl_store_load_snapshot(e->store, &text, &n, &seq, &problem);
-    *ret_seq = 0;
-    if (st == FL_OK) {
-        st = fl_flow_restore(o, text, n, &e->flow, &problem);
-        free(text);
-        if (st == FL_OK) {
-            *ret_seq = seq;
+    for (uint64_t below = UINT64_MAX;; below = *ret_seq) {
+        fl_status st = fl_flow_new(o, &e->flow, err);
+        if (st != FL_OK)
+            return st;
+        struct fl_err problem = {0};
+        struct restore r = {e, &problem};
+        st = fl_store_load_snapshot(e->store, below, ret_seq, take_piece, &r, &problem);
+        if (st == FL_OK)
+            st = fl_flow_loaded(e->flow, &problem);
+        if (st == FL_OK)
+            return FL_OK;
+        if (st == FL_E_NOTFOUND) {
+            *ret_seq = 0;
+            if (below != UINT64_MAX)
+                fl_log(FL_LOG_WARN, "daemon", "no snapshot holds: the whole journal is read");
             return FL_OK;
         }
-        /* The journal is the truth, the snapshot only a short cut: start from the beginning. */
-        fl_log_err(FL_LOG_WARN, "daemon", "the snapshot is of no use, reading the whole journal", &problem);
-    } else if (st != FL_E_NOTFOUND) {
-        return fl_fail(err, st, problem.where, "%s", problem.text);
+        e->flow = fl_flow_free(e->flow);
+        if (st != FL_E_CORRUPT || !*ret_seq)
+            return fl_fail(err, st, problem.where, "%s", problem.text);
+        fl_log(FL_LOG_WARN, "daemon", "the snapshot at %llu is of no use, looking for the one before: %s",
+               (unsigned long long)*ret_seq, problem.text);
     }
-    return fl_flow_new(o, &e->flow, err);
 }
 
 static void vouch(void *ctx, const struct fl_alert *a)

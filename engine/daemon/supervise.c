@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine/daemon/supervise.c -- once a second: leases, the private cluster, the store's health; and the thread
- * that saves snapshots (layer 6). */
+/* engine/daemon/supervise.c -- once a second: leases, the private cluster, the store's health, memory (layer 6). */
 #include "daemon_priv.h"
 
 #include <faultline/json.h>
@@ -192,46 +191,10 @@ static void *supervisor_thread(void *ctx)
     return NULL;
 }
 
-/* ---- snapshots ---- */
-
-static void *saver_thread(void *ctx)
-{
-    struct engine *e = ctx;
-    pthread_mutex_lock(&e->lock);
-    for (;;) {
-        while (!e->snapshot && e->state != CORE_STOPPED && e->state != CORE_FAILED)
-            pthread_cond_wait(&e->changed, &e->lock);
-        if (!e->snapshot)
-            break;
-        char *text = e->snapshot;
-        size_t n = e->snapshot_n;
-        uint64_t seq = e->snapshot_seq;
-        pthread_mutex_unlock(&e->lock);
-        struct fl_err err = {0};
-        bool ok = fl_store_save_snapshot(e->store, seq, text, n, &err) == FL_OK;
-        if (!ok)
-            fl_log_err(FL_LOG_WARN, "daemon", "the snapshot was not saved", &err);
-        free(text);
-        pthread_mutex_lock(&e->lock);
-        e->snapshot = NULL;
-        if (ok) {
-            e->saved_seq = seq;
-            e->snapshots_saved++;
-        }
-        pthread_cond_broadcast(&e->changed);
-    }
-    pthread_mutex_unlock(&e->lock);
-    return NULL;
-}
-
 fl_status supervise_start(struct engine *e, struct fl_err *err)
 {
-    int rc = pthread_create(&e->saver, NULL, saver_thread, e);
-    e->has_saver = !rc;
-    if (!rc) {
-        rc = pthread_create(&e->supervisor, NULL, supervisor_thread, e);
-        e->has_supervisor = !rc;
-    }
+    int rc = pthread_create(&e->supervisor, NULL, supervisor_thread, e);
+    e->has_supervisor = !rc;
     return rc ? fl_fail(err, FL_E_IO, "daemon", "could not start a thread: %s", strerror(rc)) : FL_OK;
 }
 

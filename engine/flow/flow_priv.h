@@ -52,6 +52,7 @@ struct fl_flow {
     struct silent *silent; /* senders that are silent now, in order of falling silent */
     uint64_t seq, alerts_in, runs;
     fl_usec at;
+    enum { LOAD_NOTHING, LOAD_BEGUN, LOAD_DONE } load; /* of a snapshot */
     unsigned notes; /* timeline rows of the step under way */
 };
 

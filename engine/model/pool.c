@@ -115,6 +115,18 @@ static struct kept *of_text(const char *text)
     return (struct kept *)((uintptr_t)text - offsetof(struct kept, text));
 }
 
+void fl_pool_again(const char *kept)
+{
+    struct kept *k = of_text(kept);
+    FL_REQUIRE(k->refs < UINT32_MAX);
+    k->refs++;
+}
+
+bool fl_pool_shared(const char *kept)
+{
+    return of_text(kept)->refs > 1;
+}
+
 static void take_out(struct fl_pool *p, const struct kept *k)
 {
     size_t hole = home(p, k->hash);
@@ -178,6 +190,22 @@ struct fl_alert *fl_pool_alert(struct fl_pool *p, const struct fl_alert *a)
     copy->labels = keep_labels(p, v, &a->labels);
     copy->annotations = keep_labels(p, v + a->labels.n, &a->annotations);
     copy->generator_url = fl_pool_keep(p, a->generator_url ? a->generator_url : "");
+    return copy;
+}
+
+struct fl_alert *fl_pool_adopt_alert(const struct fl_alert *a)
+{
+    size_t n = a->labels.n, m = a->annotations.n;
+    struct fl_alert *copy = malloc(sizeof *copy + (n + m) * sizeof(struct fl_label));
+    FL_REQUIRE(copy != NULL);
+    struct fl_label *v = (struct fl_label *)(copy + 1);
+    *copy = *a;
+    if (n)
+        memcpy(v, a->labels.v, n * sizeof *v);
+    if (m)
+        memcpy(v + n, a->annotations.v, m * sizeof *v);
+    copy->labels = (struct fl_labels){v, n};
+    copy->annotations = (struct fl_labels){v + n, m};
     return copy;
 }
 

@@ -238,7 +238,7 @@ void fl_store_drain(struct fl_store *s, fl_usec patience)
 }
 
 /* The aux connection, made again when it is gone. Caller holds aux_lock. */
-static fl_status aux(struct fl_store *s, PGconn **ret, struct fl_err *err)
+fl_status fl_store_aux(struct fl_store *s, PGconn **ret, struct fl_err *err)
 {
     if (!fl_pq_alive(s->aux)) {
         s->aux = fl_pq_close(s->aux);
@@ -263,7 +263,7 @@ struct fl_store *fl_store_close(struct fl_store *s, fl_usec patience)
     if (s->keeper_on)
         pthread_join(s->keeper_t, NULL);
     PGconn *c;
-    if (s->epoch && !s->fenced && !s->journal_down && aux(s, &c, NULL) == FL_OK)
+    if (s->epoch && !s->fenced && !s->journal_down && fl_store_aux(s, &c, NULL) == FL_OK)
         fl_lease_release(s, c);
     return free_store(s);
 }
@@ -348,104 +348,7 @@ void fl_store_stats(struct fl_store *s, struct fl_store_stats *ret)
                                    .queue_bytes = fl_queue_bytes(s->journal_q)};
 }
 
-/* ---- snapshots and recovery ------------------------------------------------------------------------------------ */
-
-static fl_status load_snapshot(struct fl_store *s, PGconn *c, char **ret, size_t *ret_n, uint64_t *ret_seq,
-                               struct fl_err *err)
-{
-    static const struct fl_pq_wait w = {.patience = 120 * FL_USEC_PER_SEC};
-    FL_AUTO_ARENA a = fl_arena_new(0);
-    FL_AUTO_PARAMS p;
-    fl_pq_params_init(&p, a);
-    fl_pq_text(&p, s->realm);
-    fl_pq_i64(&p, (int64_t)s->projected_seq);
-    FL_AUTO_PGRESULT *r = NULL;
-    /* A snapshot ahead of the projections would skip rows that were never written. */
-    fl_pq_fault f = fl_pq_exec(c,
-                               "SELECT seq, hash, body FROM snapshot WHERE realm = $1 AND seq <= $2"
-                               " ORDER BY seq DESC LIMIT 2",
-                               &p, &w, &r, err);
-    if (f)
-        return fl_pq_status(f);
-    for (int i = 0; i < PQntuples(r); i++) {
-        struct fl_sha256 want, have;
-        size_t n = (size_t)PQgetlength(r, i, 2);
-        fl_pq_get_hash(r, i, 1, &want);
-        fl_sha256(PQgetvalue(r, i, 2), n, &have);
-        if (memcmp(&want, &have, sizeof want) != 0) {
-            fl_log(FL_LOG_ERROR, "store", "snapshot of seq %lld is damaged: skipped",
-                   (long long)fl_pq_get_i64(r, i, 0));
-            continue;
-        }
-        char *copy = malloc(n + 1);
-        if (!copy)
-            return fl_fail(err, FL_E_NOMEM, "snapshot", "out of memory for %zu bytes", n);
-        memcpy(copy, PQgetvalue(r, i, 2), n);
-        copy[n] = '\0';
-        *ret = copy;
-        *ret_n = n;
-        *ret_seq = (uint64_t)fl_pq_get_i64(r, i, 0);
-        return FL_OK;
-    }
-    return fl_fail(err, FL_E_NOTFOUND, s->realm, "no snapshot yet");
-}
-
-fl_status fl_store_load_snapshot(struct fl_store *s, char **ret, size_t *ret_n, uint64_t *ret_seq,
-                                 struct fl_err *err)
-{
-    PGconn *c;
-    pthread_mutex_lock(&s->aux_lock);
-    fl_status st = aux(s, &c, err);
-    if (!st)
-        st = load_snapshot(s, c, ret, ret_n, ret_seq, err);
-    pthread_mutex_unlock(&s->aux_lock);
-    return st;
-}
-
-static fl_status save_snapshot(struct fl_store *s, PGconn *c, uint64_t seq, const char *text, size_t n,
-                               struct fl_err *err)
-{
-    const struct fl_pq_wait w = {.patience = 120 * FL_USEC_PER_SEC, .hurry = &s->closing};
-    FL_AUTO_ARENA a = fl_arena_new(0);
-    FL_AUTO_PARAMS p, q;
-    struct fl_sha256 h;
-    fl_sha256(text, n, &h);
-    fl_pq_params_init(&p, a);
-    fl_pq_params_init(&q, a);
-    fl_pq_text(&p, s->realm);
-    fl_pq_i64(&p, (int64_t)s->epoch);
-    fl_pq_i64(&p, (int64_t)seq);
-    fl_pq_bytes(&p, h.b, sizeof h.b);
-    fl_pq_bytes(&p, text, n);
-    fl_pq_text(&q, s->realm);
-    /* Two are kept, and always one that the projections have reached. */
-    const struct fl_pq_stmt v[] = {
-        {.sql = "INSERT INTO snapshot (realm, seq, hash, body) SELECT $1, $3, $4, $5 FROM fence($1, $2)"
-                " ON CONFLICT (realm, seq) DO NOTHING",
-         .p = &p},
-        {.sql = "DELETE FROM snapshot WHERE realm = $1 AND seq < least("
-                " (SELECT seq FROM snapshot WHERE realm = $1 ORDER BY seq DESC OFFSET 1 LIMIT 1),"
-                " (SELECT coalesce(max(s.seq), 0) FROM snapshot s JOIN projection p USING (realm)"
-                "   WHERE s.realm = $1 AND s.seq <= p.projected_seq))",
-         .p = &q}};
-    size_t bad;
-    fl_pq_fault f = fl_pq_batch(c, v, FL_ARRAY_LEN(v), &w, &bad, err);
-    if (f == FL_PQ_FENCED)
-        fl_store_fence(s, "snapshot");
-    return fl_pq_status(f);
-}
-
-fl_status fl_store_save_snapshot(struct fl_store *s, uint64_t seq, const char *text, size_t n,
-                                 struct fl_err *err)
-{
-    PGconn *c;
-    pthread_mutex_lock(&s->aux_lock);
-    fl_status st = aux(s, &c, err);
-    if (!st)
-        st = save_snapshot(s, c, seq, text, n, err);
-    pthread_mutex_unlock(&s->aux_lock);
-    return st;
-}
+/* ---- recovery ------------------------------------------------------------------------------------ */
 
 fl_status fl_store_read_journal(struct fl_store *s, uint64_t after, uint64_t until,
                                 fl_status (*visit)(void *ctx, const struct fl_event *ev), void *ctx,
@@ -454,7 +357,7 @@ fl_status fl_store_read_journal(struct fl_store *s, uint64_t after, uint64_t unt
     PGconn *c;
     bool more = true;
     pthread_mutex_lock(&s->aux_lock);
-    fl_status st = aux(s, &c, err);
+    fl_status st = fl_store_aux(s, &c, err);
     while (!st && more)
         st = fl_journal_page(c, s->realm, &after, until, &more, visit, ctx, err);
     pthread_mutex_unlock(&s->aux_lock);

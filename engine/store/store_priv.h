@@ -63,6 +63,8 @@ bool fl_store_nap(struct fl_store *s, fl_usec d);
 /** A session of the engine's role; `what` names the thread. Ends an older session of the same thread that hangs. */
 FL_MUST_CHECK fl_status fl_store_session(struct fl_store *s, const char *what, PGconn **ret,
                                          struct fl_err *err);
+/** The session of snapshots and recovery reads, made again when it is lost. Caller holds aux_lock. */
+FL_MUST_CHECK fl_status fl_store_aux(struct fl_store *s, PGconn **ret, struct fl_err *err);
 void fl_store_fence(struct fl_store *s, const char *why);
 
 void *fl_journal_thread(void *store);

@@ -8,7 +8,8 @@
 #include <faultline/topology.h>
 
 struct fl_json;
-struct fl_jw;
+struct fl_pack;
+struct fl_unpack;
 
 /** What an incident looks like to others; borrowed, valid until the next call that changes it. */
 struct fl_incident {
@@ -132,9 +133,13 @@ void fl_corr_mapped(const struct fl_corr *c, uint64_t *episodes, uint64_t *unmap
 /** Whose alerts came to what, in order of appearance. @return count. */
 size_t fl_corr_teams(const struct fl_corr *c, struct fl_team_figures ret[FL_TEAMS_MAX + 1]);
 
-void fl_corr_write(const struct fl_corr *c, struct fl_jw *w, const char *key);
-FL_MUST_CHECK fl_status fl_corr_read(struct fl_corr *c, const struct fl_json *v, struct fl_topo *topo,
-                                     const struct fl_rules *rules, struct fl_err *err);
+/** Its records of a snapshot, and back: each record, whose letter fl_unpack_next gave, then the end. What failed is only good
+ *  to be freed. @return FL_E_CORRUPT. */
+void fl_corr_write(const struct fl_corr *c, struct fl_pack *out);
+FL_MUST_CHECK fl_status fl_corr_load(struct fl_corr *c, char kind, struct fl_unpack *record, struct fl_topo *topo,
+                                     struct fl_err *err);
+FL_MUST_CHECK fl_status fl_corr_loaded(struct fl_corr *c, struct fl_topo *topo, const struct fl_rules *rules,
+                                       struct fl_err *err);
 
 /** The incident's state machine (docs, diagram, tests). */
 const struct fl_fsm *fl_incident_fsm(void);

@@ -17,8 +17,14 @@ void fl_pool_drop(struct fl_pool *p, const char *kept);
 const char *fl_pool_find(const struct fl_pool *p, const char *text);
 /** *slot becomes the pool's copy of the text (NULL: none); what was there is given back. */
 void fl_pool_set(struct fl_pool *p, const char **slot, const char *text);
+/** Keep once more what fl_pool_keep returned. */
+void fl_pool_again(const char *kept);
+/** Is it kept more than once? */
+bool fl_pool_shared(const char *kept);
 size_t fl_pool_count(const struct fl_pool *p); /* different texts */
 
 /** A copy of the alert whose texts are the pool's; aborts instead of NULL. */
 struct fl_alert *fl_pool_alert(struct fl_pool *p, const struct fl_alert *a);
+/** The same of an alert whose texts have all been kept for it already: the copy takes them over. */
+struct fl_alert *fl_pool_adopt_alert(const struct fl_alert *a);
 void fl_pool_drop_alert(struct fl_pool *p, struct fl_alert *kept);

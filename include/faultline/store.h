@@ -5,6 +5,8 @@
 
 #include <faultline/model.h>
 
+struct fl_pack;
+
 /* ---- private cluster -------------------------------------------------------------------------------- */
 
 struct fl_cluster;
@@ -98,17 +100,24 @@ void fl_store_project(struct fl_store *s, struct fl_effects *fx, struct fl_submi
  *  and the projections may lag further. Returns at once otherwise. Core and projector thread. */
 void fl_store_rest(struct fl_store *s, fl_usec worked);
 
-/** Recovery, before deliver is called for new events: the last snapshot, then every event after it. */
-FL_MUST_CHECK fl_status fl_store_load_snapshot(struct fl_store *s, char **ret, size_t *ret_n, uint64_t *ret_seq,
-                                               struct fl_err *err); /* FL_E_NOTFOUND: none yet */
+/**
+ * Recovery, before deliver is called for new events: the newest snapshot of an event before `below`, piece by piece in order
+ * as they were packed, each checked against its hash before it is visited; then every event after it.
+ * @param ret_seq  its event, also when it is of no use: the caller can ask for the one below.
+ * @return FL_E_NOTFOUND: there is none; FL_E_CORRUPT: damaged, or of the form of another program; else what visit returned.
+ */
+FL_MUST_CHECK fl_status fl_store_load_snapshot(struct fl_store *s, uint64_t below, uint64_t *ret_seq,
+                                               fl_status (*visit)(void *ctx, const void *piece, size_t n), void *ctx,
+                                               struct fl_err *err);
 FL_MUST_CHECK fl_status fl_store_read_journal(struct fl_store *s, uint64_t after, uint64_t until, /* until 0: end */
                                               fl_status (*visit)(void *ctx, const struct fl_event *ev),
                                               void *ctx, struct fl_err *err);
 /** The last event whose rows and orders are committed. */
 uint64_t fl_store_projected_seq(struct fl_store *s);
 uint64_t fl_store_epoch(struct fl_store *s);
-/** Any thread; blocks. May run ahead of the projections: then it is loaded only once they have reached it. */
-FL_MUST_CHECK fl_status fl_store_save_snapshot(struct fl_store *s, uint64_t seq, const char *text, size_t n,
+/** Any thread; blocks; empties the pack, piece by piece. May run ahead of the projections: then it is loaded only once they
+ *  have reached it. @param ret_stored  bytes written. */
+FL_MUST_CHECK fl_status fl_store_save_snapshot(struct fl_store *s, uint64_t seq, struct fl_pack *pack, size_t *ret_stored,
                                                struct fl_err *err);
 enum fl_store_health { FL_STORE_OK, FL_STORE_DEGRADED, FL_STORE_DOWN, FL_STORE_FENCED };
 enum fl_store_health fl_store_health(struct fl_store *s);

@@ -70,10 +70,19 @@ static void options(int argc, char **argv)
     }
 }
 
+static bool same_bytes(const struct fl_pack *a, const struct fl_pack *b)
+{
+    const struct fl_piece *x = a->first, *y = b->first;
+    for (; x && y; x = x->next, y = y->next)
+        if (x->n != y->n || memcmp(x->p, y->p, x->n) != 0)
+            return false;
+    return !x && !y;
+}
+
 static void snapshot(struct fl_flow *f)
 {
     struct fl_err err = {0};
-    struct fl_buf b = fl_buf_init(0);
+    struct fl_pack b = fl_pack_init(0);
     struct fl_flow *again = NULL;
     fl_usec began = fl_mono();
     if (fl_flow_snapshot(f, &b) != FL_OK) {
@@ -81,20 +90,20 @@ static void snapshot(struct fl_flow *f)
         exit(1);
     }
     double wrote = (double)(fl_mono() - began) / 1e3;
-    size_t n = b.n;
+    size_t n = b.bytes;
     fl_flow_free(f);
     began = fl_mono();
-    if (fl_flow_restore(&(struct fl_flow_options){.realm = "default"}, b.p, b.n, &again, &err) != FL_OK) {
+    if (fl_flow_restore(&(struct fl_flow_options){.realm = "default"}, &b, &again, &err) != FL_OK) {
         fprintf(stderr, "restore: %s\n", err.text);
         exit(1);
     }
     printf(",\"snapshot_bytes\":%zu,\"snapshot_ms\":%.0f,\"restore_ms\":%.0f", n, wrote,
            (double)(fl_mono() - began) / 1e3);
-    struct fl_buf second = fl_buf_init(0);
-    bool same = fl_flow_snapshot(again, &second) == FL_OK && second.n == b.n && !memcmp(second.p, b.p, b.n);
+    struct fl_pack second = fl_pack_init(0);
+    bool same = fl_flow_snapshot(again, &second) == FL_OK && same_bytes(&b, &second);
     printf(",\"snapshot_same\":%s", same ? "true" : "false");
-    fl_buf_done(&second);
-    fl_buf_done(&b);
+    fl_pack_done(&second);
+    fl_pack_done(&b);
     fl_flow_free(again);
 }
 

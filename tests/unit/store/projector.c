@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tests/unit/store/projector.c -- rows exactly once, orders after their commit, bad rows, snapshots. */
+/* tests/unit/store/projector.c -- rows exactly once, orders after their commit, bad rows. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -166,35 +166,6 @@ static void test_answers(void **state)
     fl_store_close(c.store, FL_USEC_PER_SEC);
 }
 
-static void test_snapshots(void **state)
-{
-    (void)state;
-    struct fl_err err = {0};
-    const char *db = pg_test_database(pg, true);
-    struct counts c = {0};
-    char *text = NULL;
-    size_t n;
-    uint64_t seq;
-    open_store(db, &c);
-    assert_int_equal(fl_store_load_snapshot(c.store, &text, &n, &seq, &err), FL_E_NOTFOUND);
-    for (uint64_t i = 1; i <= 4; i++)
-        step(c.store, i, fill_order);
-    AWAIT(fl_store_projected_seq(c.store) == 4);
-    assert_ok(fl_store_save_snapshot(c.store, 1, "one", 3, &err));
-    assert_ok(fl_store_save_snapshot(c.store, 2, "two", 3, &err));
-    assert_ok(fl_store_save_snapshot(c.store, 3, "three", 5, &err));
-    assert_int_equal(pg_test_number(db, "SELECT min(seq) FROM faultline.snapshot"), 2);
-    /* Ahead of the projections: kept, but not used, and nothing that can be used is dropped for it. */
-    assert_ok(fl_store_save_snapshot(c.store, 8, "eight", 5, &err));
-    assert_ok(fl_store_save_snapshot(c.store, 9, "nine", 4, &err));
-    assert_ok(fl_store_load_snapshot(c.store, &text, &n, &seq, &err));
-    assert_int_equal(seq, 3);
-    assert_string_equal(text, "three");
-    free(text);
-    fl_err_clear(&err);
-    fl_store_close(c.store, FL_USEC_PER_SEC);
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -211,11 +182,9 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_last_state_wins),
-                                       cmocka_unit_test(test_orders_follow_the_commit),
-                                       cmocka_unit_test(test_exactly_once_after_restart),
-                                       cmocka_unit_test(test_one_bad_row_is_left_out),
-                                       cmocka_unit_test(test_answers),
-                                       cmocka_unit_test(test_snapshots)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_last_state_wins), cmocka_unit_test(test_orders_follow_the_commit),
+        cmocka_unit_test(test_exactly_once_after_restart), cmocka_unit_test(test_one_bad_row_is_left_out),
+        cmocka_unit_test(test_answers)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
