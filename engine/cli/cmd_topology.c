@@ -13,16 +13,80 @@
 
 enum { TOPOLOGY_MAX = 512 << 20 };
 
-int cmd_topology_import(struct args *a)
+static const char forms[] = "json, jaeger, csv or graphml";
+
+static fl_status read_form(struct fl_arena *arena, const char *name, fl_topology_form form, const char *text,
+                           size_t n, struct fl_topology_doc *doc, struct fl_err *err)
+{
+    switch (form) {
+    case FL_TF_CSV: return fl_intake_topology_csv(arena, name, text, n, doc, err);
+    case FL_TF_JAEGER: return fl_intake_topology_jaeger(arena, text, n, doc, err);
+    case FL_TF_GRAPHML: return fl_topo_read_graphml(arena, text, n, doc, err);
+    case FL_TF_JSON: break;
+    }
+    return fl_intake_topology(arena, text, n, doc, err);
+}
+
+/* The graph in our form, after what the engine would ask of it too. */
+static fl_status own_form(const char *name, fl_topology_form form, const char *text, size_t n,
+                          struct fl_buf *out, struct fl_err *err)
+{
+    FL_AUTO_ARENA arena = fl_arena_new(0);
+    struct fl_topology_doc doc;
+    struct fl_topo *topo = NULL;
+    if (!arena)
+        return fl_fail(err, FL_E_NOMEM, name, "out of memory");
+    fl_status st = read_form(arena, name, form, text, n, &doc, err);
+    if (!st)
+        st = fl_topo_new(&doc, &topo, err);
+    fl_topo_free(topo);
+    if (!st)
+        st = fl_topology_text(&doc, out);
+    else if (strncmp(err->where, name, strlen(name)) != 0) {
+        char inner[sizeof err->where];
+        memcpy(inner, err->where, sizeof inner);
+        snprintf(err->where, sizeof err->where, inner[0] ? "%.90s, %.90s" : "%.90s%s", name, inner);
+    }
+    return st;
+}
+
+/* Reads FILE into `out` as our JSON, or as it is when it is that already and only goes to the engine.
+ * @return -1 to go on, else the exit code. */
+static int read_graph(struct args *a, struct fl_buf *out)
 {
     struct fl_err err = {0};
     FL_AUTO_FREE char *text = NULL;
     size_t n = 0;
-    AUTO_REPLY r = {0};
-    const char *path = !strcmp(a->pos[0], "-") ? "/dev/stdin" : a->pos[0];
+    const char *path = !strcmp(a->pos[0], "-") ? "/dev/stdin" : a->pos[0], *said = arg(a, "format");
     if (fl_read_file(path, TOPOLOGY_MAX, &text, &n, &err) != FL_OK)
         return fail_with("topology import", &err);
-    int code = call_server(a, "PUT", "/api/v1/topology", text, n, &r);
+    fl_topology_form form = fl_topology_form_guess(path, text, n);
+    if (said && !fl_topology_form_parse(said, &form))
+        return usage_error("--format %s: no such form; one of %s", said, forms);
+    if (form == FL_TF_JSON && !arg_set(a, "dry-run")) {
+        fl_buf_add(out, text, n); /* the engine says what is wrong with it */
+        return -1;
+    }
+    if (own_form(path, form, text, n, out, &err) == FL_OK)
+        return -1;
+    if (!said)
+        fl_hint(&err, "it was read as %s; --format says otherwise: %s", fl_topology_form_name(form), forms);
+    return fail_with("topology import", &err);
+}
+
+int cmd_topology_import(struct args *a)
+{
+    AUTO_REPLY r = {0};
+    FL_AUTO_BUF graph = fl_buf_init(TOPOLOGY_MAX);
+    fl_topo_init();
+    int code = read_graph(a, &graph);
+    if (code >= 0)
+        return code;
+    if (arg_set(a, "dry-run")) {
+        print_json(&graph);
+        return EXIT_FINE;
+    }
+    code = call_server(a, "PUT", "/api/v1/topology", graph.n ? graph.p : "", graph.n, &r);
     if (code)
         return code;
     if (a->json || !r.json)

@@ -152,8 +152,13 @@ const struct command commands[] = {
      cmd_incident_report, NULL,
      "a postmortem draft: impact, cause with its evidence, timeline, actions, proof"},
 
-    {"topology import", "FILE", 1, 1, CMD_CLIENT, NULL, cmd_topology_import, NULL,
-     "replace the service-dependency graph by a JSON file (- for standard input)"},
+    {"topology import", "FILE", 1, 1, CMD_CLIENT,
+     OPTIONS(
+         {"format", "FORM",
+          "json, jaeger (its /api/dependencies), csv (from,to[,type][,weight]) or graphml; else told from the file"},
+         {"dry-run", NULL, "print what would be imported, as JSON, and change nothing"}),
+     cmd_topology_import, NULL,
+     "replace the service-dependency graph by that of a file (- for standard input)"},
     {"topology export", NULL, 0, 0, CMD_CLIENT,
      OPTIONS({"out", "FILE", "write to a file"}, {"at", "TIME", "as known at that time"}),
      cmd_topology_export, NULL, "print the graph as JSON"},

@@ -10,5 +10,7 @@ FL_MUST_CHECK fl_status fl_case_lines(const char *path, char *text, size_t n,
                                       fl_status (*each)(void *ctx, const char *line, size_t n,
                                                         struct fl_err *err),
                                       void *ctx, struct fl_err *err);
+/** The next CSV field, unquoted in place; *p moves behind the comma, NULL after the last field. */
+char *fl_csv_field(char **p);
 /** dir/name, or name when that is absolute. */
 char *fl_case_path(struct fl_arena *arena, const char *dir, const char *name);

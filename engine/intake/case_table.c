@@ -54,8 +54,7 @@ fl_status fl_case_lines(const char *path, char *text, size_t n,
     return FL_OK;
 }
 
-/* The next CSV field, unquoted in place; *p moves behind the comma, NULL after the last field. */
-static char *csv_field(char **p)
+char *fl_csv_field(char **p)
 {
     char *start = *p, *r = start, *w = start;
     if (*r != '"') {
@@ -105,11 +104,11 @@ static fl_status table_head(struct table_reader *r, char *line, struct fl_err *e
     if (!component || !metric)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     char *p = line;
-    const char *first = csv_field(&p);
+    const char *first = fl_csv_field(&p);
     if (strcmp(first, "time") != 0)
         return fl_fail(err, FL_E_SHAPE, NULL, "the first column is \"%.40s\", not time", first);
     while (p) {
-        char *name = csv_field(&p), *bar = strrchr(name, '|');
+        char *name = fl_csv_field(&p), *bar = strrchr(name, '|');
         if (!bar)
             return fl_fail(err, FL_E_SHAPE, NULL, "column \"%.80s\" is not component|metric", name);
         *bar = '\0';
@@ -145,7 +144,7 @@ static fl_status table_row(void *ctx, const char *line, size_t n, struct fl_err 
     }
     double *row = r->rows + t->n_rows * width;
     for (size_t c = 0; c < width; c++)
-        row[c] = p ? csv_number(csv_field(&p)) : NAN;
+        row[c] = p ? csv_number(fl_csv_field(&p)) : NAN;
     if (isnan(row[0]))
         return fl_fail(err, FL_E_SHAPE, NULL, "the time is not a number");
     if (t->n_rows && row[0] < row[-(ptrdiff_t)width])
@@ -216,7 +215,7 @@ static fl_status trace_line(void *ctx, const char *line, size_t n, struct fl_err
     for (size_t i = 0; i < FL_ARRAY_LEN(f); i++) {
         if (!p)
             return fl_fail(err, FL_E_SHAPE, NULL, "%zu columns instead of 9", i);
-        f[i] = csv_field(&p);
+        f[i] = fl_csv_field(&p);
     }
     double bucket = csv_number(f[0]);
     uint64_t key = FL_FNV1A_INIT;

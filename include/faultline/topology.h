@@ -79,3 +79,14 @@ struct fl_draw {
  */
 FL_MUST_CHECK fl_status fl_topo_svg(const struct fl_topo *t, const struct fl_draw *what, struct fl_buf *out,
                                     struct fl_err *err);
+
+/**
+ * GraphML, as graph editors and libraries write it. A node is called by its attribute `name`, else by `label`, when
+ * that tells all nodes apart, else by the id of its element; type, service, host, tier and owner are read from
+ * attributes of these names, other texts become labels. Edges: type, weight. The graph must be directed: from needs to.
+ * Swaps igraph's handlers meanwhile, so for a process with one thread: the command line, not the engine.
+ * @param text borrowed during the call. `ret->hash` is not set. @return FL_OK, FL_E_SYNTAX (with what the reader said),
+ * FL_E_SHAPE, FL_E_LIMIT, FL_E_NOMEM.
+ */
+FL_MUST_CHECK fl_status fl_topo_read_graphml(struct fl_arena *arena, const char *text, size_t len,
+                                             struct fl_topology_doc *ret, struct fl_err *err);

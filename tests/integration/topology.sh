@@ -72,4 +72,16 @@ expect 'true 3 api=1 cache=2 web=2' "$(impact db)"
 expect 'true 4 api=1 job=1 cache=2 web=2' "$(impact db "$before")"
 expect '[[6,0,1,5,0,1],[7,7,0,6,6,0]]' "$(fl topology history -o json | jq -c '[.versions[] | [.nodes, .nodes_new, .nodes_gone, .edges, .edges_new, .edges_gone]]')"
 fl topology history | grep -q COMPONENTS || fail "no table of versions"
+
+# The graph in the forms of other tools: first what would be imported, then it. A wrong line is named.
+printf 'caller,callee\nweb,api\napi,db\n' >"$work/calls.csv"
+"$faultline" topology import --dry-run "$work/calls.csv" | jq -e '(.nodes | length == 3) and .edges[1] == {from: "web", to: "api", type: "calls"}' >/dev/null ||
+    fail "the dry run of a CSV file says something else"
+projected 6 || fail "a dry run changed the graph"
+said=$(printf 'from,to\nweb\n' | "$faultline" topology import --dry-run - 2>&1) && fail "a line without its second end was taken"
+case $said in *'/dev/stdin:2: 1 fields'*'--format'*) ;; *) fail "the broken line is not named: $said" ;; esac
+fl topology import "$work/calls.csv" 2>/dev/null
+wait_for 10 "the graph of the CSV file is there" projected 3
+printf '{"data":[{"parent":"web","child":"api","callCount":7}]}' | fl topology import - 2>/dev/null
+wait_for 10 "the graph of Jaeger is there" projected 2
 engine_stop
