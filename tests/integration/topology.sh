@@ -41,7 +41,8 @@ expect '{"gateway":1,"service":2,"store":1}' "$(api '/api/v1/topology/impact?nod
 # What followed its alerts: nothing yet; then an incident that db leads, and one it does not.
 followed() { api "/api/v1/topology/impact?node=$1" | jq -c '.followed | [.incidents, .confirmed] + [.alerts[] | "\(.alertname) \(.node) \(.incidents) \(.after_s)"]'; }
 expect '[0,0]' "$(followed db)"
-alert() { printf '{"labels":{"alertname":"%s","component":"%s","severity":"critical"},"startsAt":"%s"}' "$1" "$2" "$(date -u -d "@$(($(date +%s) - $3))" +%FT%TZ)"; }
+now=$(date +%s)
+alert() { printf '{"labels":{"alertname":"%s","component":"%s","severity":"critical"},"startsAt":"%s"}' "$1" "$2" "$(date -u -d "@$((now - $3))" +%FT%TZ)"; }
 printf '[%s,%s,%s]' "$(alert DiskFull db 90)" "$(alert HighLatency api 60)" "$(alert HighErrorRate web 30)" >"$work/alerts.json"
 api /api/v2/alerts -H 'Content-Type: application/json' --data-binary "@$work/alerts.json" >/dev/null
 three_alerts() { api "/api/v1/incidents" | jq -e '[.incidents[].alerts_total] == [3]'; }
