@@ -26,6 +26,7 @@ struct block {
 struct fl_arena {
     struct block *head; /* the one in use; older ones behind it */
     size_t max, total, used;
+    struct fl_arena *adopted, *next; /* freed with this one; next: of those adopted by the same */
 };
 
 struct fl_arena *fl_arena_new(size_t max_bytes)
@@ -46,13 +47,30 @@ static void free_blocks(struct block *b)
     }
 }
 
+static void free_adopted(struct fl_arena *a)
+{
+    while (a->adopted) {
+        struct fl_arena *child = a->adopted;
+        a->adopted = child->next;
+        fl_arena_free(child);
+    }
+}
+
 struct fl_arena *fl_arena_free(struct fl_arena *a)
 {
     if (a) {
+        free_adopted(a);
         free_blocks(a->head);
         free(a);
     }
     return NULL;
+}
+
+void fl_arena_adopt(struct fl_arena *a, struct fl_arena *child)
+{
+    child->next = a->adopted;
+    a->adopted = child;
+    a->used += child->used;
 }
 
 void fl_arena_freep(struct fl_arena **a)
@@ -62,6 +80,8 @@ void fl_arena_freep(struct fl_arena **a)
 
 void fl_arena_reset(struct fl_arena *a)
 {
+    free_adopted(a);
+    a->used = 0;
     struct block *b = a->head;
     if (!b)
         return;
@@ -70,7 +90,6 @@ void fl_arena_reset(struct fl_arena *a)
     b->next = NULL;
     b->used = 0;
     a->total = b->cap;
-    a->used = 0;
     POISON(b->data, b->cap);
 }
 

@@ -82,37 +82,86 @@ static struct fl_alert *settle_times(struct fl_step *s, fl_format format, const 
     return v;
 }
 
+/* Alerts of one event, body by body. */
+struct bodies {
+    const struct fl_alert *alerts[FL_BODIES_MAX];
+    size_t n_alerts[FL_BODIES_MAX], n;
+};
+
+static fl_status read_body(struct fl_step *s, fl_format format, const void *body, size_t len,
+                           struct bodies *b, struct fl_err *err)
+{
+    struct fl_intake in = {0};
+    fl_status st = fl_intake_parse(s->fx->arena, format, body, len, s->at, &in, err);
+    if (st != FL_OK)
+        return st;
+    if (b->n == FL_BODIES_MAX)
+        return fl_fail(err, FL_E_LIMIT, "body", "the row holds more than %u bodies", FL_BODIES_MAX);
+    b->alerts[b->n] = in.alerts;
+    b->n_alerts[b->n++] = in.n_alerts;
+    return FL_OK;
+}
+
+/* Intake parsed them already, else (replay, recovery) they are parsed here: to the same. */
+static fl_status read_bodies(struct fl_step *s, fl_format format, const struct fl_event *ev, struct bodies *b,
+                             struct fl_err *err)
+{
+    size_t parts = ev->n_parts, at = 0;
+    if (ev->alerts && parts <= FL_BODIES_MAX) {
+        b->n = parts ? parts : 1;
+        for (size_t i = 0; i < b->n; i++) {
+            b->alerts[i] = ev->alerts + at;
+            b->n_alerts[i] = parts ? ev->parts[i] : ev->n_alerts;
+            at += b->n_alerts[i];
+        }
+        return FL_OK;
+    }
+    if (ev->kind == FL_EV_ALERTS)
+        return read_body(s, format, ev->body, ev->body_len, b, err);
+    const char *rest = ev->body, *body = NULL;
+    size_t left = ev->body_len, len = 0;
+    fl_status st;
+    while ((st = fl_bodies_next(&rest, &left, &body, &len, err)) == FL_OK) {
+        struct fl_err one = {0};
+        if (read_body(s, format, body, len, b, &one) != FL_OK) /* it costs only itself */
+            flow_audit(s, "alerts.refused", "alerts", ev->actor, one.text, NULL);
+    }
+    return st == FL_E_NOTFOUND ? FL_OK : st;
+}
+
 static void on_alerts(struct fl_flow *f, struct fl_step *s, const struct fl_event *ev)
 {
     fl_format format;
     char hex[65];
+    struct bodies b = {.n = 0};
+    struct fl_err err = {0};
+    size_t n = 0, repeats = 0;
     fl_sha256_hex(&ev->body_hash, hex);
     if (!fl_format_parse(ev->source, &format)) {
         flow_audit(s, "alerts.refused", "alerts", ev->actor,
                    fl_fx_printf(s->fx, "unknown format \"%.60s\"", ev->source), NULL);
         return;
     }
-    struct fl_intake in = {0};
-    const struct fl_alert *alerts = ev->alerts;
-    size_t n = ev->n_alerts;
-    if (!alerts) {
-        struct fl_err err = {0};
-        if (fl_intake_parse(s->fx->arena, format, ev->body, ev->body_len, ev->at, &in, &err) != FL_OK) {
-            flow_audit(s, "alerts.refused", "alerts", ev->actor, err.text, NULL);
-            return;
-        }
-        alerts = in.alerts;
-        n = in.n_alerts;
+    if (read_bodies(s, format, ev, &b, &err) != FL_OK) {
+        flow_audit(s, "alerts.refused", "alerts", ev->actor, err.text, NULL);
+        return;
     }
-    size_t repeats = fl_corr_alerts(f->corr, s, f->topo, ev->source, settle_times(s, format, alerts, n), n);
+    for (size_t i = 0; i < b.n; i++) {
+        repeats += fl_corr_alerts(f->corr, s, f->topo, ev->source,
+                                  settle_times(s, format, b.alerts[i], b.n_alerts[i]), b.n_alerts[i]);
+        n += b.n_alerts[i];
+    }
     f->alerts_in += n;
     flow_drift_alerts(f->drift, f->corr);
+    bool several = ev->kind == FL_EV_ALERT_BODIES;
+    const char *in = several ? fl_fx_printf(s->fx, " in %zu requests", b.n) : "";
+    const char *bodies = several ? fl_fx_printf(s->fx, ",\"bodies\":%zu", b.n) : "";
     flow_audit(s, "alerts.received", "alerts", ev->actor,
-               fl_fx_printf(s->fx, "%zu alert%s from %s, %zu of them known already", n, n == 1 ? "" : "s",
-                            ev->source, repeats),
+               fl_fx_printf(s->fx, "%zu alert%s from %s%s, %zu of them known already", n, n == 1 ? "" : "s",
+                            ev->source, in, repeats),
                fl_fx_printf(s->fx,
-                            "{\"alerts\":%zu,\"repeats\":%zu,\"source\":\"%s\",\"body_sha256\":\"%s\"}", n,
-                            repeats, ev->source, hex));
+                            "{\"alerts\":%zu,\"repeats\":%zu,\"source\":\"%s\",\"body_sha256\":\"%s\"%s}", n,
+                            repeats, ev->source, hex, bodies));
 }
 
 static void on_expired(struct fl_flow *f, struct fl_step *s, const struct fl_json *body)
@@ -246,7 +295,8 @@ fl_status fl_flow_step(struct fl_flow *f, const struct fl_event *ev, struct fl_e
     f->notes = 0;
 
     switch (ev->kind) {
-    case FL_EV_ALERTS: on_alerts(f, &s, ev); break;
+    case FL_EV_ALERTS:
+    case FL_EV_ALERT_BODIES: on_alerts(f, &s, ev); break;
     case FL_EV_TOPOLOGY: on_topology(f, &s, ev); break;
     case FL_EV_CHANGE: flow_changes(f, &s, ev->body, ev->body_len); break;
     case FL_EV_TICK: break;

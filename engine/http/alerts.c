@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const fl_usec V2_LEASE = 300 * FL_USEC_PER_SEC; /* endsAt absent: Alertmanager's resolve_timeout */
-
 /* ---- answers ---- */
 
 /* Status and bytes as Alertmanager itself would answer. */
@@ -83,29 +81,24 @@ static void answer_unreadable(struct request *r, const struct fl_err *err)
  * What the sender left open is filled in from the receive time here and from the journal's time in the core.
  * Leases must name the episode as the core does, so the journal's time replaces ours.
  */
-void intake_settle(struct fl_intake *in, fl_usec received_at, fl_usec at)
+void intake_settle(struct fl_intake *in, fl_usec at)
 {
     for (size_t i = 0; i < in->n_alerts; i++) {
         struct fl_alert *a = &in->alerts[i];
-        if (a->lease_until == received_at + V2_LEASE)
-            a->lease_until = at + V2_LEASE;
+        if (a->lease_guessed)
+            a->lease_until = at + FL_V2_LEASE;
         if (a->starts_guessed)
             a->starts_at = at;
         a->received_at = at;
     }
 }
 
-/* Only the two formats of Alertmanager leave nothing else to the time of receipt. */
-static bool has_guesses(const struct request *r)
+/* Journal thread. A replay parses with the journal's time; the core is given what that gives, or nothing parsed. */
+static bool on_numbered(void *ctx, fl_usec at)
 {
-    if (r->format != FL_FORMAT_ALERTMANAGER && r->format != FL_FORMAT_ALERTMANAGER_V2)
-        return true;
-    for (size_t i = 0; i < r->intake.n_alerts; i++) {
-        const struct fl_alert *a = &r->intake.alerts[i];
-        if (a->starts_guessed || a->lease_until == r->received_at + V2_LEASE || a->ends_at == r->received_at)
-            return true;
-    }
-    return false;
+    struct request *r = ctx;
+    r->settled = fl_intake_settle(&r->intake, r->format, r->received_at, at);
+    return r->settled;
 }
 
 static void not_committed(struct request *r, fl_status st)
@@ -127,8 +120,8 @@ static void on_committed(void *ctx, fl_status st, uint64_t seq, fl_usec at)
     struct request *r = ctx;
     (void)seq;
     if (st == FL_OK) {
-        if (has_guesses(r))
-            intake_settle(&r->intake, r->received_at, at);
+        if (!r->settled)
+            intake_settle(&r->intake, at);
         fl_leases_commit(r->http->o.leases, r->intake.alerts, r->intake.n_alerts, at, 0);
         atomic_fetch_add(&r->http->alerts_accepted, r->intake.n_alerts);
         one_committed(r);
@@ -228,11 +221,9 @@ static void journal(struct request *r)
     struct fl_submission *sub = submission_new(r, FL_EV_ALERTS, source_of(r));
     if (!sub)
         return;
-    /* A replay parses with the journal's time: what depends on the time is parsed there now, too. */
-    if (!has_guesses(r)) {
-        sub->alerts = r->intake.alerts;
-        sub->n_alerts = r->intake.n_alerts;
-    }
+    sub->alerts = r->intake.alerts;
+    sub->n_alerts = r->intake.n_alerts;
+    sub->numbered = on_numbered;
     sub->committed = on_committed;
     submission_send(r, sub);
 }

@@ -146,6 +146,7 @@ struct request {
     const char *dedup_key; /* PagerDuty's answer */
     atomic_int pending;    /* rows that must be committed before the answer */
     struct fl_intake intake;
+    bool settled; /* its times are the journal's already */
     struct answer answer;
 };
 
@@ -329,7 +330,7 @@ void intake_letter(struct request *r, const struct fl_err *err, bool with_body);
 /* Elements that cannot be alerts: a dead letter each. */
 void intake_rejects(struct fl_store *store, const char *source, const struct fl_intake *in);
 /* After the commit: times that were guessed become the journal's. */
-void intake_settle(struct fl_intake *in, fl_usec received_at, fl_usec at);
+void intake_settle(struct fl_intake *in, fl_usec at);
 
 /* letters.c */
 void read_letters_retry(struct request *r, struct fl_reader *db);

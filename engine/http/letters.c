@@ -74,7 +74,7 @@ static void on_committed(void *ctx, fl_status st, uint64_t seq, fl_usec at)
     struct item *i = ctx;
     (void)seq;
     if (st == FL_OK && i->in.n_alerts) {
-        intake_settle(&i->in, i->received_at, at);
+        intake_settle(&i->in, at);
         fl_leases_commit(i->b->leases, i->in.alerts, i->in.n_alerts, at, 0);
     }
     if (st != FL_OK || !i->answers)

@@ -100,6 +100,8 @@ static void store_figures(struct fl_store *s, struct fl_buf *b)
     struct fl_store_stats t;
     fl_store_stats(s, &t);
     one(b, "faultline_journal_rows_total", "counter", "Events committed.", t.journal_rows);
+    one(b, "faultline_journal_bodies_total", "counter",
+        "Requests these events were made of: short bodies of one sender share one.", t.journal_bodies);
     one(b, "faultline_journal_commits_total", "counter", "Group commits of the journal.", t.journal_commits);
     one(b, "faultline_journal_bytes_total", "counter", "Bytes of event bodies committed.", t.journal_bytes);
     one(b, "faultline_journal_last_seq", "gauge", "Sequence of the last event committed.", t.last_seq);

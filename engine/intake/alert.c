@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RESOLVE_TIMEOUT (5 * 60 * FL_USEC_PER_SEC) /* Alertmanager's default resolve_timeout */
 #define YEAR (366 * 86400 * FL_USEC_PER_SEC)
 
 #define V2_BODY "parsing alerts body from \"\" failed, because "
@@ -154,10 +153,11 @@ static void judge_times_v2(struct verdict *v, fl_usec starts, fl_usec ends, stru
     a->status = ends && ends <= now ? FL_ALERT_RESOLVED : FL_ALERT_FIRING;
     if (ends && ends < a->starts_at)
         refuse(v, FL_E_SHAPE, "endsAt", 0, "start time must be before end time");
+    a->lease_guessed = !ends;
     if (a->status == FL_ALERT_RESOLVED)
         a->ends_at = ends;
     else
-        a->lease_until = ends ? ends : now + RESOLVE_TIMEOUT;
+        a->lease_until = ends ? ends : now + FL_V2_LEASE;
 }
 
 static void judge_times_webhook(struct verdict *v, const struct fl_raw_text *status, fl_usec starts,
@@ -248,4 +248,40 @@ fl_status fl_raw_judge(const struct fl_judge *j, size_t index, struct fl_raw_ale
     a.fingerprint = fl_labels_fingerprint(&a.labels);
     *ret = a;
     return FL_OK;
+}
+
+/* ---- at another time ---- */
+
+/* Whether a parse at `at` differs in nothing but what settle() changes. */
+static bool can_settle(const struct fl_alert *a, fl_usec received_at, fl_usec at)
+{
+    if (a->starts_guessed && a->starts_at != received_at)
+        return false; /* it was taken from endsAt, which was compared with the time of receipt */
+    if (a->ends_at && a->ends_at >= received_at)
+        return false;
+    return a->lease_guessed || !a->lease_until ||
+           (a->lease_until > at && a->lease_until != received_at + YEAR);
+}
+
+static void settle(struct fl_alert *a, fl_usec at)
+{
+    a->received_at = at;
+    if (a->starts_guessed)
+        a->starts_at = at;
+    if (a->lease_guessed)
+        a->lease_until = at + FL_V2_LEASE;
+}
+
+bool fl_intake_settle(struct fl_intake *in, fl_format format, fl_usec received_at, fl_usec at)
+{
+    bool ours = format == FL_FORMAT_ALERTMANAGER || format == FL_FORMAT_ALERTMANAGER_V2;
+    /* A start a year ahead is refused: a moment later it might not be. */
+    if (!ours || at < received_at || in->n_rejects)
+        return false;
+    for (size_t i = 0; i < in->n_alerts; i++)
+        if (!can_settle(&in->alerts[i], received_at, at))
+            return false;
+    for (size_t i = 0; i < in->n_alerts; i++)
+        settle(&in->alerts[i], at);
+    return true;
 }

@@ -16,9 +16,10 @@ static const char *const run_states[FL_RUN_N] = {"proposed",  "running",  "in_do
                                                  "succeeded", "failed",   "denied",   "expired",
                                                  "aborted",   "diverged", "timed_out"};
 static const char *const call_states[FL_CALL_N] = {"intent", "done", "failed", "denied", "in_doubt"};
-static const char *const event_kinds[FL_EV_N] = {
-    "none",     "alerts",      "alert.expired", "topology",       "change", "command", "tick",
-    "run.call", "run.outcome", "run.ended",     "engine.started", "config", "token",   "heartbeat"};
+static const char *const event_kinds[FL_EV_N] = {"none",        "alerts",    "alert.expired",  "topology",
+                                                 "change",      "command",   "tick",           "run.call",
+                                                 "run.outcome", "run.ended", "engine.started", "config",
+                                                 "token",       "heartbeat", "alerts.bodies"};
 static const char *const fx_kinds[] = {"alert", "incident",  "timeline", "ranking", "run",
                                        "call",  "topology",  "change",   "silence", "maintenance",
                                        "model", "model_use", "verdict",  "audit",   "run_start",

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Submissions of one transaction. Their seq and at stay the same over retries. */
+/* Rows of one transaction. Their seq and at stay the same over retries. */
 struct batch {
     struct fl_submission **v;
     size_t n;
@@ -107,9 +107,36 @@ static fl_pq_fault look_up(struct fl_store *s, const struct batch *b, bool *ret_
 
 /* ---- outcomes -------------------------------------------------------------------------------------------------- */
 
+/* Whoever waits for this row, in the order they came. */
+static void tell_members(struct fl_submission *row, fl_status st)
+{
+    for (size_t i = 0; i < row->n_members; i++) {
+        struct fl_submission *x = row->members[i];
+        if (x->committed)
+            x->committed(x->ctx, st, st ? 0 : row->event.seq, st ? 0 : row->event.at);
+        x->committed = NULL;
+    }
+    if (row->committed)
+        row->committed(row->ctx, st, st ? 0 : row->event.seq, st ? 0 : row->event.at);
+}
+
+static size_t bodies_of(const struct fl_submission *row)
+{
+    return row->n_members ? row->n_members : 1;
+}
+
+static size_t bodies(const struct batch *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i++)
+        n += bodies_of(b->v[i]);
+    return n;
+}
+
 static void accept(struct fl_store *s, const struct batch *b)
 {
     size_t bytes = 0;
+    s->journal_bodies += bodies(b);
     s->last_seq = b->v[b->n - 1]->event.seq;
     s->last_at = b->v[b->n - 1]->event.at;
     s->journal_commits++;
@@ -117,8 +144,7 @@ static void accept(struct fl_store *s, const struct batch *b)
     for (size_t i = 0; i < b->n; i++) {
         struct fl_submission *sub = b->v[i];
         bytes += sub->body_len;
-        if (sub->committed)
-            sub->committed(sub->ctx, FL_OK, sub->event.seq, sub->event.at);
+        tell_members(sub, FL_OK);
         s->o.deliver(s->o.ctx, &sub->event, sub);
     }
     s->journal_bytes += bytes;
@@ -127,8 +153,7 @@ static void accept(struct fl_store *s, const struct batch *b)
 
 static void tell(struct fl_submission *sub, fl_status st)
 {
-    if (sub->committed)
-        sub->committed(sub->ctx, st, 0, 0);
+    tell_members(sub, st);
     /* The waiter has its answer: should the row turn out to be there, nobody is called again. */
     sub->committed = NULL;
     sub->answered = NULL;
@@ -136,11 +161,11 @@ static void tell(struct fl_submission *sub, fl_status st)
 
 static void refuse(struct fl_store *s, const struct batch *b, fl_status st)
 {
+    s->refused_down += bodies(b);
     for (size_t i = 0; i < b->n; i++) {
         tell(b->v[i], st);
         fl_submission_drop(b->v[i], FL_OK);
     }
-    s->refused_down += b->n;
 }
 
 static void down(struct fl_store *s, const struct fl_err *err)
@@ -238,7 +263,7 @@ static commit_end commit(struct fl_store *s, struct batch *b)
     }
     for (size_t i = 0; i < b->n; i++)
         tell(b->v[i], FL_E_UNAVAILABLE);
-    s->refused_down += b->n;
+    s->refused_down += bodies(b);
     return UNKNOWN;
 }
 
@@ -256,35 +281,61 @@ static bool storable(const char *text)
     return fl_utf8_valid(text, strlen(text));
 }
 
-/* Number the batch. Submissions whose names are no text are refused here: the database would refuse all. */
+/* Submissions whose names are no text are refused here: the database would refuse all. */
+static void sift(struct batch *b)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        struct fl_submission *sub = b->v[i];
+        sub->actor = sub->actor ? sub->actor : "";
+        sub->source = sub->source ? sub->source : "";
+        if (storable(sub->actor) && storable(sub->source)) {
+            b->v[kept++] = sub;
+        } else {
+            tell(sub, FL_E_SHAPE);
+            fl_submission_drop(sub, FL_OK);
+        }
+    }
+    b->n = kept;
+}
+
+/* A replay parses the body at the row's time: what was parsed earlier must not differ from that. */
+static void settle_times(struct batch *b, fl_usec at)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        struct fl_submission *sub = b->v[i];
+        if (sub->alerts && !(sub->numbered && sub->numbered(sub->ctx, at))) {
+            sub->alerts = NULL;
+            sub->n_alerts = 0;
+        }
+    }
+}
+
+/* The batch as rows, with their numbers. */
 static void number(struct fl_store *s, struct batch *b)
 {
     fl_usec at = fl_now();
-    size_t kept = 0;
     if (at < s->last_at)
         at = s->last_at;
+    sift(b);
+    settle_times(b, at);
+    b->n = fl_journal_merge(b->v, b->n);
     for (size_t i = 0; i < b->n; i++) {
         struct fl_submission *sub = b->v[i];
-        const char *actor = sub->actor ? sub->actor : "", *source = sub->source ? sub->source : "";
-        if (!storable(actor) || !storable(source)) {
-            tell(sub, FL_E_SHAPE);
-            fl_submission_drop(sub, FL_OK);
-            continue;
-        }
-        sub->event = (struct fl_event){.seq = s->last_seq + 1 + kept,
+        sub->event = (struct fl_event){.seq = s->last_seq + 1 + i,
                                        .at = at,
                                        .kind = sub->kind,
                                        .realm = s->realm,
-                                       .actor = actor,
-                                       .source = source,
+                                       .actor = sub->actor,
+                                       .source = sub->source,
                                        .body = sub->body,
                                        .body_len = sub->body_len,
                                        .body_hash = sub->body_hash,
                                        .alerts = sub->alerts,
-                                       .n_alerts = sub->n_alerts};
-        b->v[kept++] = sub;
+                                       .n_alerts = sub->n_alerts,
+                                       .parts = sub->parts,
+                                       .n_parts = sub->n_members};
     }
-    b->n = kept;
 }
 
 /* A batch nobody knows the fate of: found it goes to the core late, else it never was. */

@@ -328,7 +328,8 @@ enum fl_store_health fl_store_health(struct fl_store *s)
 
 void fl_store_stats(struct fl_store *s, struct fl_store_stats *ret)
 {
-    *ret = (struct fl_store_stats){.journal_rows = s->journal_rows,
+    *ret = (struct fl_store_stats){.journal_bodies = s->journal_bodies,
+                                   .journal_rows = s->journal_rows,
                                    .journal_commits = s->journal_commits,
                                    .journal_bytes = s->journal_bytes,
                                    .projected_steps = s->projected_steps,

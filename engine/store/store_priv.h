@@ -14,6 +14,9 @@
 
 #define FL_BATCH_ITEMS 2048 /* submissions in one journal transaction */
 #define FL_BATCH_BYTES ((size_t)16 << 20)
+#define FL_MERGE_BODY 4096           /* bytes of a body that may share a row … */
+#define FL_MERGE_BYTES (128 << 10)   /* … of at most this many bytes … */
+#define FL_MERGE_BODIES 128          /* … and this many bodies (FL_BODIES_MAX is what a reader takes) */
 #define FL_PROJECT_STEPS 1024        /* steps … */
 #define FL_PROJECT_PAUSE (20 * 1000) /* microseconds between commits nobody waits for */
 #define FL_PROJECT_ROWS 2000         /* … and rows in one projection transaction */
@@ -50,8 +53,8 @@ struct fl_store {
     _Atomic bool closing, abandon; /* abandon: patience is over, give up what is left */
     _Atomic bool journal_down, project_down, stalled, fenced;
     _Atomic uint64_t last_seq, projected_seq;
-    _Atomic uint64_t journal_rows, journal_commits, journal_bytes, projected_steps, projected_rows,
-        projector_commits, errors, reconnects, refused_full, refused_down, skipped_rows;
+    _Atomic uint64_t journal_rows, journal_bodies, journal_commits, journal_bytes, projected_steps,
+        projected_rows, projector_commits, errors, reconnects, refused_full, refused_down, skipped_rows;
     /* held, bytes: as counted last; dropped: ever; lost: of them those no row tells of yet */
     _Atomic uint64_t letters_held, letters_bytes, letters_dropped, letters_lost;
     fl_usec last_at; /* journal thread only */
@@ -70,6 +73,8 @@ void fl_store_fence(struct fl_store *s, const char *why);
 void *fl_journal_thread(void *store);
 /** A session with the journal's statements parsed. */
 FL_MUST_CHECK fl_status fl_journal_connect(struct fl_store *s, struct fl_err *err);
+/** Short bodies of one sender and format become one row (journal_merge.c). v[n] is packed. @return how many are left. */
+size_t fl_journal_merge(struct fl_submission **v, size_t n);
 /** One transaction's statements for these rows, in `a`. @return how many; 0: out of memory. */
 size_t fl_journal_statements(struct fl_store *s, struct fl_submission *const *sub, size_t n_sub,
                              struct fl_arena *a, struct fl_pq_stmt **ret);

@@ -95,6 +95,8 @@ char *fl_arena_strndup(struct fl_arena *a, const char *s, size_t n);
 char *fl_arena_printf(struct fl_arena *a, const char *fmt, ...) FL_PRINTF(2, 3);
 void *fl_arena_dup(struct fl_arena *a, const void *p, size_t n);
 size_t fl_arena_used(const struct fl_arena *a);
+/** `child` lives as long as `a`, counts as used by it, and is freed with it: nobody else frees it from now on. */
+void fl_arena_adopt(struct fl_arena *a, struct fl_arena *child);
 
 /* ---- growing buffer ------------------------------------------------------------------------- */
 

@@ -56,6 +56,13 @@ bool fl_format_parse(const char *s, fl_format *ret);
 FL_MUST_CHECK fl_status fl_intake_parse(struct fl_arena *arena, fl_format format, const char *body,
                                         size_t len, fl_usec now, struct fl_intake *ret, struct fl_err *err);
 
+#define FL_V2_LEASE (300 * FL_USEC_PER_SEC) /* endsAt absent: Alertmanager's default resolve_timeout */
+/**
+ * Turn what was parsed at `received_at` into exactly what a parse of the same body at `at` gives, without parsing it again.
+ * @return false: that cannot be told, `in` is as before. The two formats of Alertmanager only. Any thread; cost O(alerts).
+ */
+bool fl_intake_settle(struct fl_intake *in, fl_format format, fl_usec received_at, fl_usec at);
+
 /**
  * What Alertmanager itself answers to a POST /api/v2/alerts: HTTP status, and the body for a status other than
  * 200. Several refused alerts are joined with "; ", as there; the good ones of the same body are kept anyway.

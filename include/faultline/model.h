@@ -39,6 +39,7 @@ struct fl_alert {
     fl_usec received_at;
     fl_alert_status status;
     bool starts_guessed;           /* startsAt was absent: an open episode of the fingerprint is meant */
+    bool lease_guessed;            /* endsAt was absent where that means a lease of fixed length, counted from the receipt */
     const char *generator_url;     /* "" when absent */
 };
 
@@ -482,6 +483,7 @@ typedef enum fl_event_kind {
     FL_EV_CONFIG,          /* body: {"rules":{…},"playbooks":[{meta…,"source"}],"model":{…}?} */
     FL_EV_TOKEN,           /* body: token created or revoked (never the secret) */
     FL_EV_HEARTBEAT,       /* body: {"heartbeats":[{"name","state":"missed|back","silent_us"}]}: what a clock outside found */
+    FL_EV_ALERT_BODIES,    /* several short bodies of one sender and format, as received, one behind the other (fl_bodies_next) */
     FL_EV_N
 } fl_event_kind;
 const char *fl_event_kind_name(fl_event_kind k);
@@ -501,4 +503,19 @@ struct fl_event {
     /* What intake parsed already, or NULL: then the driver parses the body itself (replay, recovery). */
     const struct fl_alert *alerts;
     size_t n_alerts;
+    /* FL_EV_ALERT_BODIES, parsed already: how many of the alerts each body holds, in order. */
+    const size_t *parts;
+    size_t n_parts;
 };
+
+/* ---- bodies of one row: each is "<SHA-256, 64 hex digits> <length>\n<bytes>\n" ---------------------- */
+
+#define FL_BODIES_MAX 256u /* in one row */
+#define FL_BODIES_HEAD 96u /* bytes that a body takes more than its own, at most */
+/** Append one at p, where there is room for FL_BODIES_HEAD + n bytes. @return its end. Any thread. */
+char *fl_bodies_put(char *p, const struct fl_sha256 *hash, const void *body, size_t n);
+/**
+ * The next body of *rest (*n bytes left), which moves behind it. The hash is checked. Nothing is copied.
+ * @return FL_OK, FL_E_NOTFOUND at the end, FL_E_CORRUPT: what is there is no body, or not the one that was put there.
+ */
+FL_MUST_CHECK fl_status fl_bodies_next(const char **rest, size_t *n, const char **ret, size_t *ret_n, struct fl_err *err);

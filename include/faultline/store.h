@@ -59,6 +59,9 @@ struct fl_submission {
     size_t n_alerts;
     struct fl_arena *arena;      /* owns all of the above, and this struct */
     bool reserved;               /* engine's own: may use the reserved part of the queue */
+    /** Called on the journal thread when the row has its time: make `alerts` what a parse at that time gives. False, or NULL:
+     *  they are not used, whoever needs them parses the body. */
+    bool (*numbered)(void *ctx, fl_usec at);
     /** Called on the journal thread, exactly once: FL_OK after the commit (then the event goes to the core), else why
      *  not; after a failure `answered` is never called. May be NULL. */
     void (*committed)(void *ctx, fl_status st, uint64_t seq, fl_usec at);
@@ -66,6 +69,10 @@ struct fl_submission {
     void (*answered)(void *ctx, fl_status st, const char *json);
     void *ctx;
     struct fl_event event; /* the store's: filled when the row has its number; what `deliver` is given */
+    /* The store's: of a row that holds several bodies, whose they are and how many alerts each has. Their arenas belong to this one. */
+    struct fl_submission **members;
+    size_t n_members;
+    const size_t *parts;
 };
 
 struct fl_store_options {
@@ -122,6 +129,7 @@ FL_MUST_CHECK fl_status fl_store_save_snapshot(struct fl_store *s, uint64_t seq,
 enum fl_store_health { FL_STORE_OK, FL_STORE_DEGRADED, FL_STORE_DOWN, FL_STORE_FENCED };
 enum fl_store_health fl_store_health(struct fl_store *s);
 struct fl_store_stats {
+    uint64_t journal_bodies; /* what the rows were made of: short bodies of one sender share a row */
     uint64_t journal_rows, journal_commits, journal_bytes, projected_steps, projected_rows, projector_commits,
         errors, reconnects, refused_full, refused_down;
     uint64_t skipped_rows; /* rows the database refused (never audit rows) */

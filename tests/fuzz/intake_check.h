@@ -40,8 +40,8 @@ static inline void check_json(const uint8_t *data, size_t size, fl_status st, co
     if (size && memchr(data, 0, size))
         return;
     json_error_t je;
-    json_t *root =
-        json_loadb((const char *)data, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &je);
+    json_t *root = json_loadb((const char *)data, size,
+                              JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &je);
     enum json_error_code code = root ? json_error_unknown : json_error_code(&je);
     if (root)
         HOLDS(st != FL_E_SYNTAX || strstr(err->text, "NUL"));
@@ -49,6 +49,40 @@ static inline void check_json(const uint8_t *data, size_t size, fl_status st, co
              (code == json_error_invalid_syntax && !strstr(je.text, "Unicode")))
         HOLDS(st != FL_OK);
     json_decref(root);
+}
+
+static inline bool same_labels(const struct fl_labels *a, const struct fl_labels *b)
+{
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++)
+        same = !strcmp(a->v[i].name, b->v[i].name) && !strcmp(a->v[i].value, b->v[i].value);
+    return same;
+}
+
+static inline bool same_alert(const struct fl_alert *a, const struct fl_alert *b)
+{
+    return a->fingerprint == b->fingerprint && same_labels(&a->labels, &b->labels) &&
+           same_labels(&a->annotations, &b->annotations) && a->starts_at == b->starts_at &&
+           a->ends_at == b->ends_at && a->lease_until == b->lease_until && a->received_at == b->received_at &&
+           a->status == b->status && a->starts_guessed == b->starts_guessed &&
+           a->lease_guessed == b->lease_guessed && !strcmp(a->generator_url, b->generator_url);
+}
+
+/* What is made of a parse for a later time is what a parse at that time gives: else a replay would differ. */
+static inline void check_settle(fl_format format, const uint8_t *data, size_t size, struct fl_intake *in,
+                                fl_usec at)
+{
+    struct fl_arena *arena = fl_arena_new(0);
+    struct fl_intake later;
+    struct fl_err err = {.status = FL_OK};
+    size_t n = in->n_alerts;
+    if (fl_intake_settle(in, format, FUZZ_NOW, at)) {
+        HOLDS(fl_intake_parse(arena, format, (const char *)data, size, at, &later, &err) == FL_OK);
+        HOLDS(later.n_alerts == n && !later.n_rejects);
+        for (size_t i = 0; i < n; i++)
+            HOLDS(same_alert(&in->alerts[i], &later.alerts[i]));
+    }
+    fl_arena_free(arena);
 }
 
 static inline int check_parse(fl_format format, const uint8_t *data, size_t size)
@@ -76,6 +110,8 @@ static inline int check_parse(fl_format format, const uint8_t *data, size_t size
     HOLDS(code == 200 || code == 400 || code == 422);
     HOLDS((code == 200) == (answer.n == 0));
     fl_buf_done(&answer);
+    if (st == FL_OK)
+        check_settle(format, data, size, &in, FUZZ_NOW + (fl_usec)(size * 7919 % 4 ? size * 1000 : 0));
     fl_arena_free(arena);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A recorded journal gives byte-identical decisions: straight through, and from a snapshot taken after any event. */
 #include <faultline/flow.h>
+#include <faultline/intake.h>
 #include <faultline/json.h>
 #include <faultline/topology.h>
 
@@ -364,6 +365,114 @@ static void test_a_gap_is_refused(void **state)
     fl_arena_free(j.arena);
 }
 
+/* ---- several bodies in a row ---- */
+
+#define ALERT(name, start, end)                                                                       \
+    "[{\"labels\":{\"alertname\":\"" name "\",\"service\":\"cart\"},\"startsAt\":\"2026-11-23T" start \
+    "Z\"" end "}]"
+static const char *const bodies_of_a_row[] = {ALERT("A", "10:00:00", ""), ALERT("B", "10:00:01", ""),
+                                              ALERT("A", "10:00:00", ",\"endsAt\":\"2026-11-23T10:00:30Z\""),
+                                              ALERT("B", "10:00:01", "")};
+
+static void merged(struct fl_arena *arena, struct fl_event *ev)
+{
+    char *row = fl_arena_alloc(arena, 4096), *end = row;
+    for (size_t i = 0; i < FL_ARRAY_LEN(bodies_of_a_row); i++) {
+        struct fl_sha256 h;
+        fl_sha256(bodies_of_a_row[i], strlen(bodies_of_a_row[i]), &h);
+        end = fl_bodies_put(end, &h, bodies_of_a_row[i], strlen(bodies_of_a_row[i]));
+    }
+    *ev = (struct fl_event){.seq = 1,
+                            .at = INT64_C(1795428060000000), /* 2026-11-23T10:01:00Z */
+                            .kind = FL_EV_ALERT_BODIES,
+                            .realm = "default",
+                            .actor = "prom",
+                            .source = "alertmanager-v2",
+                            .body = row,
+                            .body_len = (size_t)(end - row)};
+    fl_sha256(row, ev->body_len, &ev->body_hash);
+}
+
+/* The row as intake hands it over, parsed, and the row as the journal gives it back: the same decisions, and those of the
+ * requests one by one. */
+static void test_several_bodies_in_a_row(void **state)
+{
+    (void)state;
+    FL_AUTO_ARENA arena = fl_arena_new(0);
+    FL_AUTO_BUF read = fl_buf_init(0), given = fl_buf_init(0);
+    struct fl_flow *f = fresh(), *g = fresh(), *single = fresh();
+    struct fl_event ev, live;
+    struct fl_alert alerts[FL_ARRAY_LEN(bodies_of_a_row)];
+    static const size_t parts[] = {1, 1, 1, 1};
+    merged(arena, &ev);
+    live = ev;
+    for (size_t i = 0; i < FL_ARRAY_LEN(bodies_of_a_row); i++) {
+        struct fl_intake in;
+        struct fl_err err = {0};
+        const char *body = bodies_of_a_row[i];
+        assert_int_equal(
+            fl_intake_parse(arena, FL_FORMAT_ALERTMANAGER_V2, body, strlen(body), ev.at, &in, &err), FL_OK);
+        alerts[i] = in.alerts[0];
+        FL_AUTO_BUF out = fl_buf_init(0);
+        struct fl_event one = {.seq = i + 1,
+                               .at = ev.at,
+                               .kind = FL_EV_ALERTS,
+                               .realm = "default",
+                               .actor = "prom",
+                               .source = "alertmanager-v2",
+                               .body = body,
+                               .body_len = strlen(body)};
+        step(single, &one, &out);
+    }
+    live.alerts = alerts;
+    live.n_alerts = FL_ARRAY_LEN(alerts);
+    live.parts = parts;
+    live.n_parts = FL_ARRAY_LEN(parts);
+    step(f, &ev, &read);
+    step(g, &live, &given);
+    assert_int_equal(read.n, given.n);
+    assert_memory_equal(read.p, given.p, read.n);
+    assert_non_null(strstr(read.p, "4 alerts from alertmanager-v2 in 4 requests, 1 of them known already"));
+    assert_non_null(strstr(read.p, "\"bodies\":4"));
+    struct fl_flow_stats a, b;
+    fl_flow_stats(f, &a);
+    fl_flow_stats(single, &b);
+    assert_int_equal(a.alerts_firing, 1);
+    assert_int_equal(a.alerts_firing, b.alerts_firing);
+    assert_int_equal(a.episodes, b.episodes);
+    assert_int_equal(a.repeats, b.repeats);
+    assert_int_equal(a.incidents_opened, b.incidents_opened);
+    fl_flow_free(f);
+    fl_flow_free(g);
+    fl_flow_free(single);
+}
+
+static void test_a_bad_body_costs_itself(void **state)
+{
+    (void)state;
+    FL_AUTO_ARENA arena = fl_arena_new(0);
+    FL_AUTO_BUF out = fl_buf_init(0), broken = fl_buf_init(0);
+    struct fl_flow *f = fresh();
+    struct fl_event ev;
+    merged(arena, &ev);
+    char *row = fl_arena_alloc(arena, ev.body_len + 200), *end = row;
+    struct fl_sha256 h;
+    memcpy(row, ev.body, ev.body_len);
+    fl_sha256("{not", 4, &h);
+    end = fl_bodies_put(row + ev.body_len, &h, "{not", 4);
+    ev.body = row;
+    ev.body_len = (size_t)(end - row);
+    step(f, &ev, &out);
+    assert_non_null(strstr(out.p, "alerts.refused"));
+    assert_non_null(strstr(out.p, "4 alerts from alertmanager-v2 in 4 requests"));
+    row[ev.body_len - 2] = '!'; /* not what was received: then nothing of the row is believed */
+    ev.seq = 2;
+    step(f, &ev, &broken);
+    assert_non_null(strstr(broken.p, "not the one that was received"));
+    assert_null(strstr(broken.p, "alerts.received"));
+    fl_flow_free(f);
+}
+
 /* Whatever stands in a journal row, the core answers with an audit entry, never with a failure. */
 static void test_hostile_bodies(void **state)
 {
@@ -415,6 +524,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_models_make_room),
         cmocka_unit_test(test_a_gap_is_refused),
         cmocka_unit_test(test_hostile_bodies),
+        cmocka_unit_test(test_several_bodies_in_a_row),
+        cmocka_unit_test(test_a_bad_body_costs_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

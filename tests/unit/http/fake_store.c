@@ -44,8 +44,13 @@ static void *commit_thread(void *ctx)
         memmove(queue, queue + 1, --n_queue * sizeof *queue);
         struct fake now = fake;
         pthread_mutex_unlock(&lock);
+        fl_usec at = fl_now();
+        bool parsed = sub->alerts && sub->numbered && sub->numbered(sub->ctx, at);
+        pthread_mutex_lock(&lock);
+        last_alerts = parsed;
+        pthread_mutex_unlock(&lock);
         if (sub->committed)
-            sub->committed(sub->ctx, now.commit, 1, fl_now());
+            sub->committed(sub->ctx, now.commit, 1, at);
         if (now.commit == FL_OK && sub->answered)
             sub->answered(sub->ctx, now.answer, now.answer_json);
         fl_arena_free(sub->arena);
@@ -69,7 +74,6 @@ fl_status fl_store_submit(struct fl_store *s, struct fl_submission *sub)
         snprintf(last_actor, sizeof last_actor, "%s", sub->actor);
         last_kind = sub->kind;
         snprintf(last_source, sizeof last_source, "%s", sub->source);
-        last_alerts = sub->alerts != NULL;
         pthread_cond_broadcast(&more);
     }
     pthread_mutex_unlock(&lock);

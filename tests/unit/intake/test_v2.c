@@ -53,6 +53,59 @@ static void recorded_requests_get_the_recorded_answers(void **state)
     }
 }
 
+/* What is made of a parse for the journal's time is what a parse at that time gives; where that cannot be told, nothing. */
+static void a_parse_settles_for_a_later_time(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body; /* received at 10:00:00 */
+        const char *later;
+        bool settles;
+    } cases[] = {
+        {"[{\"labels\":{\"a\":\"b\"}}]", "2026-11-23T10:00:01Z", true},
+        {"[{\"labels\":{\"a\":\"b\"},\"startsAt\":\"2026-11-23T09:00:00Z\",\"endsAt\":\"0001-01-01T00:00:00Z\"}]",
+         "2026-11-23T10:00:01Z", true},
+        {"[{\"labels\":{\"a\":\"b\"},\"startsAt\":\"2026-11-23T09:00:00Z\",\"endsAt\":\"2026-11-23T10:05:00Z\"}]",
+         "2026-11-23T10:00:01Z", true},
+        {"[{\"labels\":{\"a\":\"b\"},\"startsAt\":\"2026-11-23T09:00:00Z\",\"endsAt\":\"2026-11-23T09:05:00Z\"}]",
+         "2026-11-23T10:00:01Z", true},
+        {"[{\"labels\":{\"a\":\"b\"},\"endsAt\":\"2026-11-23T10:05:00Z\"}]", "2026-11-23T10:00:01Z", true},
+        /* it ends in between */
+        {"[{\"labels\":{\"a\":\"b\"},\"startsAt\":\"2026-11-23T09:00:00Z\",\"endsAt\":\"2026-11-23T10:00:01Z\"}]",
+         "2026-11-23T10:00:01Z", false},
+        /* the start was taken from the end */
+        {"[{\"labels\":{\"a\":\"b\"},\"endsAt\":\"2026-11-23T09:05:00Z\"}]", "2026-11-23T10:00:01Z", false},
+        {"[{\"labels\":{\"a\":\"b\"},\"startsAt\":\"2026-11-23T09:00:00Z\",\"endsAt\":\"2026-11-23T10:00:00Z\"}]",
+         "2026-11-23T10:00:01Z", false},
+        /* more than a year ahead: a moment later it is not */
+        {"[{\"labels\":{\"a\":\"b\"}},{\"labels\":{\"a\":\"c\"},\"startsAt\":\"2027-11-24T10:00:00.5Z\"}]",
+         "2026-11-23T10:00:01Z", false},
+        {"[{\"labels\":{\"a\":\"b\"},\"startsAt\":\"2026-11-23T09:00:00Z\",\"endsAt\":\"2029-11-23T09:00:00Z\"}]",
+         "2026-11-23T10:00:01Z", false},
+        /* a clock that went back */
+        {"[{\"labels\":{\"a\":\"b\"}}]", "2026-11-23T09:59:59Z", false},
+    };
+    for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++) {
+        size_t n = strlen(cases[i].body);
+        fl_usec then = at(NOW_TEXT), later = at(cases[i].later);
+        struct parsed p = parse_at(F, cases[i].body, n, then), q = parse_at(F, cases[i].body, n, later);
+        fl_usec before = p.in.alerts[0].received_at;
+        assert_int_equal(fl_intake_settle(&p.in, F, then, later), cases[i].settles);
+        if (cases[i].settles) {
+            const struct fl_alert *a = &p.in.alerts[0], *b = &q.in.alerts[0];
+            assert_true(a->starts_at == b->starts_at && a->ends_at == b->ends_at && a->status == b->status);
+            assert_true(a->lease_until == b->lease_until && a->received_at == later);
+        } else {
+            assert_int_equal(p.in.alerts[0].received_at, before);
+        }
+        done(&p);
+        done(&q);
+    }
+    struct parsed p = parse_at(F, cases[0].body, strlen(cases[0].body), at(NOW_TEXT));
+    assert_false(fl_intake_settle(&p.in, FL_FORMAT_GRAFANA, at(NOW_TEXT), at(cases[0].later)));
+    done(&p);
+}
+
 static void other_bodies_get_answers_of_the_same_kind(void **state)
 {
     (void)state;
@@ -158,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recorded_requests_get_the_recorded_answers),
+        cmocka_unit_test(a_parse_settles_for_a_later_time),
         cmocka_unit_test(other_bodies_get_answers_of_the_same_kind),
         cmocka_unit_test(the_good_half_is_kept),
         cmocka_unit_test(times_make_state_and_lease),

@@ -14,8 +14,8 @@ static void stored_names_do_not_change(void **state)
 {
     (void)state;
     static const char *const events[] = {
-        "alerts",      "alert.expired", "topology",       "change", "command", "tick",     "run.call",
-        "run.outcome", "run.ended",     "engine.started", "config", "token",   "heartbeat"};
+        "alerts",      "alert.expired", "topology",       "change", "command", "tick",      "run.call",
+        "run.outcome", "run.ended",     "engine.started", "config", "token",   "heartbeat", "alerts.bodies"};
     static const char *const runs[] = {"proposed", "running", "in_doubt", "verifying", "succeeded", "failed",
                                        "denied",   "expired", "aborted",  "diverged",  "timed_out"};
     static const char *const incidents[] = {"open", "quiet", "recovering", "resolved", "merged"};
