@@ -292,6 +292,7 @@ fl_status fl_flow_step(struct fl_flow *f, const struct fl_event *ev, struct fl_e
                         .ctx = f};
     fx->realm = fl_fx_str(fx, f->realm);
     fx->event_seq = ev->seq;
+    fx->event_bytes = ev->body_len;
     f->notes = 0;
 
     switch (ev->kind) {

@@ -44,8 +44,11 @@ void submission_push(struct request *r, struct fl_submission *sub)
         return;
     r->body_arena = mine;
     atomic_fetch_add(&r->http->intake_refused, 1);
-    reply_error(r, 503, st == FL_E_FULL ? "full" : "unavailable", NULL, "send it again",
-                st == FL_E_FULL ? "the queue is full" : "the database is away, nothing can be committed");
+    if (st == FL_E_FULL && !sub->reserved)
+        hold_refusal(r);
+    else
+        reply_error(r, 503, st == FL_E_FULL ? "full" : "unavailable", NULL, "send it again",
+                    st == FL_E_FULL ? "the queue is full" : "the database is away, nothing can be committed");
     request_unref(r);
 }
 

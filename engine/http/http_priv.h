@@ -86,7 +86,8 @@ struct answer {
     int fd;
     char allow[64]; /* of a 405 and of OPTIONS */
     bool close, challenge;
-    const char *origin; /* OPTIONS of a web hook: who may send; in the request's arena, or NULL */
+    unsigned retry_after; /* seconds, of a 503; 0 = 1 */
+    const char *origin;   /* OPTIONS of a web hook: who may send; in the request's arena, or NULL */
     bool any_rate;
 };
 /* RECEIVING: the http thread owns it. WAITING: suspended; whoever swaps it to ANSWERING fills the answer
@@ -109,6 +110,7 @@ struct request {
     struct connection *connection;
     atomic_int refs, phase;
     bool head_seen, admitted, suspended; /* http thread only */
+    bool held, swallow;                  /* refused on its headers; its body is read and thrown away */
     fl_usec started;                     /* mono: the request line was read */
     fl_usec received_at;                 /* wall: the body was complete */
 
@@ -150,6 +152,35 @@ struct request {
     struct answer answer;
 };
 
+/* ---- hold: requests that are refused a moment later (hold.c) ---- */
+
+enum { HOLD_MAX = 512, HOLD_SENDERS = 64 };
+struct held {
+    struct request *r; /* a reference */
+    fl_usec due;       /* mono */
+};
+struct looks { /* at bodies of one sender, since */
+    fl_usec since;
+    unsigned n;
+};
+struct hold {
+    pthread_mutex_t lock;
+    struct held v[HOLD_MAX];
+    size_t n, max;
+    unsigned turn;
+    struct looks looks[HOLD_SENDERS];
+    _Atomic fl_usec said; /* mono: when the log was told last */
+};
+void hold_init(struct hold *x, size_t max_connections);
+void hold_done(struct hold *x);
+/* On the headers: may the body be read? False: suspended, it will be refused. http thread. */
+bool hold_admits(struct request *r);
+/* The store was full after all; r is suspended. */
+void hold_refusal(struct request *r);
+/* Answer those that are due. @return how many are left. */
+size_t hold_answer(struct hold *x);
+size_t hold_count(struct hold *x);
+
 /* ---- server ---- */
 
 void http_unref(struct fl_http *h);
@@ -182,7 +213,9 @@ struct fl_http {
     size_t body_budget;
     fl_usec deadline;
 
+    struct hold hold;
     struct route_stats *stats; /* per route, then one for what matched none */
+    atomic_ullong turned_away; /* requests refused because the engine is behind */
     atomic_ullong alerts_accepted, alerts_repeated, alerts_rejected, intake_refused, cut, framing_refused,
         auth_refused;
 };

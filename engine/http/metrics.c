@@ -92,6 +92,9 @@ static void http_figures(struct fl_http *h, struct fl_buf *b)
         "Elements that could not be an alert (dead letters).", atomic_load(&h->alerts_rejected));
     one(b, "faultline_intake_refused_total", "counter",
         "Bodies refused as a whole, unreadable or for lack of room.", atomic_load(&h->intake_refused));
+    one(b, "faultline_intake_turned_away_total", "counter",
+        "Requests with alerts refused because the work they cause is behind.", atomic_load(&h->turned_away));
+    one(b, "faultline_http_held", "gauge", "Of these, answers held back for a moment.", hold_count(&h->hold));
     one(b, "faultline_leases", "gauge", "Alert episodes with a lease.", fl_leases_count(h->o.leases));
 }
 

@@ -129,6 +129,12 @@ void reply_status(struct request *r, const struct fl_err *err)
                 err->text[0] ? err->text : "it did not work");
 }
 
+static const char *seconds_of(unsigned retry_after)
+{
+    static const char *const seconds[] = {"1", "1", "2", "3", "4"};
+    return seconds[retry_after < FL_ARRAY_LEN(seconds) ? retry_after : FL_ARRAY_LEN(seconds) - 1];
+}
+
 static void add_headers(struct MHD_Response *resp, const struct answer *a)
 {
     if (a->type)
@@ -146,7 +152,7 @@ static void add_headers(struct MHD_Response *resp, const struct answer *a)
     if (a->any_rate)
         MHD_add_response_header(resp, "WebHook-Allowed-Rate", "*");
     if (a->code == 503)
-        MHD_add_response_header(resp, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+        MHD_add_response_header(resp, MHD_HTTP_HEADER_RETRY_AFTER, seconds_of(a->retry_after));
     if (a->challenge) {
         MHD_add_response_header(resp, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"faultline\"");
         MHD_add_response_header(resp, MHD_HTTP_HEADER_WWW_AUTHENTICATE,

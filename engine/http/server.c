@@ -19,6 +19,7 @@ void http_unref(struct fl_http *h)
     if (atomic_fetch_sub(&h->refs, 1) != 1)
         return;
     pthread_mutex_destroy(&h->lock);
+    hold_done(&h->hold);
     free(h->stats);
     free(h);
 }
@@ -30,7 +31,7 @@ enum { SWALLOW_MAX = 1 << 20 }; /* of the body of a refused request; past it the
 /* The caller is known, or refused, or being looked for (suspended). */
 static void admit(struct request *r)
 {
-    if (auth_check(r) && headers_check_body(r))
+    if (auth_check(r) && headers_check_body(r) && hold_admits(r))
         r->admitted = true;
 }
 
@@ -109,6 +110,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
         return MHD_NO;
     r->suspended = false;
     int phase = atomic_load(&r->phase);
+    if (phase == PHASE_ANSWERED && r->held) {
+        r->held = false; /* the first call once more */
+        return r->swallow ? MHD_YES : reply_queue(r);
+    }
     if (phase == PHASE_ANSWERED)
         return on_refused(r, upload_n);
     if (phase != PHASE_RECEIVING)
@@ -228,12 +233,19 @@ static size_t find_late(struct fl_http *h, struct request **late)
     return n;
 }
 
+enum { REAP_MS = 250, HOLD_MS = 25 }; /* between two looks; while answers are held back */
+
 static void *reaper_thread(void *ctx)
 {
     struct fl_http *h = ctx;
     struct request *late[LATE_MAX];
     struct pollfd p = {.fd = h->wake, .events = POLLIN};
-    while (poll(&p, 1, 250) == 0 || (p.revents == 0 && errno == EINTR)) {
+    fl_usec last = 0;
+    for (size_t held = 0; poll(&p, 1, held ? HOLD_MS : REAP_MS) == 0 || (p.revents == 0 && errno == EINTR);) {
+        held = hold_answer(&h->hold);
+        if (fl_mono() - last < REAP_MS * 1000)
+            continue;
+        last = fl_mono();
         size_t n = find_late(h, late);
         for (size_t i = 0; i < n; i++) {
             reply_error(late[i], 503, "timeout", NULL, "try again: it may or may not have been committed",
@@ -385,6 +397,7 @@ fl_status fl_http_start(const struct fl_http_options *o, struct fl_http **ret, s
     h->deadline = (fl_usec)o->config->request_deadline_s * FL_USEC_PER_SEC;
     h->body_budget = (size_t)o->config->queue_bytes + (size_t)o->config->max_body_bytes;
     pthread_mutex_init(&h->lock, NULL);
+    hold_init(&h->hold, (size_t)o->config->max_connections);
     h->reads = fl_queue_new(READ_QUEUE + READ_QUEUE / 3, 0);
     h->stats = calloc(n_routes + 1, sizeof *h->stats);
     fl_status st = h->reads && h->stats ? FL_OK : fl_fail(err, FL_E_NOMEM, "http", "out of memory");

@@ -136,6 +136,10 @@ static size_t bodies(const struct batch *b)
 static void accept(struct fl_store *s, const struct batch *b)
 {
     size_t bytes = 0;
+    uint64_t weight = 0;
+    for (size_t i = 0; i < b->n; i++)
+        weight += fl_event_weight(b->v[i]->body_len);
+    s->last_weight += weight;
     s->journal_bodies += bodies(b);
     s->last_seq = b->v[b->n - 1]->event.seq;
     s->last_at = b->v[b->n - 1]->event.at;

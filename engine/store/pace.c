@@ -77,7 +77,7 @@ void fl_store_rest(struct fl_store *s, fl_usec worked)
 {
     if (atomic_load(&s->closing) || fl_mono() >= atomic_load(&s->pace.hot_until))
         return;
-    unsigned share = fl_pace_share(s->last_seq - s->projected_seq, fl_store_lag_allowed(s));
+    unsigned share = fl_pace_share(fl_store_lag(s), fl_store_lag_allowed(s));
     fl_usec rest = worked * (100 - share) / share;
     fl_usec until = fl_mono() + (rest < REST_MOST ? rest : REST_MOST);
     while (fl_mono() < until && fl_mono() < atomic_load(&s->pace.hot_until)) {

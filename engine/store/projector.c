@@ -125,6 +125,8 @@ static void project(struct fl_store *s, struct fl_step **v, size_t n)
     bool ok = rows && !s->fenced && write_batch(s, rows, from, to);
     fl_crash_point("project.committed");
     if (ok) {
+        for (size_t i = 0; i < n; i++)
+            s->projected_weight += fl_event_weight(v[i]->fx->event_bytes);
         s->projected_seq = to;
         s->projected_steps += n;
         s->projected_rows += rows->n;

@@ -73,17 +73,24 @@ void fl_submission_drop(struct fl_submission *sub, fl_status answer)
 
 /* ---- open ------------------------------------------------------------------------------------------------ */
 
+/* What is not projected yet; 512 is FL_EVENT_LEAST_BYTES. Lengths are known without reading the bodies. */
+static const char weight_sql[] =
+    "SELECT coalesce(sum(greatest(octet_length(body), 512)), 0)::bigint FROM journal WHERE realm = $1"
+    " AND seq > coalesce((SELECT projected_seq FROM projection WHERE realm = $1), 0)";
+
 static fl_status read_position(struct fl_store *s, PGconn *c, struct fl_err *err)
 {
     FL_AUTO_ARENA a = fl_arena_new(0);
     FL_AUTO_PARAMS p;
     fl_pq_params_init(&p, a);
     fl_pq_text(&p, s->realm);
-    FL_AUTO_PGRESULT *r = NULL, *q = NULL;
+    FL_AUTO_PGRESULT *r = NULL, *q = NULL, *w = NULL;
     fl_pq_fault f = fl_pq_exec(c, "SELECT seq, at FROM journal WHERE realm = $1 ORDER BY seq DESC LIMIT 1",
                                &p, NULL, &r, err);
     if (!f)
         f = fl_pq_exec(c, "SELECT projected_seq FROM projection WHERE realm = $1", &p, NULL, &q, err);
+    if (!f)
+        f = fl_pq_exec(c, weight_sql, &p, NULL, &w, err);
     if (f)
         return fl_pq_status(f);
     if (PQntuples(r)) {
@@ -91,6 +98,7 @@ static fl_status read_position(struct fl_store *s, PGconn *c, struct fl_err *err
         s->last_at = fl_pq_get_time(r, 0, 1);
     }
     s->projected_seq = PQntuples(q) ? (uint64_t)fl_pq_get_i64(q, 0, 0) : 0;
+    s->last_weight = (uint64_t)fl_pq_get_i64(w, 0, 0);
     if (s->projected_seq > s->last_seq)
         return fl_fail(err, FL_E_CORRUPT, s->realm,
                        "rows are projected up to %" PRIu64 " but the journal ends at %" PRIu64,
@@ -268,6 +276,18 @@ struct fl_store *fl_store_close(struct fl_store *s, fl_usec patience)
     return free_store(s);
 }
 
+uint64_t fl_store_lag(const struct fl_store *s)
+{
+    /* Read in this order: what is projected meanwhile was journalled before. */
+    uint64_t projected = s->projected_weight, last = s->last_weight;
+    return last > projected ? (last - projected) / FL_EVENT_BYTES : 0;
+}
+
+bool fl_store_is_behind(const struct fl_store *s)
+{
+    return fl_store_lag(s) > fl_store_lag_allowed(s);
+}
+
 size_t fl_store_lag_allowed(const struct fl_store *s)
 {
     return s->o.lag_events ? s->o.lag_events : 10000;
@@ -282,7 +302,7 @@ fl_status fl_store_submit(struct fl_store *s, struct fl_submission *sub)
         return FL_E_UNAVAILABLE;
     }
     fl_status st = FL_E_FULL;
-    if (sub->reserved || s->last_seq - s->projected_seq <= fl_store_lag_allowed(s))
+    if (sub->reserved || !fl_store_is_behind(s))
         st = fl_queue_push(s->journal_q, sub, sub->body_len + 512, sub->reserved);
     if (st == FL_E_FULL)
         s->refused_full++;

@@ -53,6 +53,8 @@ struct fl_store {
     _Atomic bool closing, abandon; /* abandon: patience is over, give up what is left */
     _Atomic bool journal_down, project_down, stalled, fenced;
     _Atomic uint64_t last_seq, projected_seq;
+    _Atomic uint64_t last_weight,
+        projected_weight; /* bytes of the events up to there, from when the store was opened */
     _Atomic uint64_t journal_rows, journal_bodies, journal_commits, journal_bytes, projected_steps,
         projected_rows, projector_commits, errors, reconnects, refused_full, refused_down, skipped_rows;
     /* held, bytes: as counted last; dropped: ever; lost: of them those no row tells of yet */
@@ -91,6 +93,14 @@ void fl_letters_count(struct fl_store *s);
 void fl_letters_free(struct fl_store *s);
 
 size_t fl_store_lag_allowed(const struct fl_store *s);
+/** How far the projections are behind, in events of FL_EVENT_BYTES: what derived work costs goes by what is in a body. */
+uint64_t fl_store_lag(const struct fl_store *s);
+#define FL_EVENT_BYTES 32768     /* a body of some 64 alerts counts as one event … */
+#define FL_EVENT_LEAST_BYTES 512 /* … and none counts as less than a 64th */
+static inline uint64_t fl_event_weight(size_t body_len)
+{
+    return body_len > FL_EVENT_LEAST_BYTES ? body_len : FL_EVENT_LEAST_BYTES;
+}
 /** The journal thread waited `idle` for something to do. */
 void fl_pace_note(struct fl_store *s, fl_usec idle);
 /** Per cent of its time that derived work keeps while intake is busy. */

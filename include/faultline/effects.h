@@ -210,6 +210,7 @@ struct fl_fx {
 struct fl_effects {
     struct fl_arena *arena;
     const char *realm;
+    size_t event_bytes; /* of the event's body: what its derived work weighs */
     uint64_t event_seq; /* rows are applied once: the projector skips steps it has committed already */
     struct fl_fx *v;
     size_t n, cap;

@@ -78,7 +78,7 @@ struct fl_submission {
 struct fl_store_options {
     const char *conninfo, *realm, *owner; /* owner: unique name of this process */
     size_t queue_bytes;                   /* journal queue; over it submit says FL_E_FULL */
-    size_t lag_events;                    /* projections may lag this far; past it submit says FL_E_FULL */
+    size_t lag_events; /* projections may lag this far; past it submit says FL_E_FULL. An event counts by its body: one for 32 KiB */
     /** Journal thread → core: an event in seq order. Takes ownership of sub (it owns the event's memory). */
     void (*deliver)(void *ctx, const struct fl_event *ev, struct fl_submission *sub);
     /** Projector thread → runner: orders of a committed step (kinds FL_FX_RUN_START … FL_FX_STOP). */
@@ -100,6 +100,8 @@ struct fl_store *fl_store_close(struct fl_store *s, fl_usec patience);
 /** Hand over a submission. Never waits. On failure ownership stays with the caller.
  *  @return FL_OK, FL_E_FULL, FL_E_UNAVAILABLE (database away or closing). Any thread. */
 FL_MUST_CHECK fl_status fl_store_submit(struct fl_store *s, struct fl_submission *sub);
+/** The projections lag further than allowed: a submission that is not reserved would get FL_E_FULL. Any thread; some loads. */
+bool fl_store_is_behind(const struct fl_store *s);
 /** Core thread: effects of one step, in order. Takes ownership of fx and sub. Waits while the projector is behind. */
 void fl_store_project(struct fl_store *s, struct fl_effects *fx, struct fl_submission *sub);
 

@@ -80,6 +80,12 @@ fl_status fl_store_submit(struct fl_store *s, struct fl_submission *sub)
     return st;
 }
 
+bool fl_store_is_behind(const struct fl_store *s)
+{
+    (void)s;
+    return fake.behind;
+}
+
 void fl_store_deadletters(struct fl_store *s, const struct fl_deadletter *v, size_t n)
 {
     (void)s;
@@ -405,6 +411,8 @@ struct fl_http *fake_server(const char *auth, int64_t deadline_s, int64_t max_bo
     config->max_body_bytes = max_body;
     config->max_connections_per_address = per_address;
     config->aliases = fake.aliases;
+    if (fake.max_connections)
+        config->max_connections = fake.max_connections;
     config->grafana_secret = fake.grafana_secret ? fake.grafana_secret : "";
     assert_int_equal(fl_flow_new(&(struct fl_flow_options){0}, &flow, &err), FL_OK);
     leases = fl_leases_new(60 * FL_USEC_PER_SEC);

@@ -6,10 +6,12 @@
 #include <faultline/http.h>
 
 struct fake {
-    bool hold;        /* submissions wait for fake_release() */
-    fl_status submit; /* what fl_store_submit says */
-    fl_status commit; /* what `committed` is told */
-    fl_status answer; /* what `answered` is told */
+    bool hold;               /* submissions wait for fake_release() */
+    fl_status submit;        /* what fl_store_submit says */
+    _Atomic bool behind;     /* what fl_store_is_behind says */
+    int64_t max_connections; /* of the configuration, for the next server; 0 = as it comes */
+    fl_status commit;        /* what `committed` is told */
+    fl_status answer;        /* what `answered` is told */
     const char *answer_json;
     fl_status ask;                            /* what the core says to a question */
     void (*between)(struct fl_flow *f);       /* before the core answers one; NULL: nothing */

@@ -348,6 +348,57 @@ static void test_dead_owner_is_followed_at_once(void **state)
     munmap(sh, sizeof *sh);
 }
 
+/* The lag is counted by what the bodies weigh: many small events are not many large ones. */
+static void test_lag_goes_by_bytes(void **state)
+{
+    (void)state;
+    struct fl_err err = {0};
+    static char body[40000];
+    const char *db = pg_test_database(pg, true);
+    struct counts c = {.echo = false}; /* nothing is ever projected */
+    struct fl_store_options o = options(db, &c);
+    o.lag_events = 1;
+    assert_ok(fl_store_open(&o, &c.store, &err));
+    int n = 0;
+    while (n < 1000 && submit(c.store, &c, FL_EV_TICK, "x", 1) == FL_OK) {
+        n++;
+        AWAIT(c.ok == n);
+    }
+    assert_int_equal(n, 2 * FL_EVENT_BYTES / FL_EVENT_LEAST_BYTES);
+    assert_true(fl_store_is_behind(c.store));
+    fl_store_close(c.store, 0);
+    /* After a restart what was left counts. */
+    assert_ok(fl_store_open(&o, &c.store, &err));
+    assert_true(fl_store_is_behind(c.store));
+    fl_store_close(c.store, 0);
+
+    struct counts d = {.echo = false};
+    db = pg_test_database(pg, true);
+    o = options(db, &d);
+    o.lag_events = 2;
+    assert_ok(fl_store_open(&o, &d.store, &err));
+    n = 0;
+    while (n < 1000 && submit(d.store, &d, FL_EV_TICK, body, sizeof body) == FL_OK) {
+        n++;
+        AWAIT(d.ok == n);
+    }
+    assert_int_equal(n, 3);
+    fl_store_close(d.store, 0);
+
+    /* What is projected counts no more, to the byte. */
+    struct counts e = {.echo = true};
+    db = pg_test_database(pg, true);
+    o = options(db, &e);
+    o.lag_events = 1;
+    assert_ok(fl_store_open(&o, &e.store, &err));
+    for (int i = 1; i <= 20; i++) {
+        assert_int_equal(submit(e.store, &e, FL_EV_TICK, body, (size_t)i * 1900), FL_OK);
+        AWAIT(e.answered == i);
+    }
+    assert_int_equal(e.store->last_weight, e.store->projected_weight);
+    fl_store_close(e.store, 5 * FL_USEC_PER_SEC);
+}
+
 static void test_closing_refuses(void **state)
 {
     (void)state;
@@ -385,6 +436,7 @@ int main(void)
                                        cmocka_unit_test(test_gapless_with_eight_senders),
                                        cmocka_unit_test(test_bad_actor_is_refused_alone),
                                        cmocka_unit_test(test_closing_refuses),
+                                       cmocka_unit_test(test_lag_goes_by_bytes),
                                        cmocka_unit_test(test_fencing),
                                        cmocka_unit_test(test_dead_owner_is_followed_at_once),
                                        cmocka_unit_test(test_sessions_killed_under_load),

@@ -63,6 +63,7 @@ static void on_deliver(void *ctx, const struct fl_event *ev, struct fl_submissio
     struct fl_effects *fx = fl_effects_new();
     fx->realm = "default";
     fx->event_seq = ev->seq;
+    fx->event_bytes = ev->body_len;
     if (c->fill)
         c->fill(fx, ev);
     else
