@@ -36,13 +36,22 @@ struct ep_key {
     fl_usec starts_at;
 };
 
+/* order.c: some neighbours in the order of arrival, never none; a block's first NULLs are skipped by `first`. */
+enum { BLOCK_EPISODES = 256, BLOCK_FILTER_WORDS = 128 };
+struct block {
+    struct block *next, *prev;
+    uint32_t n, live, first; /* slots in use, of them not NULL, the first of those */
+    struct episode *v[BLOCK_EPISODES];
+    uint64_t filter[BLOCK_FILTER_WORDS]; /* of the labels of all that are or were here */
+};
+
 /* A million of them are in memory in a bad hour: their texts are the pool's (episode_text), each kept once. */
 struct episode {
     struct ep_key key;
-    struct fl_alert *alert;          /* owned; content of the newest report, texts in the pool */
-    struct episode *later, *earlier; /* order of arrival: the order of all iteration */
-    struct incident *incident;       /* NULL: none: a live one is held back by a silence or an inhibition */
-    struct episode *next, *prev;     /* in the incident, order of joining */
+    struct fl_alert *alert;      /* owned; content of the newest report, texts in the pool */
+    struct block *block;         /* where it is in the order of arrival, the order of all iteration */
+    struct incident *incident;   /* NULL: none: a live one is held back by a silence or an inhibition */
+    struct episode *next, *prev; /* in the incident, order of joining */
     const char *node_id, *peer_id, *map_rule, *source; /* NULL when none */
     const char *joined;                                /* the sentence that says why it is in its incident */
     const char *silenced_by;                           /* ids of silences, "," between; NULL when none */
@@ -52,11 +61,12 @@ struct episode {
     struct hold *hold;    /* NULL: nothing but silences and label inhibition was ever about it */
     fl_usec updated_at;   /* of its row */
     fl_vertex node, peer; /* of the current snapshot */
-    fl_alert_status status;
-    fl_evidence_class cls;
-    fl_severity severity;
     uint32_t
-        settle; /* 1 + its place among those to be looked at in the tick of this step; 0: not among them */
+        settle;   /* 1 + its place among those to be looked at in the tick of this step; 0: not among them */
+    uint8_t slot; /* in the block */
+    fl_alert_status status : 8;
+    fl_evidence_class cls : 8;
+    fl_severity severity : 8;
 };
 
 /* Why an alert that nothing hides is kept out of incidents all the same, for a while. */
@@ -143,16 +153,18 @@ struct tomb {
     struct tomb *next, *prev; /* order of expiry */
 };
 
-enum { CURSORS_MAX = 16 };
+enum { CURSORS_MAX = 16, CURSOR_LABELS = 4 };
 struct cursor {
     uint64_t handle, used; /* used: order of use; 0: free */
     struct episode *at;
+    uint64_t labels[CURSOR_LABELS]; /* hashes of labels that whoever is not skipped may have */
+    size_t n_labels;
 };
 
 struct fl_corr {
     struct fl_pool *pool;
-    struct episode *episodes, *last_episode; /* order of arrival */
-    struct table by_key;                     /* episodes */
+    struct block *blocks, *last_block; /* of episodes, in order of arrival */
+    struct table by_key;               /* episodes */
     struct table
         newest; /* by fingerprint, the episode of it that came last: the only one that may be open, but for
                             incidents closed by hand */
@@ -320,6 +332,17 @@ const char *upstream_holds(struct fl_corr *c, struct fl_step *s, struct fl_topo 
 
 /* cursor.c: it leaves its place in the order of arrival */
 void cursors_leave(struct fl_corr *c, const struct episode *e);
+
+/* order.c: for (e = order_first(c); e; e = order_later(e)). Both NULL when there is none. */
+struct episode *order_first(const struct fl_corr *c);
+struct episode *order_later(const struct episode *e);
+void order_append(struct fl_corr *c, struct episode *e);
+void order_remove(struct fl_corr *c, struct episode *e);
+void order_labels(struct episode *e); /* its labels are in the filter of its block: after they changed */
+struct episode *block_after(const struct block *b); /* the first of the next block */
+/* False: nobody in the block has all of these labels. */
+bool block_may_have(const struct block *b, const uint64_t *labels, size_t n);
+uint64_t label_hash(const char *name, const char *value);
 
 /* cycles.c: which vertices need each other, directly or not, over edges of these types: they get the same number. */
 fl_vertex *cycles_of(struct fl_topo *topo, const char *const *types, size_t n_types);

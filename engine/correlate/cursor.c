@@ -10,7 +10,7 @@ static struct cursor *cursor_of(struct fl_corr *c, uint64_t handle)
     return k->handle == handle ? k : NULL;
 }
 
-uint64_t fl_corr_cursor_open(struct fl_corr *c)
+uint64_t fl_corr_cursor_open(struct fl_corr *c, const struct fl_label *having, size_t n)
 {
     struct cursor *k = &c->cursors[0];
     for (size_t i = 1; i < CURSORS_MAX; i++)
@@ -19,7 +19,11 @@ uint64_t fl_corr_cursor_open(struct fl_corr *c)
     size_t slot = (size_t)(k - c->cursors);
     k->used = ++c->cursor_uses;
     k->handle = c->cursor_uses * CURSORS_MAX + slot;
-    k->at = c->episodes;
+    k->at = order_first(c);
+    k->n_labels = 0;
+    for (size_t i = 0; i < n && k->n_labels < CURSOR_LABELS; i++)
+        if (*having[i].value) /* "" is that of alerts without the label, too */
+            k->labels[k->n_labels++] = label_hash(having[i].name, having[i].value);
     return k->handle;
 }
 
@@ -30,11 +34,18 @@ enum fl_cursor_state fl_corr_cursor_next(struct fl_corr *c, uint64_t handle, siz
     if (!k)
         return FL_CURSOR_LOST;
     struct episode *e = k->at;
-    for (size_t n = 0; e && n < max; n++, e = e->later) {
-        if (!is_live(e))
+    const struct block *seen = NULL; /* and not to be skipped */
+    for (size_t n = 0; e && n < max; n++) {
+        if (e->block != seen && !block_may_have(e->block, k->labels, k->n_labels)) {
+            e = block_after(e->block);
             continue;
-        struct fl_episode v = episode_view(e);
-        visit(ctx, &v);
+        }
+        seen = e->block;
+        if (is_live(e)) {
+            struct fl_episode v = episode_view(e);
+            visit(ctx, &v);
+        }
+        e = order_later(e);
     }
     k->used = ++c->cursor_uses;
     k->at = e;
@@ -48,7 +59,7 @@ void cursors_leave(struct fl_corr *c, const struct episode *e)
 {
     for (size_t i = 0; i < CURSORS_MAX; i++)
         if (c->cursors[i].at == e)
-            c->cursors[i].at = e->later;
+            c->cursors[i].at = order_later(e);
 }
 
 bool fl_corr_episode(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at,

@@ -197,33 +197,15 @@ struct episode *episode_find(const struct fl_corr *c, const struct ep_key *key)
     return table_find(&c->by_key, key);
 }
 
-static void append(struct fl_corr *c, struct episode *e)
-{
-    e->later = NULL;
-    e->earlier = c->last_episode;
-    if (c->last_episode)
-        c->last_episode->later = e;
-    else
-        c->episodes = e;
-    c->last_episode = e;
-}
-
 static void take_off(struct fl_corr *c, struct episode *e)
 {
     cursors_leave(c, e);
-    if (e->earlier)
-        e->earlier->later = e->later;
-    else
-        c->episodes = e->later;
-    if (e->later)
-        e->later->earlier = e->earlier;
-    else
-        c->last_episode = e->earlier;
+    order_remove(c, e);
 }
 
 void episode_insert(struct fl_corr *c, struct episode *e)
 {
-    append(c, e);
+    order_append(c, e);
     table_put(&c->by_key, e);
     table_put(&c->newest, e);
 }
@@ -323,6 +305,7 @@ static void take_content(struct fl_corr *c, struct episode *e, const struct fl_a
     merged.starts_at = e->key.starts_at;
     struct fl_alert *old = e->alert;
     e->alert = fl_pool_alert(c->pool, &merged);
+    order_labels(e); /* two label sets may have one fingerprint */
     fl_pool_drop_alert(c->pool, old);
 }
 
@@ -488,7 +471,7 @@ static bool returns(struct fl_corr *c, struct fl_step *s, const char *source, co
     (void)pair_report(c, e, source, a);
     take_content(c, e, a);
     take_off(c, e); /* last in the order of arrival again: as whom it inhibits sees it */
-    append(c, e);
+    order_append(c, e);
     quiet_enter(c, s->rules, e);
     change_status(c, s, e, FL_ALERT_FIRING, "is reported by another sender: firing");
     settle_later(c, e);
@@ -564,7 +547,7 @@ void fl_corr_expired(struct fl_corr *c, struct fl_step *s, uint64_t fingerprint,
 
 static void map_held(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 {
-    for (struct episode *e = c->held ? c->episodes : NULL; e; e = e->later) {
+    for (struct episode *e = c->held ? order_first(c) : NULL; e; e = order_later(e)) {
         if (e->incident || !is_live(e))
             continue;
         FL_AUTO_FREE char *before = fl_core_strdup(e->node_id);

@@ -147,7 +147,7 @@ void holds_restored(struct fl_corr *c, const struct fl_rules *rules)
 {
     size_t n = 0, count = c->by_key.n;
     struct episode **v = fl_core_alloc(count, sizeof *v);
-    for (struct episode *e = c->episodes; e; e = e->later)
+    for (struct episode *e = order_first(c); e; e = order_later(e))
         if (e->hold && e->hold->kind && is_live(e))
             v[n++] = e;
     if (n)

@@ -41,8 +41,8 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
     if (!c)
         return NULL;
     restore_free(c);
-    while (c->episodes)
-        episode_free(c, c->episodes);
+    for (struct episode *e; (e = order_first(c));)
+        episode_free(c, e);
     silences_free(c);
     flaps_free(c);
     windows_free(c);
@@ -484,7 +484,7 @@ void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,
 
 void fl_corr_each_active(struct fl_corr *c, void (*visit)(void *ctx, const struct fl_episode *e), void *ctx)
 {
-    for (struct episode *e = c->episodes; e; e = e->later) {
+    for (struct episode *e = order_first(c); e; e = order_later(e)) {
         if (!is_live(e))
             continue;
         struct fl_episode v = episode_view(e);

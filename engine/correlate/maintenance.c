@@ -200,7 +200,7 @@ static size_t look_again(struct fl_corr *c, fl_usec at, struct fl_topo *topo, co
 {
     size_t n = 0;
     fl_usec until;
-    for (struct episode *e = c->episodes; e; e = e->later) {
+    for (struct episode *e = order_first(c); e; e = order_later(e)) {
         if (!is_live(e))
             continue;
         const struct window *now = window_of(c, at, topo, e, &until);

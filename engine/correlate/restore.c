@@ -347,7 +347,7 @@ fl_status fl_corr_loaded(struct fl_corr *c, struct fl_topo *topo, const struct f
         return fl_fail(err, FL_E_CORRUPT, "snapshot", "it holds no incidents part");
     for (struct incident *i = c->first; i; i = i->next)
         count_members(i);
-    for (const struct episode *e = c->episodes; e; e = e->later)
+    for (const struct episode *e = order_first(c); e; e = order_later(e))
         c->held += is_live(e) && !e->incident;
     quiet_index(c, rules);
     holds_restored(c, rules);

@@ -78,7 +78,7 @@ static bool hides(const struct silence *x, const struct fl_step *s, const struct
 static size_t look_again(struct fl_corr *c, const struct fl_step *s, const struct silence *x)
 {
     size_t n = 0;
-    for (struct episode *e = c->episodes; e; e = e->later) {
+    for (struct episode *e = order_first(c); e; e = order_later(e)) {
         if (!is_live(e))
             continue;
         bool now = hides(x, s, e);

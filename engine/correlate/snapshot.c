@@ -269,7 +269,7 @@ void fl_corr_write(const struct fl_corr *c, struct fl_pack *out)
         i->shot = (struct shot){.ordinal = ++ordinal, .next = i->head};
         put_incident(&w, i);
     }
-    for (const struct episode *e = c->episodes; e; e = e->later)
+    for (const struct episode *e = order_first(c); e; e = order_later(e))
         put_episode(&w, e);
     for (const struct incident *i = c->first; i; i = i->next)
         put_order(&w, i);

@@ -39,9 +39,9 @@ void quiet_leave(struct fl_corr *c, struct episode *e)
 
 void quiet_index(struct fl_corr *c, const struct fl_rules *rules)
 {
-    for (struct episode *e = c->episodes; e; e = e->later)
+    for (struct episode *e = order_first(c); e; e = order_later(e))
         quiet_leave(c, e);
-    for (struct episode *e = c->episodes; e; e = e->later)
+    for (struct episode *e = order_first(c); e; e = order_later(e))
         if (is_live(e))
             quiet_enter(c, rules, e);
     c->rules_seen = rules->hash;
@@ -54,7 +54,7 @@ void quiet_rules(struct fl_corr *c, const struct fl_rules *rules)
     upstream_forget_graph(c);
     windows_rules(c, rules);
     quiet_index(c, rules);
-    for (struct episode *e = c->episodes; e; e = e->later)
+    for (struct episode *e = order_first(c); e; e = order_later(e))
         if (is_live(e) && (e->roles || e->inhibited_by || e->hold))
             settle_later(c, e);
 }

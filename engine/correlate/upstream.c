@@ -213,10 +213,10 @@ void upstream_forget_graph(struct fl_corr *c)
 
 void upstream_topology(struct fl_corr *c, const struct fl_rules *rules)
 {
-    for (struct episode *e = c->episodes; e; e = e->later)
+    for (struct episode *e = order_first(c); e; e = order_later(e))
         upstream_leave(c, e);
     upstream_forget_graph(c);
-    for (struct episode *e = rules->n_graph_inhibitions ? c->episodes : NULL; e; e = e->later) {
+    for (struct episode *e = rules->n_graph_inhibitions ? order_first(c) : NULL; e; e = order_later(e)) {
         if (!is_live(e))
             continue;
         upstream_enter(c, rules, e);

@@ -189,9 +189,9 @@ static void list_firing(void *ctx, const struct fl_episode *e)
     l->visit(l->vctx, &(struct fl_listed){e->alert, e->updated_at, e->silenced_by, e->inhibited_by});
 }
 
-uint64_t fl_flow_cursor_open(struct fl_flow *f)
+uint64_t fl_flow_cursor_open(struct fl_flow *f, const struct fl_label *having, size_t n)
 {
-    return fl_corr_cursor_open(f->corr);
+    return fl_corr_cursor_open(f->corr, having, n);
 }
 
 enum fl_cursor_state fl_flow_cursor_next(struct fl_flow *f, uint64_t cursor, size_t max,

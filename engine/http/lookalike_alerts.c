@@ -32,7 +32,8 @@ struct list {
     struct request *r;
     struct wanted q;
     struct fl_matcher plain[V2_FILTERS_MAX], regex[V2_FILTERS_MAX];
-    size_t n_plain, n_regex;
+    struct fl_label having[V2_FILTERS_MAX]; /* what `=` asks for */
+    size_t n_plain, n_regex, n_having;
     bool groups, labels; /* labels: the core gives them along */
     bool no_memory, lost, more;
     uint64_t cursor;               /* 0: not opened yet */
@@ -109,7 +110,7 @@ static void look_on(void *ctx, struct fl_flow *f)
 {
     struct list *l = ctx;
     if (!l->cursor)
-        l->cursor = fl_flow_cursor_open(f);
+        l->cursor = fl_flow_cursor_open(f, l->having, l->n_having);
     enum fl_cursor_state st = fl_flow_cursor_next(f, l->cursor, l->labels ? LOOKED_AT_LABELS : LOOKED_AT,
                                                   look, l);
     l->lost |= st == FL_CURSOR_LOST;
@@ -333,6 +334,8 @@ static bool parse(struct list *l)
             l->plain[l->n_plain++] = *m;
         else
             l->regex[l->n_regex++] = *m;
+        if (m->op == '=')
+            l->having[l->n_having++] = (struct fl_label){m->name, m->value};
     }
     l->labels = l->groups || l->n_regex;
     return true;

@@ -164,6 +164,16 @@ void fl_pool_set(struct fl_pool *p, const char **slot, const char *text)
     fl_pool_drop(p, old);
 }
 
+uint32_t fl_pool_hash(const char *text)
+{
+    return hash_of(text, strlen(text));
+}
+
+uint32_t fl_pool_kept_hash(const char *kept)
+{
+    return of_text(kept)->hash;
+}
+
 /* ---- alerts ---- */
 
 static struct fl_labels keep_labels(struct fl_pool *p, struct fl_label *v, const struct fl_labels *from)

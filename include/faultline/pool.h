@@ -21,6 +21,9 @@ void fl_pool_set(struct fl_pool *p, const char **slot, const char *text);
 void fl_pool_again(const char *kept);
 /** Is it kept more than once? */
 bool fl_pool_shared(const char *kept);
+/** Keyed hash of a text, and the same of one the pool keeps, in no time. */
+uint32_t fl_pool_hash(const char *text);
+uint32_t fl_pool_kept_hash(const char *kept);
 size_t fl_pool_count(const struct fl_pool *p); /* different texts */
 
 /** A copy of the alert whose texts are the pool's; aborts instead of NULL. */

@@ -255,6 +255,63 @@ static void a_list_outlives_what_it_lists(void **state)
     }
 }
 
+/* The fingerprints of a list, or of the alerts of all groups, as the answer has them. */
+static char *fingerprints(const char *path)
+{
+    struct fl_err err = {0};
+    struct fl_buf b = fl_buf_init(0);
+    assert_int_equal(raw_request(port, "GET", path, token, NULL), 200);
+    FL_AUTO_JSON list = fl_json_parse(raw_body(), strlen(raw_body()), &err);
+    for (size_t i = 0; i < fl_json_len(list); i++) {
+        const struct fl_json *x = fl_json_at(list, i), *in = fl_json_get(x, "alerts");
+        fl_buf_printf(&b, "%s;", fl_json_str(x, "fingerprint", ""));
+        for (size_t k = 0; in && k < fl_json_len(in); k++)
+            fl_buf_printf(&b, "%s,", fl_json_str(fl_json_at(in, k), "fingerprint", ""));
+    }
+    return fl_buf_take(&b, NULL);
+}
+
+/* A regex is tried on every alert, an equality only where the label may be: the same list. */
+static void an_equality_finds_what_a_look_at_all_finds(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {"id%3D%221234%22",
+                                        "alertname%3DA3",
+                                        "alertname%3DA3&filter=id%3D%2217%22",
+                                        "id%3Dnobody",
+                                        "alertname%3DA5&filter=id!%3D%225%22",
+                                        "alertname%3D"};
+    static const char *const regex[] = {"id%3D~%221234%22",
+                                        "alertname%3D~A3",
+                                        "alertname%3D~A3&filter=id%3D~%2217%22",
+                                        "id%3D~nobody",
+                                        "alertname%3D~A5&filter=id!~%225%22",
+                                        "alertname%3D~%22%22"};
+    static const char *const lists[] = {"alerts", "alerts/groups"};
+    three_alerts();
+    many_alerts();
+    for (int turn = 0; turn < 3; turn++) {
+        for (size_t i = 0; i < FL_ARRAY_LEN(plain) * 2; i++) {
+            char path[2][160];
+            snprintf(path[0], sizeof path[0], "/api/v2/%s?filter=%s", lists[i % 2], plain[i / 2]);
+            snprintf(path[1], sizeof path[1], "/api/v2/%s?filter=%s", lists[i % 2], regex[i / 2]);
+            FL_AUTO_FREE char *quick = fingerprints(path[0]);
+            FL_AUTO_FREE char *slow = fingerprints(path[1]);
+            assert_string_equal(quick, slow);
+            assert_int_equal(*quick != 0, i / 2 != 3 && i / 2 != 5 && (i / 2 != 2 || turn < 1));
+        }
+        FL_AUTO_BUF b = fl_buf_init(0); /* a tenth and then some end, 17 among them */
+        fl_buf_chr(&b, '[');
+        for (int i = turn ? 0 : 17; i < 1200; i += turn ? 3 : 10)
+            fl_buf_printf(
+                &b,
+                "%s{\"labels\":{\"alertname\":\"A%d\",\"id\":\"%d\"},\"endsAt\":\"2026-01-01T00:00:00Z\"}",
+                b.n > 1 ? "," : "", i % 7, i);
+        fl_buf_chr(&b, ']');
+        fake_step(FL_EV_ALERTS, "alertmanager-v2", b.p);
+    }
+}
+
 static void lists_need_the_core_and_no_database(void **state)
 {
     (void)state;
@@ -418,6 +475,7 @@ int main(void)
         T(alert_groups),
         T(a_long_list_is_whole),
         T(a_list_outlives_what_it_lists),
+        T(an_equality_finds_what_a_look_at_all_finds),
         T(lists_need_the_core_and_no_database),
         T(silences_are_listed_in_order),
         T(silences_that_are_refused),
