@@ -219,6 +219,11 @@ static void print_timeline(const struct page *p)
         put_padded(stdout, text_of(t, "kind"), 20);
         fputs("  ", stdout);
         put_text(stdout, text_of(t, "text"), 0);
+        if (*text_of(t, "incident") && strcmp(text_of(t, "incident"), p->id) != 0) {
+            fputs(" (written in ", stdout);
+            put_text(stdout, text_of(t, "incident"), 0);
+            putchar(')');
+        }
         putchar('\n');
     }
 }

@@ -28,7 +28,8 @@ static bool fill_args(struct request *r, struct fl_read_args *a)
     a->id = r->params[0];
     a->state = request_arg(r, "state");
     a->text = request_arg(r, r->route->arg == FL_READ_DEADLETTERS ? "source" : "incident");
-    return request_arg_size(r, "limit", 100, 10000, &a->limit) &&
+    /* A chronology without its end would mislead: all of it, as far as the store gives it. */
+    return request_arg_size(r, "limit", r->route->arg == FL_READ_TIMELINE ? 0 : 100, 10000, &a->limit) &&
            request_arg_size(r, r->route->arg == FL_READ_RANKING ? "version" : "offset", 0, 1000000,
                             &a->offset) &&
            request_arg_time(r, "since", &a->since) &&
@@ -39,12 +40,6 @@ void read_document(struct request *r, struct fl_reader *db)
 {
     struct fl_err err = {0};
     struct fl_read_args a;
-    uint64_t fp;
-    if (r->route->arg == FL_READ_ALERT && !fl_fingerprint_parse(r->params[0], &fp)) {
-        reply_error(r, 404, "notfound", NULL, "a fingerprint has 16 hexadecimal digits",
-                    "\"%.64s\" is no fingerprint", r->params[0]);
-        return;
-    }
     if (!fill_args(r, &a))
         return;
     struct fl_buf b = fl_buf_init(REPLY_MAX);

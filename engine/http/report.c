@@ -290,7 +290,7 @@ static bool held_back(const char *kind)
     return false;
 }
 
-static void timeline(struct out *o, const struct fl_json *rows, bool suppressed)
+static void timeline(struct out *o, const char *id, const struct fl_json *rows, bool suppressed)
 {
     static const char *const titles[] = {"Time", "Who", "What", ""};
     size_t n = 0, left = 0;
@@ -306,8 +306,13 @@ static void timeline(struct out *o, const struct fl_json *rows, bool suppressed)
         }
         if (!n++)
             table(o, titles, 4);
+        const char *where = str(t, "incident");
+        FL_AUTO_BUF what = fl_buf_init(1 << 20);
+        fl_buf_str(&what, str(t, "text") ? str(t, "text") : "");
+        if (where && strcmp(where, id) != 0)
+            fl_buf_printf(&what, " (written in %s)", where);
         row(o,
-            (const char *const[]){moment(str(t, "at"), when, sizeof when), str(t, "actor"), str(t, "text"),
+            (const char *const[]){moment(str(t, "at"), when, sizeof when), str(t, "actor"), what.p,
                                   str(t, "kind")},
             4);
     }
@@ -440,7 +445,7 @@ void read_report(struct request *r, struct fl_reader *db)
         impact(&o, inc);
         cause(&o, inc);
         picture(r, &o, inc);
-        timeline(&o, times, false);
+        timeline(&o, r->params[0], times, false);
         st = actions(r, db, &o, inc, &err);
     }
     if (st != FL_OK) {
@@ -448,7 +453,7 @@ void read_report(struct request *r, struct fl_reader *db)
         read_failed(r, &err);
         return;
     }
-    timeline(&o, times, true);
+    timeline(&o, r->params[0], times, true);
     proof(r, &o, r->params[0], &span);
     raw(&o, "</body></html>\n", "");
     reply_buf(r, 200, o.html ? TYPE_HTML : TYPE_MARKDOWN, &o.b);

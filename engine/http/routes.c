@@ -171,14 +171,15 @@ const struct route routes[] = {
     READ(
         "/api/v1/alerts/precision", FL_READ_PRECISION, "rules", "since,limit,offset",
         "What came of the alerts of each alert rule: an incident, a playbook run, an acknowledgement, or nothing"),
-    READ("/api/v1/why/{fingerprint}", FL_READ_ALERT, "episodes", NULL, "What became of one alert, and why"),
+    {"GET", "/api/v1/why/{what}", ROLE_READ, 0, NULL, read_why, 0, NULL, "at",
+     "What became of an alert (fingerprint; at: a time when it fired), or how an incident came about, and why"},
 
     /* incidents */
     READ("/api/v1/incidents", FL_READ_INCIDENTS, "incidents", "state,since,until,limit,offset",
          "Incidents, newest first"),
     READ("/api/v1/incidents/{id}", FL_READ_INCIDENT, NULL, NULL, "One incident: alerts, last ranking, runs"),
-    READ("/api/v1/incidents/{id}/timeline", FL_READ_TIMELINE, "timeline", NULL,
-         "Everything that happened, in order"),
+    READ("/api/v1/incidents/{id}/timeline", FL_READ_TIMELINE, "timeline", "limit,offset",
+         "Everything that happened, in order, also to the incidents it has absorbed"),
     {"GET", "/api/v1/incidents/{id}/ranking", ROLE_READ, 0, NULL, read_ranking, FL_READ_RANKING, NULL,
      "version", "Ranked causes with their evidence"},
     {"GET", "/api/v1/incidents/{id}/report.md", ROLE_READ, 0, NULL, read_report, 0, NULL, NULL,

@@ -6,10 +6,12 @@
 #include <string.h>
 
 /* Parameters of all: $1 realm, $2 id, $3 text, $4 state, $5 since, $6 until, $7 limit, $8 offset, $9 fingerprint. */
-#define ARGS                                                                                                              \
-    "WITH q AS (SELECT $1::text AS realm, $2::text AS id, $3::text AS text, $4::text AS state, $5::timestamptz AS since," \
+#define ARGS                                                                                                                        \
+    "WITH RECURSIVE q AS (SELECT $1::text AS realm, $2::text AS id, $3::text AS text, $4::text AS state, $5::timestamptz AS since," \
     " $6::timestamptz AS until, $7::bigint AS lim, $8::bigint AS off, $9::bigint AS fp) "
-#define LIST(inner) ARGS "SELECT coalesce(json_agg(x.doc ORDER BY x.o), '[]'::json)::text FROM (" inner ") x"
+#define LIST(inner) LIST_OF("", inner)
+#define LIST_OF(with, inner) \
+    ARGS with "SELECT coalesce(json_agg(x.doc ORDER BY x.o), '[]'::json)::text FROM (" inner ") x"
 
 #define HEX(col) "encode(" col ", 'hex')"
 #define INCIDENT                                                                                                 \
@@ -64,6 +66,13 @@
     " j WHERE j.realm = m.realm AND j.model = m.id AND j.role = 'live'),"                                                \
     " 'as_shadow', (SELECT json_build_object(" HITS ") FROM " JUDGED                                                     \
     " j WHERE j.realm = m.realm AND j.model = m.id AND j.role = 'shadow')"
+/* The incident and all that ended in it. */
+#define ABSORBED                                                                                                 \
+    ", absorbed AS (SELECT q.id FROM q UNION SELECT i.id FROM incident i, absorbed a, q WHERE i.realm = q.realm" \
+    " AND i.merged_into = a.id) "
+/* Fingerprints of which at most three hexadecimal digits differ: of each digit one bit is left, then they are counted. */
+#define DIGITS_APART(x) \
+    "bit_count(((" x " | (" x " >> 1) | (" x " >> 2) | (" x " >> 3)) & 1229782938247303441)::bit(64))"
 #define PAGE " LIMIT (SELECT lim FROM q) OFFSET (SELECT off FROM q)"
 
 /* Reports and episodes meet by their key; a report that opened no episode told nothing new. */
@@ -112,11 +121,12 @@ static const char *const documents[] = {
     " 'runs', (SELECT coalesce(json_agg(json_build_object(" RUN ") ORDER BY r.created_at, r.id), '[]'::json)"
     "   FROM run r WHERE r.realm = i.realm AND r.incident = i.id))::text"
     " FROM incident i, q WHERE i.realm = q.realm AND i.id = q.id",
-    [FL_READ_TIMELINE] = LIST(
+    [FL_READ_TIMELINE] = LIST_OF(
+        ABSORBED,
         "SELECT json_build_object('event_seq', t.event_seq, 'n', t.n, 'incident', t.incident, 'at', rfc3339(t.at),"
         " 'kind', t.kind, 'actor', t.actor, 'text', t.text, 'detail', t.detail) AS doc,"
-        " row_number() OVER (ORDER BY t.event_seq, t.n) AS o FROM timeline t, q"
-        " WHERE t.realm = q.realm AND t.incident = q.id ORDER BY t.event_seq, t.n" PAGE),
+        " row_number() OVER (ORDER BY t.event_seq, t.n) AS o FROM timeline t, q WHERE t.realm = q.realm"
+        " AND t.incident IN (SELECT id FROM absorbed) ORDER BY t.event_seq, t.n" PAGE),
     [FL_READ_RANKING] = ARGS
     "SELECT json_build_object('incident', k.incident, 'version', k.version, 'at', rfc3339(k.at), 'event_seq', k.event_seq,"
     " 'model', k.model, 'rules_hash', " HEX("k.rules_hash") ", 'topology_hash', " HEX(
@@ -132,6 +142,15 @@ static const char *const documents[] = {
     [FL_READ_ALERT] = LIST(
         "SELECT " ALERT " AS doc, row_number() OVER (ORDER BY a.starts_at DESC) AS o FROM alert a, q"
         " WHERE a.realm = q.realm AND a.fingerprint = q.fp ORDER BY a.starts_at DESC" PAGE),
+    [FL_READ_NEAR] = ARGS
+    "SELECT json_build_object('near', (SELECT coalesce(json_agg(json_build_object('fingerprint',"
+    " lpad(to_hex(n.fingerprint), 16, '0'), 'alertname', n.name) ORDER BY n.apart, n.fingerprint), '[]'::json) FROM"
+    " (SELECT a.fingerprint, max(a.labels ->> 'alertname') AS name, " DIGITS_APART(
+        "(a.fingerprint # q.fp)") " AS apart FROM"
+                                  "   (SELECT b.fingerprint, b.labels FROM alert b WHERE b.realm = q.realm ORDER BY b.starts_at DESC LIMIT 100000) a"
+                                  "   WHERE " DIGITS_APART(
+                                      "(a.fingerprint # q.fp)") " <= 3 GROUP BY a.fingerprint ORDER BY 3, 1 LIMIT 5) n),"
+                                                                " 'deadletters', (SELECT count(*) FROM deadletter d WHERE d.realm = q.realm))::text FROM q",
     [FL_READ_SILENCES] = LIST(
         "SELECT " SILENCE " AS doc, row_number() OVER (ORDER BY s.ends_at DESC, s.id) AS o FROM silence s, q"
         " WHERE s.realm = q.realm AND (q.since IS NULL OR s.ends_at >= q.since) ORDER BY s.ends_at DESC, s.id" PAGE),
@@ -298,15 +317,16 @@ fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_a
     FL_AUTO_PARAMS p;
     FL_AUTO_PGRESULT *res = NULL;
     uint64_t fp = 0;
+    fl_pq_params_init(&p, arena);
     FL_REQUIRE((size_t)what < FL_ARRAY_LEN(documents));
     int64_t number = 0;
     if (what == FL_READ_DEADLETTER && !(a->id && fl_parse_i64(a->id, 1, INT64_MAX, &number)))
         return fl_fail(err, FL_E_NOTFOUND, a->id ? a->id : "", "no such dead letter: they have numbers");
-    if (what == FL_READ_ALERT && !(a->id && fl_fingerprint_parse(a->id, &fp)))
+    bool by_fingerprint = what == FL_READ_ALERT || what == FL_READ_NEAR;
+    if (by_fingerprint && !(a->id && fl_fingerprint_parse(a->id, &fp)))
         return fl_fail(err, FL_E_NOTFOUND, a->id ? a->id : "",
                        "no such alert: a fingerprint has 16 hex digits");
     size_t most = what == FL_READ_TIMELINE && !a->limit ? LIMIT_MAX : LIMIT_DEFAULT;
-    fl_pq_params_init(&p, arena);
     fl_pq_text(&p, a->realm);
     fl_pq_text(&p, a->id);
     fl_pq_text(&p, some(a->text));

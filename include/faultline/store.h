@@ -168,7 +168,7 @@ struct fl_read_args {
 typedef enum fl_read {
     FL_READ_INCIDENTS,   /* list, newest first; state filters ("" = all, "open" = not over) */
     FL_READ_INCIDENT,    /* id: the row + "alerts" + "ranking" (null: none yet) + "runs" */
-    FL_READ_TIMELINE,    /* id */
+    FL_READ_TIMELINE,    /* id; with what was written to the incidents it has absorbed ("incident" says where) */
     FL_READ_RANKING,     /* id: last one; offset = version when > 0: {"incident","version","at","event_seq","model",
                             "rules_hash","topology_hash","ranking":{…}} */
     FL_READ_ALERTS,      /* state, text = incident or ""; "unmapped" as state lists those with no component */
@@ -191,6 +191,7 @@ typedef enum fl_read {
     FL_READ_SILENT,      /* senders that are silent now, as the engine's own alerts say: {"heartbeat","since","incident"} */
     FL_READ_FOLLOWED,    /* id = component: past incidents it caused (a person says so) or in which it alerted first, and what
                             alerted after it: {"incidents","confirmed","alerts":[{"node","alertname","incidents","after_s"}]} */
+    FL_READ_NEAR,        /* id = fingerprint hex: {"near":[{"fingerprint","alertname"}],"deadletters"}: whom a mistyped one may mean */
     FL_READ_MAINTENANCE, /* windows: open and scheduled; state = open, scheduled, ended or "all" */
 } fl_read;
 FL_MUST_CHECK fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_args *a,

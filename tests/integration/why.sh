@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # `faultline why` tells the whole path of an alert, also of one that is long over and of several episodes, and what did
-# not happen: mapped to nothing, held, no playbook, never seen.
+# not happen: mapped to nothing, held, no playbook, never seen. The command prints what GET /api/v1/why answers, and no more.
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 need jq jq
@@ -76,6 +76,50 @@ says 'was ever accepted'
 says "did you mean $(fingerprint Down) (Down)?"
 says 'there is no dead letter'
 ! why INC-2020-000001 || fail "an unknown incident was found"
+says 'there is no incident "INC-2020-000001"'
+
+# The command's JSON is the answer of the API, for an alert, a time, an incident, a stranger.
+as_json() { # ARGUMENT PATH
+    "$faultline" why --token-file "$token" -o json $1 2>/dev/null | jq -S . >"$work/said" || true
+    curl -sS -H "Authorization: Bearer $(<"$token")" "$url/api/v1/why/$2" | jq -S . >"$work/answer"
+    [ -s "$work/answer" ] && cmp -s "$work/said" "$work/answer" || fail "why -o json $1 is not what /api/v1/why/$2 answers"
+}
+week=$(date -u -d '-7 days' +%FT10:30:00Z)
+as_json "$old" "$old"
+as_json "$old --at $week" "$old?at=$week"
+as_json "$incident" "$incident"
+as_json "$near" "$near"
+as_json INC-2020-000001 INC-2020-000001
+api "/api/v1/why/$old?at=$week" | jq -e '.episodes | length == 1' >/dev/null || fail "?at= chose not one episode"
+api "/api/v1/why/$incident" | jq -e '.incident.id == "'"$incident"'" and ([.why[].question] | index("which playbooks, or why none")) and (.timeline | length > 2)' >/dev/null ||
+    fail "the API does not say why $incident came about"
+# Who only sends learns nothing.
+"$faultline" token create --data "$work/data" --role ingest --name sender --out "$work/sender" >/dev/null 2>&1
+told() { curl -sS -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $(<"$work/sender")" "$url/api/v1/why/$1"; }
+wait_for 3 "the sender is known" test "$(told "$old")" = 403
+[ "$(told "$incident")" = 403 ] || fail "a sender may read an incident"
+
+# Far's incident ends in db's: what was proposed for it there is still told, with where it was written.
+far=$(api "/api/v1/why/$(fingerprint Far)" | jq -r '.episodes[0].incident')
+"$faultline" incident merge --token-file "$token" "$far" "$incident" >/dev/null 2>&1 || fail "the merge was refused"
+moved() { [ "$(api "/api/v1/why/$(fingerprint Far)" | jq -r '.episodes[0].incident')" = "$incident" ]; }
+wait_for 10 "Far is in $incident" moved
+why "$(fingerprint Far)" || fail "why failed"
+says "proposes restart-service on far"
+says "(written in $far)"
+why "$incident" || fail "why of the merged incident failed"
+says "$far was merged into this incident"
+says "opened by Far on far"
+why "$far" || fail "why of an absorbed incident failed"
+says "$incident took it in"
+"$faultline" incident show --all --token-file "$token" "$incident" >"$work/said"
+says "proposes restart-service on far"
+says "(written in $far)"
+api "/api/v1/incidents/$incident/report.md" | tr -d '\\' >"$work/said"
+says "(written in $far)"
+api "/api/v1/incidents/$incident/timeline" | jq -e --arg far "$far" --arg into "$incident" \
+    '[.timeline[].incident] | index($far) != null and index($into) != null and (unique | length == 2)' >/dev/null || fail "the chronologies are not one"
+api "/api/v1/incidents/$incident/timeline" | jq -e '[.timeline[] | [.event_seq, .n]] | . == sort' >/dev/null || fail "the chronology is not in order"
 "$faultline" audit verify --data "$work/data" >/dev/null || fail "the audit trail does not verify"
 chain_replays
 engine_stop

@@ -169,6 +169,11 @@ fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_a
         usleep((useconds_t)fake.slow_reads);
     if (a->id && !strcmp(a->id, "INC-2026-404"))
         return fl_fail(err, FL_E_NOTFOUND, "incident", "there is no such incident");
+    const char *given = (size_t)what < FL_ARRAY_LEN(fake.documents) ? fake.documents[what] : NULL;
+    if (given) {
+        fl_buf_str(out, given);
+        return *given ? FL_OK : fl_fail(err, FL_E_NOTFOUND, "document", "no such thing");
+    }
     if (what == FL_READ_SILENCE && !fake.silence_json)
         return fl_fail(err, FL_E_NOTFOUND, "silence", "no such thing");
     if (what == FL_READ_SILENCE || (what == FL_READ_SILENCES && fake.silences_json))

@@ -16,6 +16,7 @@ struct fake {
     fl_status ask;                            /* what the core says to a question */
     void (*between)(struct fl_flow *f);       /* before the core answers one; NULL: nothing */
     const char *silences_json, *silence_json; /* what reads give; NULL: something of its own */
+    const char *documents[64];                /* the same, by fl_read; "": there is no such thing */
     bool db_down;                             /* readers do not open */
     _Atomic fl_usec slow_reads;               /* how long a read takes */
     bool aliases;                             /* of the configuration, for the next server */

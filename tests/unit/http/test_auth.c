@@ -56,7 +56,7 @@ static const struct {
     {"GET", "/api/v1/alerts", "voaA"},
     {"GET", "/api/v1/alerts/stats", "voaA"},
     {"GET", "/api/v1/alerts/precision", "voaA"},
-    {"GET", "/api/v1/why/{fingerprint}", "voaA"},
+    {"GET", "/api/v1/why/{what}", "voaA"},
     {"GET", "/api/v1/incidents", "voaA"},
     {"GET", "/api/v1/incidents/{id}", "voaA"},
     {"GET", "/api/v1/incidents/{id}/timeline", "voaA"},

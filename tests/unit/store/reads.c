@@ -26,7 +26,8 @@ static const struct fl_change change1 = {
     .time = T0, .component = "cart", .kind = "deploy", .id = "c1", .title = "v2"};
 static const struct fl_label labels[] = {{"alertname", "Down"}, {"job", "x"}};
 
-static void incident(struct fl_effects *fx, const char *id, fl_incident_state state, fl_usec at)
+static void incident_into(struct fl_effects *fx, const char *id, fl_incident_state state, fl_usec at,
+                          const char *into)
 {
     add_fx(fx, FL_FX_INCIDENT)->incident = (struct fl_incident_row){.id = id,
                                                                     .title = "cart is \"down\"",
@@ -37,10 +38,34 @@ static void incident(struct fl_effects *fx, const char *id, fl_incident_state st
                                                                     .alerts_total = 2,
                                                                     .cause = "db",
                                                                     .confidence = 0.75,
-                                                                    .merged_into = "",
+                                                                    .merged_into = into,
                                                                     .acked_by = "",
                                                                     .assignee = "",
                                                                     .reason = "opened"};
+}
+
+static void incident(struct fl_effects *fx, const char *id, fl_incident_state state, fl_usec at)
+{
+    incident_into(fx, id, state, at, "");
+}
+
+/* INC-7 ended in INC-6, that in INC-5; each has a line of the time when it was on its own. */
+static void fill_absorbed(struct fl_effects *fx, const struct fl_event *ev)
+{
+    (void)ev;
+    incident(fx, "INC-5", FL_INC_RESOLVED, T0 - 5 * MINUTE);
+    incident_into(fx, "INC-6", FL_INC_MERGED, T0 - 4 * MINUTE, "INC-5");
+    incident_into(fx, "INC-7", FL_INC_MERGED, T0 - 3 * MINUTE, "INC-6");
+    static const char *const ids[] = {"INC-5", "INC-7", "INC-6", "INC-5"};
+    for (unsigned i = 0; i < FL_ARRAY_LEN(ids); i++)
+        add_fx(fx, FL_FX_TIMELINE)->timeline = (struct fl_timeline_row){.incident = ids[i],
+                                                                        .event_seq = fx->event_seq,
+                                                                        .n = i,
+                                                                        .at = T0,
+                                                                        .kind = "run.proposed",
+                                                                        .actor = "engine",
+                                                                        .text = ids[i],
+                                                                        .detail = "{}"};
 }
 
 static void fill_all(struct fl_effects *fx)
@@ -201,6 +226,64 @@ static void test_parts(void **state)
     assert_int_equal(fl_json_len(changes), 2);
     FL_AUTO_JSON other = read_doc(FL_READ_CHANGES, (struct fl_read_args){.text = "db"});
     assert_int_equal(fl_json_len(other), 0);
+}
+
+/* A chronology is also that of the incidents that ended in it, in one order, and each line says whose it is. */
+static void test_absorbed(void **state)
+{
+    (void)state;
+    struct fl_err err = {0};
+    int before = c.answered;
+    c.fill = fill_absorbed;
+    assert_ok(submit(c.store, &c, FL_EV_TICK, "", 0));
+    for (int i = 0; i < 10000 && c.answered == before; i++)
+        usleep(1000);
+    assert_int_equal(c.answered, before + 1);
+    c.fill = fill;
+    FL_AUTO_JSON line = read_doc(FL_READ_TIMELINE, (struct fl_read_args){.id = "INC-5"});
+    assert_int_equal(fl_json_len(line), 4);
+    static const char *const order[] = {"INC-5", "INC-7", "INC-6", "INC-5"};
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(at(line, i, "incident"), order[i]);
+    FL_AUTO_JSON page = read_doc(FL_READ_TIMELINE,
+                                 (struct fl_read_args){.id = "INC-5", .limit = 2, .offset = 2});
+    assert_int_equal(fl_json_len(page), 2);
+    assert_string_equal(at(page, 0, "incident"), "INC-6");
+    FL_AUTO_JSON middle = read_doc(FL_READ_TIMELINE, (struct fl_read_args){.id = "INC-6"});
+    assert_int_equal(fl_json_len(middle), 2);
+    FL_AUTO_JSON last = read_doc(FL_READ_TIMELINE, (struct fl_read_args){.id = "INC-7"});
+    assert_int_equal(fl_json_len(last), 1);
+}
+
+static const char *near_of(const char *realm, const char *fp, char *buf, size_t cap)
+{
+    struct fl_err err = {0};
+    FL_AUTO_BUF b = fl_buf_init(1 << 20);
+    assert_ok(fl_read_json(reader, FL_READ_NEAR, &(struct fl_read_args){.realm = realm, .id = fp}, &b, &err));
+    FL_AUTO_JSON doc = fl_json_parse(b.p, b.n, &err);
+    const struct fl_json *near = fl_json_get(doc, "near");
+    assert_true(fl_json_is_array(near));
+    *buf = 0;
+    for (size_t i = 0; i < fl_json_len(near); i++) {
+        assert_string_equal(at(near, i, "alertname"), "Down");
+        snprintf(buf + strlen(buf), cap - strlen(buf), "%s ", at(near, i, "fingerprint"));
+    }
+    return buf;
+}
+
+/* Up to three digits apart, the nearest first; nothing of another realm. */
+static void test_near(void **state)
+{
+    (void)state;
+    char buf[256];
+    assert_string_equal(near_of("default", "aaaaaaaaaaaaaaa1", buf, sizeof buf),
+                        "aaaaaaaaaaaaaaa1 aaaaaaaaaaaaaaa0 ");
+    assert_string_equal(near_of("default", "2aaaaaaaaaaaaaa0", buf, sizeof buf),
+                        "aaaaaaaaaaaaaaa0 aaaaaaaaaaaaaaa1 ");
+    assert_string_equal(near_of("default", "baaab555aaaaaaa1", buf, sizeof buf), "");
+    assert_string_equal(near_of("default", "baaab5aaaaaaaaa1", buf, sizeof buf), "aaaaaaaaaaaaaaa1 ");
+    assert_string_equal(near_of("elsewhere", "aaaaaaaaaaaaaaa1", buf, sizeof buf), "");
+    assert_int_equal(try_doc(FL_READ_NEAR, "xyz"), FL_E_NOTFOUND);
 }
 
 static void test_alerts(void **state)
@@ -675,6 +758,8 @@ int main(void)
                                        cmocka_unit_test(test_dead_letters),
                                        cmocka_unit_test(test_dead_letters_one_by_one),
                                        cmocka_unit_test(test_dead_letters_bounded),
-                                       cmocka_unit_test(test_reader_survives_lost_connections)};
+                                       cmocka_unit_test(test_near),
+                                       cmocka_unit_test(test_reader_survives_lost_connections),
+                                       cmocka_unit_test(test_absorbed)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
