@@ -68,7 +68,7 @@ static struct fl_alert alert_of(struct fl_step *s, const struct fl_heartbeat_rul
     FL_REQUIRE(l != NULL && notes != NULL);
     for (; n < r->labels.n; n++)
         l[n] = r->labels.v[n];
-    l[n++] = (struct fl_label){"alertname", "SenderSilent"};
+    l[n++] = (struct fl_label){"alertname", FL_ALERT_SILENT};
     l[n++] = (struct fl_label){"heartbeat", r->name};
     l[n++] = (struct fl_label){"severity", fl_severity_name(r->severity)};
     if (r->source)

@@ -229,6 +229,18 @@ static struct fl_labels keep_labels(struct verdict *v, struct fl_raw_map *m)
     return (struct fl_labels){.v = copy, .n = copy ? n : 0};
 }
 
+/* Who repeats the engine's own alert could end it, and nobody would hear that a sender is silent. */
+static void check_reserved(struct verdict *v, const struct fl_labels *l)
+{
+    const char *heartbeat = fl_label_get(l, "heartbeat");
+    if (*heartbeat && !strcmp(fl_label_get(l, "alertname"), FL_ALERT_SILENT))
+        refuse(v, FL_E_DENIED, "labels", 0,
+               "alertname=\"" FL_ALERT_SILENT
+               "\" with heartbeat=\"%.100s\" is an alert of the engine, which alone "
+               "raises and ends it: give yours another name",
+               heartbeat);
+}
+
 fl_status fl_raw_judge(const struct fl_judge *j, size_t index, struct fl_raw_alert *raw, struct fl_alert *ret,
                        struct fl_reject *ret_reject)
 {
@@ -243,6 +255,7 @@ fl_status fl_raw_judge(const struct fl_judge *j, size_t index, struct fl_raw_ale
     if (!a.labels.n)
         refuse(&v, FL_E_SHAPE, "labels", 0, "at least one label pair required");
     check_names(&v, &a.annotations, "annotations", "annotations");
+    check_reserved(&v, &a.labels);
     if (v.st)
         return v.st;
     a.fingerprint = fl_labels_fingerprint(&a.labels);

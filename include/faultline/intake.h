@@ -37,6 +37,9 @@ typedef enum fl_format {
     FL_FORMAT_MAPPED,     /* {"mapping":{…},"body":…} */
     FL_FORMAT_N
 } fl_format;
+/** alertname of the alert that the engine raises itself for a heartbeat rule; with a label `heartbeat` it is nobody else's:
+ *  an element that claims to be one is refused (a dead letter), whatever its format. */
+#define FL_ALERT_SILENT "SenderSilent"
 const char *fl_format_name(fl_format f); /* "alertmanager", "alertmanager-v2", "grafana", …, "mapped" */
 /** Also reads "mapped:NAME", the name a journal row of a mapped source has. */
 bool fl_format_parse(const char *s, fl_format *ret);

@@ -44,6 +44,22 @@ doctor_says '^BAD +senders +1 silent: prom since ' || fail "doctor does not say 
 api '/api/v1/alerts' | jq -e '.alerts[] | select(.labels.alertname == "SenderSilent") | .labels.team == "mon" and .labels.severity == "critical"' >/dev/null ||
     fail "the labels of the rule are missing"
 
+# Nobody else ends it: a resolve with its labels, in whatever format, is a dead letter with the reason; what came with it counts.
+"$faultline" token create --data "$work/data" --role ingest --name sender --out "$work/sender" >/dev/null 2>&1
+own=$(api '/api/v1/alerts' | jq -c '[.alerts[] | select(.labels.alertname == "SenderSilent")][0] | {labels, startsAt: .starts_at}')
+sent() { curl -sS -o "$work/said" -w '%{http_code}' -H "Authorization: Bearer $(<"$work/sender")" -H 'Content-Type: application/json' --data-binary "$2" "$url$1"; }
+known() { [ "$(sent /api/v2/alerts '[]')" = 200 ]; }
+wait_for 3 "the sender is known" known
+now=$(date -u +%FT%TZ)
+code=$(sent /api/v2/alerts "$(jq -c --arg now "$now" '[. + {endsAt: $now}, {labels: {alertname: "Other"}}]' <<<"$own")")
+[ "$code" = 400 ] && grep -qF 'is an alert of the engine' "$work/said" || fail "a forged resolve got $code: $(cat "$work/said")"
+code=$(sent /api/v1/intake/alertmanager "$(jq -c --arg now "$now" '{version: "4", groupKey: "g", status: "resolved", receiver: "r", alerts: [. + {status: "resolved", endsAt: $now}]}' <<<"$own")")
+[ "$code" = 400 ] && grep -qF 'give yours another name' "$work/said" || fail "a forged resolve got $code: $(cat "$work/said")"
+wait_for 10 "the alert beside it is there" alert_is Other firing
+alert_is SenderSilent firing || fail "a sender ended the engine's alert"
+letters() { api /api/v1/deadletters | jq -e '[.deadletters[] | select(.reason | contains("is an alert of the engine"))] | length == 2'; }
+wait_for 10 "the forged ones are dead letters" letters
+
 # Over a restart it is silent still: one episode.
 kill -KILL "$engine_pid"
 wait "$engine_pid" 2>/dev/null || true

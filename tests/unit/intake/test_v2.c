@@ -197,6 +197,42 @@ static void a_webhook_status_means_nothing_here(void **state)
     done(&p);
 }
 
+/* The engine's own alert can be neither raised nor ended from outside, in any format; near misses are ordinary alerts. */
+static void the_engines_alert_is_nobody_elses(void **state)
+{
+    (void)state;
+#define LABELS(name, more) "\"labels\":{\"alertname\":\"" name "\"" more "}"
+    struct parsed p = parse(
+        F,
+        "[{" LABELS("SenderSilent",
+                    ",\"heartbeat\":\"prom\"") ",\"endsAt\":\"2026-01-01T00:00:00Z\"},"
+                                               "{" LABELS("SenderSilent", ",\"heartbeat\":\"\"") "},{" LABELS(
+                                                   "SenderSilent",
+                                                   "") "},"
+                                                       "{" LABELS("Silent", ",\"heartbeat\":\"prom\"") "}]");
+    assert_int_equal(p.st, FL_OK);
+    assert_int_equal(p.in.n_alerts, 3);
+    assert_int_equal(p.in.n_rejects, 1);
+    assert_int_equal(p.in.rejects[0].index, 0);
+    assert_non_null(strstr(p.in.rejects[0].reason, "heartbeat=\"prom\" is an alert of the engine"));
+    FL_AUTO_BUF out = fl_buf_init(0);
+    assert_int_equal(fl_intake_v2_answer(p.st, &p.err, &p.in, &out), 400);
+    done(&p);
+    struct parsed hook = parse(
+        FL_FORMAT_ALERTMANAGER,
+        "{\"version\":\"4\",\"groupKey\":\"g\",\"status\":\"resolved\",\"receiver\":\"r\",\"alerts\":[{"
+        "\"status\":\"resolved\"," LABELS("SenderSilent", ",\"heartbeat\":\"prom\"") "}]}");
+    assert_int_equal(hook.in.n_alerts, 0);
+    assert_int_equal(hook.in.n_rejects, 1);
+    done(&hook);
+    struct parsed form = parse(FL_FORMAT_GRAFANA,
+                               "{\"version\":\"1\",\"status\":\"firing\",\"alerts\":[{"
+                               "\"status\":\"firing\"," LABELS("SenderSilent", ",\"heartbeat\":\"x\"") "}]}");
+    assert_int_equal(form.in.n_alerts, 0);
+    assert_int_equal(form.in.n_rejects, 1);
+    done(&form);
+}
+
 static void names_of_formats(void **state)
 {
     (void)state;
@@ -216,6 +252,7 @@ int main(void)
         cmocka_unit_test(the_good_half_is_kept),
         cmocka_unit_test(times_make_state_and_lease),
         cmocka_unit_test(a_webhook_status_means_nothing_here),
+        cmocka_unit_test(the_engines_alert_is_nobody_elses),
         cmocka_unit_test(names_of_formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
