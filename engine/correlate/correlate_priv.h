@@ -182,6 +182,8 @@ struct fl_corr {
     const struct fl_topo *topo;                     /* the snapshot in force: whose component it is */
     struct fl_team_figures teams[FL_TEAMS_MAX + 1]; /* in order of appearance; the last one is "other" */
     size_t n_teams;
+    struct fl_team_figures alert_rules[FL_ALERT_RULES_MAX + 1]; /* the same by alertname */
+    size_t n_alert_rules;
     struct silence *silences; /* order of creation */
     fl_usec silence_due;      /* when the next one begins or ends; 0 = never */
     struct inhibit_group *inhibit;
@@ -267,7 +269,7 @@ fl_status silences_read(struct fl_corr *c, const struct fl_json *list, struct fl
 void team_alert(struct fl_corr *c, const struct episode *e);
 void team_incident(struct fl_corr *c, const struct episode *first);
 void teams_write(const struct fl_corr *c, struct fl_jw *w);
-void teams_read(struct fl_corr *c, const struct fl_json *list);
+void teams_read(struct fl_corr *c, const struct fl_json *v); /* of the whole snapshot */
 
 /* suppress.c: what is quiet, and what follows from it */
 static inline bool is_suppressed(const struct episode *e)

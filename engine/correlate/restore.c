@@ -356,7 +356,7 @@ fl_status fl_corr_loaded(struct fl_corr *c, struct fl_topo *topo, const struct f
     upstream_not(c);
     c->topo = topo;
     const struct fl_json *head = c->load->head;
-    teams_read(c, fl_json_get(head, "teams"));
+    teams_read(c, head);
     fl_status st = windows_read(c, head, rules, err);
     if (st == FL_OK)
         st = silences_read(c, fl_json_get(head, "silences"), err);

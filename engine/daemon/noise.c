@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/daemon/noise.c -- how much comes of whom: sums of reports into the database once a minute, and the figures
- * by team on /metrics (layer 6). */
+ * by realm, team and alert rule on /metrics (layer 6). */
 #include "daemon_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const fl_usec WRITE_EVERY = 60 * FL_USEC_PER_SEC;
@@ -38,43 +39,59 @@ static void family(struct fl_buf *b, const char *name, const char *help)
     fl_buf_printf(b, "# HELP %s %s\n# TYPE %s counter\n", name, help, name);
 }
 
-static void line(struct fl_buf *b, const char *name, const char *team, uint64_t n)
+/* realm, and of whom: team or rule. */
+static void line(struct fl_buf *b, const char *name, const char *realm, const char *whose, const char *of,
+                 uint64_t n)
 {
-    fl_buf_printf(b, "%s{team=\"", name);
-    escaped(b, team);
+    fl_buf_printf(b, "%s{realm=\"", name);
+    escaped(b, realm);
+    fl_buf_printf(b, "\",%s=\"", whose);
+    escaped(b, of);
     fl_buf_printf(b, "\"} %llu\n", (unsigned long long)n);
 }
 
-/* At most 64 teams and "other"; figures by alert rule are in the API only. */
-void noise_metrics(struct engine *e, const struct fl_flow_stats *f, struct fl_buf *b)
+static void figures(struct fl_buf *b, const char *realm, const char *whose, const char *first_help,
+                    const struct fl_team_figures *v, size_t n)
 {
     static const struct {
         const char *name, *help;
         size_t at;
-    } v[] = {
-        {"faultline_team_alerts_total", "Alerts by team: label team, owner, or the owner of the component.",
-         offsetof(struct fl_team_figures, alerts)},
-        {"faultline_team_silenced_total", "Of them kept out of incidents by a silence when they came.",
+    } kinds[] = {
+        {"alerts", NULL, offsetof(struct fl_team_figures, alerts)},
+        {"silenced", "Of them kept out of incidents by a silence when they came.",
          offsetof(struct fl_team_figures, silenced)},
-        {"faultline_team_inhibited_total", "Of them kept out by an inhibition.",
-         offsetof(struct fl_team_figures, inhibited)},
-        {"faultline_team_held_total", "Of them held for any other reason.",
-         offsetof(struct fl_team_figures, held)},
-        {"faultline_team_incidents_total", "Incidents opened by an alert of the team.",
-         offsetof(struct fl_team_figures, incidents)},
+        {"inhibited", "Of them kept out by an inhibition.", offsetof(struct fl_team_figures, inhibited)},
+        {"held", "Of them held for any other reason.", offsetof(struct fl_team_figures, held)},
+        {"incidents", "Incidents opened by an alert of theirs.", offsetof(struct fl_team_figures, incidents)},
     };
-    struct fl_team_reports reports[FL_TEAMS_MAX + 1];
-    size_t n = fl_noise_teams(e->noise, reports);
+    for (size_t k = 0; k < FL_ARRAY_LEN(kinds); k++) {
+        char name[64];
+        snprintf(name, sizeof name, "faultline_%s_%s_total", whose, kinds[k].name);
+        family(b, name, kinds[k].help ? kinds[k].help : first_help);
+        for (size_t i = 0; i < n; i++) {
+            uint64_t figure;
+            memcpy(&figure, (const char *)&v[i] + kinds[k].at, sizeof figure);
+            line(b, name, realm, whose, v[i].name, figure);
+        }
+    }
+}
+
+/* At most 64 teams and 128 alert rules, and of each "other": names are a stranger's. All of them are in the API. */
+void noise_metrics(struct engine *e, const struct fl_flow_stats *f, struct fl_buf *b)
+{
+    const char *realm = e->config->realm;
+    struct fl_team_reports teams[FL_TEAMS_MAX + 1], rules[FL_ALERT_RULES_MAX + 1];
+    size_t n = fl_noise_teams(e->noise, teams);
     family(b, "faultline_team_reports_total",
            "Firing reports since the start, repeats included, by team (its labels alone).");
     for (size_t i = 0; i < n; i++)
-        line(b, "faultline_team_reports_total", reports[i].name, reports[i].reports);
-    for (size_t k = 0; k < FL_ARRAY_LEN(v); k++) {
-        family(b, v[k].name, v[k].help);
-        for (size_t i = 0; i < f->n_teams; i++) {
-            uint64_t figure;
-            memcpy(&figure, (const char *)&f->teams[i] + v[k].at, sizeof figure);
-            line(b, v[k].name, f->teams[i].name, figure);
-        }
-    }
+        line(b, "faultline_team_reports_total", realm, "team", teams[i].name, teams[i].reports);
+    figures(b, realm, "team", "Alerts by team: label team, owner, or the owner of the component.", f->teams,
+            f->n_teams);
+    n = fl_noise_rules(e->noise, rules);
+    family(b, "faultline_rule_reports_total",
+           "Firing reports since the start, repeats included, by alert rule (alertname).");
+    for (size_t i = 0; i < n; i++)
+        line(b, "faultline_rule_reports_total", realm, "rule", rules[i].name, rules[i].reports);
+    figures(b, realm, "rule", "Alerts by alert rule (alertname).", f->alert_rules, f->n_alert_rules);
 }

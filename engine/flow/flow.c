@@ -395,4 +395,5 @@ void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret)
                                   .alerts_flapping = c.flapping,
                                   .alerts_held = c.held};
     ret->n_teams = fl_corr_teams(f->corr, ret->teams);
+    ret->n_alert_rules = fl_corr_alert_rules(f->corr, ret->alert_rules);
 }

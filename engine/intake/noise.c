@@ -18,8 +18,9 @@ struct fl_noise {
     struct key *keys;
     uint64_t *counts;
     size_t n;
-    struct fl_team_reports teams[FL_TEAMS_MAX + 1]; /* ever; the last one is that of all the others */
-    size_t n_teams;
+    struct fl_team_reports teams[FL_TEAMS_MAX + 1],
+        rules[FL_ALERT_RULES_MAX + 1]; /* ever; the last: all others */
+    size_t n_teams, n_rules;
 };
 
 struct fl_noise *fl_noise_new(void)
@@ -75,23 +76,27 @@ static void add(struct fl_noise *z, const struct key *k, uint64_t n)
     z->counts[at < KEYS_MAX ? at : KEYS_MAX - 1] += n;
 }
 
-static void add_team(struct fl_noise *z, const char *name, uint64_t n)
+/* Of the first `max` names each has its place, all others the one after them. */
+static void add_name(struct fl_team_reports *v, size_t *known, size_t max, const char *name, uint64_t n)
 {
+    struct fl_team_reports cut = {.name = ""};
     size_t i = 0;
-    while (i < z->n_teams && strcmp(z->teams[i].name, name) != 0)
+    put(cut.name, name, FL_TEAM_MAX);
+    while (i < *known && strcmp(v[i].name, cut.name) != 0)
         i++;
-    if (!strcmp(name, FL_TEAM_OTHER))
-        i = FL_TEAMS_MAX;
-    else if (i == z->n_teams && i < FL_TEAMS_MAX)
-        memcpy(z->teams[z->n_teams++].name, name, strlen(name) + 1); /* a key's name fits */
-    z->teams[i].reports += n;
+    if (!strcmp(cut.name, FL_TEAM_OTHER))
+        i = max;
+    else if (i == *known && i < max)
+        v[(*known)++] = cut;
+    v[i].reports += n;
 }
 
 static void came(struct fl_noise *z, const struct key *k, uint64_t n)
 {
     pthread_mutex_lock(&z->lock);
     add(z, k, n);
-    add_team(z, k->team, n);
+    add_name(z->teams, &z->n_teams, FL_TEAMS_MAX, k->team, n);
+    add_name(z->rules, &z->n_rules, FL_ALERT_RULES_MAX, k->rule, n);
     pthread_mutex_unlock(&z->lock);
 }
 
@@ -159,15 +164,26 @@ void fl_noise_put_back(struct fl_noise *z, const struct fl_noise_count *v, size_
     pthread_mutex_unlock(&z->lock);
 }
 
-size_t fl_noise_teams(struct fl_noise *z, struct fl_team_reports ret[FL_TEAMS_MAX + 1])
+static size_t names(struct fl_noise *z, const struct fl_team_reports *v, const size_t *known, size_t max,
+                    struct fl_team_reports *ret)
 {
     pthread_mutex_lock(&z->lock);
-    size_t n = z->n_teams;
-    memcpy(ret, z->teams, n * sizeof *ret);
-    if (z->teams[FL_TEAMS_MAX].reports) {
-        ret[n] = z->teams[FL_TEAMS_MAX];
+    size_t n = *known;
+    memcpy(ret, v, n * sizeof *ret);
+    if (v[max].reports) {
+        ret[n] = v[max];
         memcpy(ret[n++].name, FL_TEAM_OTHER, sizeof FL_TEAM_OTHER);
     }
     pthread_mutex_unlock(&z->lock);
     return n;
+}
+
+size_t fl_noise_teams(struct fl_noise *z, struct fl_team_reports ret[FL_TEAMS_MAX + 1])
+{
+    return names(z, z->teams, &z->n_teams, FL_TEAMS_MAX, ret);
+}
+
+size_t fl_noise_rules(struct fl_noise *z, struct fl_team_reports ret[FL_ALERT_RULES_MAX + 1])
+{
+    return names(z, z->rules, &z->n_rules, FL_ALERT_RULES_MAX, ret);
 }

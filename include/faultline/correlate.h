@@ -133,6 +133,8 @@ void fl_corr_mapped(const struct fl_corr *c, uint64_t *episodes, uint64_t *unmap
 
 /** Whose alerts came to what, in order of appearance. @return count. */
 size_t fl_corr_teams(const struct fl_corr *c, struct fl_team_figures ret[FL_TEAMS_MAX + 1]);
+/** The same of which alert rule (alertname), names cut as those of teams. */
+size_t fl_corr_alert_rules(const struct fl_corr *c, struct fl_team_figures ret[FL_ALERT_RULES_MAX + 1]);
 
 /** Its records of a snapshot, and back: each record, whose letter fl_unpack_next gave, then the end. What failed is only good
  *  to be freed. @return FL_E_CORRUPT. */

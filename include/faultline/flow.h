@@ -71,6 +71,8 @@ struct fl_flow_stats {
     size_t alerts_flapping;
     struct fl_team_figures teams[FL_TEAMS_MAX + 1];
     size_t n_teams;
+    struct fl_team_figures alert_rules[FL_ALERT_RULES_MAX + 1]; /* the same by alertname */
+    size_t n_alert_rules;
     size_t alerts_firing, alerts_stale, alerts_held; /* held: live, in no incident, because silenced or inhibited */
 };
 void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret);

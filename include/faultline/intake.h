@@ -221,3 +221,5 @@ struct fl_team_reports {
 };
 /** By the labels alone. @return count; the last one may be "other". */
 size_t fl_noise_teams(struct fl_noise *z, struct fl_team_reports ret[FL_TEAMS_MAX + 1]);
+/** The same by alertname, cut to the length of a team's name. */
+size_t fl_noise_rules(struct fl_noise *z, struct fl_team_reports ret[FL_ALERT_RULES_MAX + 1]);

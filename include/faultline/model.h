@@ -346,6 +346,7 @@ void fl_window_json(struct fl_jw *jw, const char *key, const struct fl_window *w
 /* ---- noise figures ---- */
 
 #define FL_TEAMS_MAX 64u /* told apart; those that come later are counted together as "other" */
+#define FL_ALERT_RULES_MAX 128u /* the same of names of alert rules */
 #define FL_TEAM_OTHER "other"
 #define FL_TEAM_MAX 64u  /* bytes of a name */
 /** What came of one team's alerts since the realm began. */

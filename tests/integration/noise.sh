@@ -21,12 +21,16 @@ wait_for 10 "three alerts" listed
 incident=$(api '/api/v1/alerts?limit=10' | jq -r '.alerts[] | select(.labels.alertname == "Real") | .incident')
 fl incident ack "$incident" >/dev/null 2>&1 || fail "no acknowledgement of $incident"
 metric() { grep -qxF "$1" <<<"$(curl -fsS "$url/metrics")"; }
-wait_for 5 "reports by team" metric 'faultline_team_reports_total{team="web"} 6'
-wait_for 5 "what a silence kept, by team" metric 'faultline_team_silenced_total{team="we\"b"} 1'
+wait_for 5 "reports by team" metric 'faultline_team_reports_total{realm="default",team="web"} 6'
+wait_for 5 "what a silence kept, by team" metric 'faultline_team_silenced_total{realm="default",team="we\"b"} 1'
+wait_for 5 "reports by alert rule" metric 'faultline_rule_reports_total{realm="default",rule="Noisy"} 5'
+wait_for 5 "incidents by alert rule" metric 'faultline_rule_incidents_total{realm="default",rule="Real"} 1'
+wait_for 5 "what a silence kept, by alert rule" metric 'faultline_rule_silenced_total{realm="default",rule="Muted"} 1'
 
 # Repeats are in no row until the stop: that writes their sums.
 engine_stop
 engine_start --log-level info
+wait_for 5 "figures by alert rule outlive a restart" metric 'faultline_rule_alerts_total{realm="default",rule="Noisy"} 1'
 stats=$(fl alert stats --since 1d -o json)
 of() { jq -c --arg k "$1" '.groups[] | select(.key == $k) | [.reports, .alerts, .repeats, .silenced, .incidents]' <<<"$stats"; }
 [ "$(of Noisy)" = '[5,1,4,0,1]' ] || fail "Noisy: $(of Noisy)"

@@ -85,6 +85,17 @@ static struct fl_team_figures of(const char *name)
     return v[0];
 }
 
+static struct fl_team_figures of_rule(const char *name)
+{
+    struct fl_team_figures v[FL_ALERT_RULES_MAX + 1];
+    size_t n = fl_corr_alert_rules(c, v);
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(v[i].name, name))
+            return v[i];
+    fail_msg("there is no alert rule \"%s\"", name);
+    return v[0];
+}
+
 static void whose(void **state)
 {
     (void)state;
@@ -104,6 +115,30 @@ static void whose(void **state)
     assert_int_equal(of("").alerts, 1);
     assert_int_equal(of("mon").held, 1);
     assert_int_equal(of("mon").incidents, 0);
+    assert_int_equal(of_rule("A").incidents, 1);
+    assert_int_equal(of_rule("F").alerts, 1);
+    assert_int_equal(of_rule("F").inhibited, 1);
+    assert_int_equal(of_rule("F").incidents, 0);
+    assert_int_equal(of_rule("Watchdog").held, 1);
+}
+
+/* However many alert rules there are, of so many figures are kept; the rest is counted together. */
+static void rules_are_bounded(void **state)
+{
+    (void)state;
+    char name[200];
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "R%u", i);
+        send(name, "info", "zone", "x");
+    }
+    struct fl_team_figures v[FL_ALERT_RULES_MAX + 1];
+    assert_int_equal(fl_corr_alert_rules(c, v), FL_ALERT_RULES_MAX + 1);
+    assert_int_equal(of_rule("R127").alerts, 1);
+    assert_int_equal(of_rule("other").alerts, 300 - FL_ALERT_RULES_MAX);
+    memset(name, 'R', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    send(name, "info", "zone", "x");
+    assert_int_equal(of_rule("other").alerts, 301 - FL_ALERT_RULES_MAX);
 }
 
 static void bounded_and_kept(void **state)
@@ -132,6 +167,7 @@ static void bounded_and_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(whose, setup, teardown),
-                                       cmocka_unit_test_setup_teardown(bounded_and_kept, setup, teardown)};
+                                       cmocka_unit_test_setup_teardown(bounded_and_kept, setup, teardown),
+                                       cmocka_unit_test_setup_teardown(rules_are_bounded, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,12 @@ static void bounded(void **state)
     assert_int_equal(fl_noise_teams(z, teams), FL_TEAMS_MAX + 1);
     assert_string_equal(teams[FL_TEAMS_MAX].name, "other");
     assert_int_equal(teams[FL_TEAMS_MAX].reports, 100 * 36);
+    struct fl_team_reports rules[FL_ALERT_RULES_MAX + 1];
+    assert_int_equal(fl_noise_rules(z, rules), FL_ALERT_RULES_MAX + 1);
+    assert_string_equal(rules[5].name, "R5");
+    assert_int_equal(rules[5].reports, 1);
+    assert_string_equal(rules[FL_ALERT_RULES_MAX].name, "other");
+    assert_int_equal(rules[FL_ALERT_RULES_MAX].reports, 10000 - FL_ALERT_RULES_MAX);
     /* Long names are cut between characters. */
     memset(rule, 'x', 199);
     memcpy(rule + 199, "\xc3\xa4", 3);
