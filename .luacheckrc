@@ -21,7 +21,7 @@ std = {
 max_line_length = 120
 files["**/rules"] = { read_globals = {
   "mapping", "class", "severity", "source", "inhibition", "binding", "correlation", "guards", "leases",
-  "graph_inhibition", "threshold", "grouping", "heartbeat", "flapping", "maintenance",
+  "graph_inhibition", "threshold", "grouping", "heartbeat", "flapping", "maintenance", "reminder",
   "silences",
 } }
 files["**/rules/tests/*.lua"] = { read_globals = {

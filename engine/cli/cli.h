@@ -116,6 +116,7 @@ int cmd_alert_stats(struct args *a);
 int cmd_silence_add(struct args *a);
 int cmd_silence_list(struct args *a);
 int cmd_silence_expire(struct args *a);
+int cmd_quiet_show(struct args *a); /* silence show, maintenance show */
 int cmd_maintenance_add(struct args *a);
 int cmd_maintenance_list(struct args *a);
 int cmd_maintenance_end(struct args *a);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/cli/cmd_maintenance.c -- maintenance add, list, end (layer 6). */
-#include "cli.h"
+#include "quiet.h"
 
 #include <string.h>
 
@@ -108,7 +108,7 @@ static void add_words(struct fl_buf *b, const struct fl_json *list, const char *
         fl_buf_printf(b, "%s%s%s", b->n ? " " : "", before, fl_json_string(fl_json_at(list, i)));
 }
 
-static void flat_row(struct fl_jw *w, const struct fl_json *v)
+static void flat_row(struct fl_jw *w, const struct fl_json *v, const struct fl_json *hidden)
 {
     const struct fl_json *def = fl_json_get(v, "window"), *weekly = fl_json_get(def, "weekly");
     FL_AUTO_BUF about = fl_buf_init(1 << 20), every = fl_buf_init(1 << 20);
@@ -129,6 +129,7 @@ static void flat_row(struct fl_jw *w, const struct fl_json *v)
     fl_jw_str(w, "created_by", fl_json_str(v, "created_by", ""));
     fl_jw_str(w, "comment", fl_json_str(def, "comment", ""));
     fl_jw_str(w, "about", about.p ? about.p : "");
+    hidden_cell(w, hidden);
     fl_jw_obj_end(w);
 }
 
@@ -137,9 +138,10 @@ int cmd_maintenance_list(struct args *a)
     static const struct column columns[] = {
         {"WINDOW", "id", 0, 's'},   {"STATE", "state", 0, 's'},    {"NEXT", "next_at", 0, 't'},
         {"EVERY", "every", 0, 's'}, {"BY", "created_by", 16, 's'}, {"COMMENT", "comment", 40, 's'},
-        {"ABOUT", "about", 0, 's'},
+        {"HIDES", "hides", 0, 's'}, {"ABOUT", "about", 0, 's'},
     };
     AUTO_REPLY r = {0};
+    AUTO_REPLY hidden = {0};
     FL_AUTO_BUF flat = fl_buf_init(64 << 20);
     struct fl_jw w = fl_jw_init(&flat);
     struct fl_err err = {0};
@@ -154,15 +156,17 @@ int cmd_maintenance_list(struct args *a)
         return EXIT_FINE;
     }
     const struct fl_json *all = fl_json_get(r.json, "maintenance");
+    hidden_load(a, &hidden);
     fl_jw_arr(&w, NULL);
     for (size_t i = 0; i < fl_json_len(all); i++)
-        flat_row(&w, fl_json_at(all, i));
+        flat_row(&w, fl_json_at(all, i), hidden_find(&hidden, fl_json_str(fl_json_at(all, i), "id", "")));
     fl_jw_arr_end(&w);
     FL_AUTO_JSON list = fl_json_parse(flat.p ? flat.p : "[]", flat.n, &err);
     if (fl_json_len(list))
         print_table(list, columns, FL_ARRAY_LEN(columns));
     else
         fprintf(stderr, "no maintenance%s\n", arg_set(a, "ended") ? "" : "; --ended shows what is over");
+    hidden_legend(list);
     return EXIT_FINE;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/cli/cmd_silence.c -- silence add, list, expire: over the same API as amtool (layer 6). */
-#include "cli.h"
+#include "quiet.h"
 
 #include <faultline/model.h>
 
@@ -79,20 +79,10 @@ int cmd_silence_add(struct args *a)
 /* ---- list ---- */
 
 /* Elements as the table wants them: matchers as people write them. */
-static void flat_row(struct fl_jw *w, const struct fl_json *v)
+static void flat_row(struct fl_jw *w, const struct fl_json *v, const struct fl_json *hidden)
 {
     FL_AUTO_BUF text = fl_buf_init(1 << 20);
-    const struct fl_json *list = fl_json_get(v, "matchers");
-    for (size_t i = 0; i < fl_json_len(list); i++) {
-        const struct fl_json *m = fl_json_at(list, i);
-        bool equal = fl_json_bool(m, "isEqual", true), regex = fl_json_bool(m, "isRegex", false);
-        struct fl_matcher one = {.name = fl_json_str(m, "name", ""),
-                                 .value = fl_json_str(m, "value", ""),
-                                 .op = regex ? (equal ? '~' : 'n') : (equal ? '=' : '!')};
-        if (i)
-            fl_buf_chr(&text, ' ');
-        fl_matcher_text(&one, &text);
-    }
+    matchers_text(&text, fl_json_get(v, "matchers"));
     fl_jw_obj(w, NULL);
     fl_jw_str(w, "id", fl_json_str(v, "id", ""));
     fl_jw_str(w, "state", fl_json_str(fl_json_get(v, "status"), "state", ""));
@@ -101,20 +91,45 @@ static void flat_row(struct fl_jw *w, const struct fl_json *v)
     fl_jw_str(w, "createdBy", fl_json_str(v, "createdBy", ""));
     fl_jw_str(w, "comment", fl_json_str(v, "comment", ""));
     fl_jw_str(w, "matchers", text.p ? text.p : "");
+    hidden_cell(w, hidden);
     fl_jw_obj_end(w);
+}
+
+/* As Alertmanager's API has it, and how much it hides. */
+static void whole_row(struct fl_jw *w, const struct fl_json *v, const struct fl_json *hidden)
+{
+    fl_jw_obj(w, NULL);
+    for (void *it = fl_json_first(v); it; it = fl_json_next(v, it)) {
+        FL_AUTO_FREE char *text = fl_json_text(fl_json_value(it), false);
+        fl_jw_raw(w, fl_json_key(it), text ? text : "null");
+    }
+    hidden_members(w, hidden);
+    fl_jw_obj_end(w);
+}
+
+static void print_silences(const struct args *a, const struct fl_buf *rows)
+{
+    static const struct column columns[] = {
+        {"SILENCE", "id", 0, 's'},   {"STATE", "state", 0, 's'},       {"FROM", "startsAt", 0, 't'},
+        {"UNTIL", "endsAt", 0, 't'}, {"BY", "createdBy", 16, 's'},     {"COMMENT", "comment", 40, 's'},
+        {"HIDES", "hides", 0, 's'},  {"MATCHERS", "matchers", 0, 's'},
+    };
+    struct fl_err err = {0};
+    FL_AUTO_JSON list = fl_json_parse(rows->p ? rows->p : "[]", rows->n, &err);
+    if (fl_json_len(list))
+        print_table(list, columns, FL_ARRAY_LEN(columns));
+    else
+        fprintf(stderr, "no silence%s\n",
+                arg_set(a, "expired") ? "" : "; --expired shows those of the last 5 days");
+    hidden_legend(list);
 }
 
 int cmd_silence_list(struct args *a)
 {
-    static const struct column columns[] = {
-        {"SILENCE", "id", 0, 's'},        {"STATE", "state", 0, 's'},   {"FROM", "startsAt", 0, 't'},
-        {"UNTIL", "endsAt", 0, 't'},      {"BY", "createdBy", 16, 's'}, {"COMMENT", "comment", 40, 's'},
-        {"MATCHERS", "matchers", 0, 's'},
-    };
     AUTO_REPLY r = {0};
-    FL_AUTO_BUF path = fl_buf_init(1 << 16), flat = fl_buf_init(64 << 20);
-    struct fl_jw w = fl_jw_init(&flat);
-    struct fl_err err = {0};
+    AUTO_REPLY hidden = {0};
+    FL_AUTO_BUF path = fl_buf_init(1 << 16), rows = fl_buf_init(64 << 20);
+    struct fl_jw w = fl_jw_init(&rows);
     fl_buf_str(&path, "/api/v2/silences");
     for (size_t i = 0; i < a->n_pos; i++) {
         fl_buf_str(&path, i ? "&filter=" : "?filter=");
@@ -123,24 +138,21 @@ int cmd_silence_list(struct args *a)
     int code = call_server(a, "GET", path.p, NULL, 0, &r);
     if (code)
         return code;
-    if (a->json) {
-        print_json(&r.body);
-        return EXIT_FINE;
-    }
+    hidden_load(a, &hidden);
     fl_jw_arr(&w, NULL);
     for (size_t i = 0; i < fl_json_len(r.json); i++) {
-        const struct fl_json *v = fl_json_at(r.json, i);
-        if (arg_set(a, "expired") ||
-            strcmp(fl_json_str(fl_json_get(v, "status"), "state", ""), "expired") != 0)
-            flat_row(&w, v);
+        const struct fl_json *v = fl_json_at(r.json, i), *h = hidden_find(&hidden, fl_json_str(v, "id", ""));
+        if (a->json)
+            whole_row(&w, v, h);
+        else if (arg_set(a, "expired") ||
+                 strcmp(fl_json_str(fl_json_get(v, "status"), "state", ""), "expired") != 0)
+            flat_row(&w, v, h);
     }
     fl_jw_arr_end(&w);
-    FL_AUTO_JSON list = fl_json_parse(flat.p ? flat.p : "[]", flat.n, &err);
-    if (fl_json_len(list))
-        print_table(list, columns, FL_ARRAY_LEN(columns));
+    if (a->json)
+        print_json(&rows);
     else
-        fprintf(stderr, "no silence%s\n",
-                arg_set(a, "expired") ? "" : "; --expired shows those of the last 5 days");
+        print_silences(a, &rows);
     return EXIT_FINE;
 }
 

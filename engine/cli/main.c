@@ -94,6 +94,8 @@ const struct command commands[] = {
      "keep alerts out of incidents for a while: label=value, !=, =~ regex, !~; prints the id"},
     {"silence list", "[MATCHER…]", 0, POSITIONALS_MAX, CMD_CLIENT,
      OPTIONS({"expired", NULL, "those that are over, too"}), cmd_silence_list, NULL, "list silences"},
+    {"silence show", "ID", 1, 1, CMD_CLIENT, NULL, cmd_quiet_show, NULL,
+     "one silence: how much it hides, since when that is too much, and the alerts"},
     {"silence expire", "ID…", 1, POSITIONALS_MAX, CMD_CLIENT, NULL, cmd_silence_expire, NULL,
      "end silences now"},
     {"maintenance add", "[MATCHER…]", 0, POSITIONALS_MAX, CMD_CLIENT,
@@ -108,6 +110,8 @@ const struct command commands[] = {
      "keep alerts quiet and playbooks off while people work on something: cluster=eu1, or --component db"},
     {"maintenance list", NULL, 0, 0, CMD_CLIENT, OPTIONS({"ended", NULL, "those that are over, too"}),
      cmd_maintenance_list, NULL, "list maintenance windows"},
+    {"maintenance show", "ID", 1, 1, CMD_CLIENT, NULL, cmd_quiet_show, NULL,
+     "one window: how much it hides, since when that is too much, and the alerts"},
     {"maintenance end", "ID…", 1, POSITIONALS_MAX, CMD_CLIENT, NULL, cmd_maintenance_end, NULL,
      "end maintenance windows for good"},
 

@@ -93,6 +93,19 @@ struct hold {
     struct episode *next, *prev; /* in that list */
 };
 
+/* How much a silence or a window hides, and what was said of that. */
+enum remind_kind { REMIND_SILENCE, REMIND_WINDOW };
+struct remind {
+    uint32_t hidden[FL_SEV_CRITICAL + 1]; /* firing alerts, by severity; follows from the episodes */
+    struct remind_at {
+        fl_usec since; /* it hides as much as the rule says; 0: it does not */
+        fl_usec told;  /* last; 0: not yet */
+    } at[FL_REMINDERS_MAX];
+    uint64_t times; /* it was spoken of */
+    fl_usec told_at;
+    char *text; /* owned: what was said last; NULL: that is not so any more */
+};
+
 /* A component of an incident. */
 struct part {
     char *id; /* owned; key */
@@ -202,8 +215,13 @@ struct fl_corr {
     uint64_t holds;         /* that ever began */
     struct window *windows; /* of maintenance, in order of creation */
     uint64_t window_number;
-    fl_usec window_due;                 /* when one of them opens or closes; 0 = never */
-    bool windows_moved;                 /* whom they cover is to be found out again */
+    fl_usec window_due; /* when one of them opens or closes; 0 = never */
+    bool windows_moved; /* whom they cover is to be found out again */
+    size_t hidden[2],
+        reminded[2]; /* by kind: alerts that silences, windows hide; those that were spoken of and still do */
+    bool reminders_moved;               /* what they hide changed in this step */
+    fl_usec remind_due;                 /* when one of them is to be spoken of; 0 = never */
+    uint64_t reminders_seen;            /* the reminders of the rules; a hash */
     struct flap *flaps;                 /* histories of changes, by fingerprint */
     fl_usec flap_due;                   /* before that none of them is quiet for long enough; 0 = never */
     struct up_node *up;                 /* components with alerts on a side of a graph inhibition */
@@ -264,6 +282,34 @@ void silences_on_time(struct fl_corr *c, struct fl_step *s);
 void silences_free(struct fl_corr *c);
 void silences_write(const struct fl_corr *c, struct fl_jw *w);
 fl_status silences_read(struct fl_corr *c, const struct fl_json *list, struct fl_err *err);
+
+struct remind *silence_remind(const struct fl_corr *c, const char *id, size_t n); /* NULL: there is none */
+void silences_remind(struct fl_corr *c, struct fl_step *s);
+void silences_remind_again(struct fl_corr *c);
+
+/* remind.c: silences and windows that hide much for long */
+struct remind_about {
+    enum remind_kind kind;
+    const char *what, *action, *id, *by, *comment;
+    fl_usec starts_at, ends_at; /* of the present opening of a window; ends_at 0: no end */
+    bool in_force;
+    bool (*hides)(const char *id, const struct episode *e);
+};
+/* Around every change of what hides an episode, of its state and its severity: it counts no more, it counts. */
+void remind_leaves(struct fl_corr *c, const struct episode *e);
+void remind_is(struct fl_corr *c, const struct episode *e);
+/* @return whether what its row says of it changed. */
+bool remind_look(struct fl_corr *c, struct fl_step *s, struct remind *r, const struct remind_about *v);
+/* It was changed by a person, who knows of it: times begin anew. */
+void remind_again(struct fl_corr *c, struct remind *r);
+void remind_done(struct remind *r);
+void reminders_tick(struct fl_corr *c, struct fl_step *s);
+void reminders_rules(struct fl_corr *c, const struct fl_rules *rules);
+void remind_write(struct fl_jw *w, const struct remind *r);
+void remind_read(struct remind *r, const struct fl_json *v);
+void reminders_write(const struct fl_corr *c, struct fl_jw *w);
+/* After the episodes, silences and windows of a snapshot are there. */
+void reminders_read(struct fl_corr *c, const struct fl_rules *rules, const struct fl_json *v);
 
 /* teams.c */
 void team_alert(struct fl_corr *c, const struct episode *e);
@@ -356,6 +402,9 @@ const char *window_hides(struct fl_corr *c, struct fl_step *s, struct fl_topo *t
 void windows_on_time(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo);
 void windows_rules(struct fl_corr *c, const struct fl_rules *rules);
 void windows_topology(struct fl_corr *c);
+struct remind *window_remind(const struct fl_corr *c, const char *id); /* NULL: there is none */
+void windows_remind(struct fl_corr *c, struct fl_step *s);
+void windows_remind_again(struct fl_corr *c);
 void windows_free(struct fl_corr *c);
 void windows_write(const struct fl_corr *c, struct fl_jw *w);
 fl_status windows_read(struct fl_corr *c, const struct fl_json *v, const struct fl_rules *rules,

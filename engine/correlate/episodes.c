@@ -40,7 +40,9 @@ void episode_map(struct fl_corr *c, struct episode *e, const struct fl_rules *ru
     struct map_try m = {c, topo, e};
     (void)fl_rules_map(rules, e->alert, accept_node, &m);
     e->cls = fl_rules_class(rules, e->alert);
+    remind_leaves(c, e);
     e->severity = fl_rules_severity(rules, e->alert);
+    remind_is(c, e);
 }
 
 /* ---- the row, with the alert's path so far in words ---- */
@@ -283,10 +285,12 @@ static bool same_labels(const struct fl_labels *a, const struct fl_labels *b)
 
 /* Annotations may carry the severity (a Nagios WARNING that became CRITICAL keeps its labels). The component does
  * not move: an alert that changed places would take its incident along. */
-static void regrade(struct fl_step *s, struct episode *e)
+static void regrade(struct fl_corr *c, struct fl_step *s, struct episode *e)
 {
     e->cls = fl_rules_class(s->rules, e->alert);
+    remind_leaves(c, e);
     e->severity = fl_rules_severity(s->rules, e->alert);
+    remind_is(c, e);
     struct incident *i = e->incident;
     if (i && e->severity > i->pub.severity) {
         i->pub.severity = e->severity;
@@ -361,7 +365,9 @@ static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *
                           const char *word)
 {
     fl_alert_status before = e->status;
+    remind_leaves(c, e);
     e->status = to;
+    remind_is(c, e);
     if (e->incident) {
         const char *name = fl_label_get(&e->alert->labels, "alertname");
         s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
@@ -450,7 +456,7 @@ static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const
                 strcmp(a->generator_url, e->alert->generator_url) == 0;
     if (!same) {
         take_content(c, e, a);
-        regrade(s, e);
+        regrade(c, s, e);
     }
     if (e->status == FL_ALERT_STALE) {
         change_status(c, s, e, FL_ALERT_FIRING, "is reported again: firing");

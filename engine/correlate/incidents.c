@@ -561,6 +561,8 @@ void fl_corr_stats(const struct fl_corr *c, struct fl_corr_stats *ret)
 {
     *ret = c->stats;
     ret->held = c->held;
+    memcpy(ret->hidden, c->hidden, sizeof ret->hidden);
+    memcpy(ret->reminded, c->reminded, sizeof ret->reminded);
     for (const struct incident *i = c->first; i; i = i->next)
         if (is_active(i)) {
             ret->open_incidents++;

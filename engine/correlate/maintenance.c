@@ -23,7 +23,8 @@ struct window {
     bool open;       /* as was said last */
     bool told;       /* its row was written */
     bool gone;       /* the rules do not have it any more */
-    bool *covers;    /* by vertex: components and what needs them; NULL until asked */
+    struct remind remind;
+    bool *covers; /* by vertex: components and what needs them; NULL until asked */
     UT_hash_handle hh;
 };
 
@@ -34,6 +35,7 @@ static void window_free(struct window *x)
     fl_arena_free(x->arena);
     free(x->created_by);
     free(x->covers);
+    remind_done(&x->remind);
     free(x);
 }
 
@@ -82,6 +84,9 @@ static void window_row(struct fl_step *s, const struct window *x)
                    : open     ? until
                               : fl_window_next(&x->def, s->at),
         .updated_at = s->at,
+        .reminders = x->remind.times,
+        .reminded_at = x->remind.told_at,
+        .reminder = fl_fx_str(s->fx, x->remind.text),
     };
 }
 
@@ -256,6 +261,47 @@ void windows_on_time(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
     set_due(c, s->at);
 }
 
+/* ---- reminders ---- */
+
+struct remind *window_remind(const struct fl_corr *c, const char *id)
+{
+    struct window *x = NULL;
+    if (c->windows)
+        HASH_FIND_STR(c->windows, id, x);
+    return x ? &x->remind : NULL;
+}
+
+static bool hidden_by(const char *id, const struct episode *e)
+{
+    return e->hold && fl_streq(e->hold->window, id);
+}
+
+void windows_remind(struct fl_corr *c, struct fl_step *s)
+{
+    for (struct window *x = c->windows; x; x = x->hh.next) {
+        fl_usec until = 0;
+        bool open = is_open(x, s->at, &until);
+        const struct remind_about v = {.kind = REMIND_WINDOW,
+                                       .what = "maintenance window",
+                                       .action = "maintenance.reminder",
+                                       .id = x->id,
+                                       .by = x->created_by,
+                                       .comment = x->def.comment,
+                                       .starts_at = x->def.weekly ? until - x->def.lasts : x->def.starts_at,
+                                       .ends_at = open ? until : 0,
+                                       .in_force = open,
+                                       .hides = hidden_by};
+        if (remind_look(c, s, &x->remind, &v))
+            window_row(s, x);
+    }
+}
+
+void windows_remind_again(struct fl_corr *c)
+{
+    for (struct window *x = c->windows; x; x = x->hh.next)
+        remind_again(c, &x->remind);
+}
+
 /* ---- the rules' own ---- */
 
 void windows_rules(struct fl_corr *c, const struct fl_rules *rules)
@@ -389,6 +435,7 @@ void windows_write(const struct fl_corr *c, struct fl_jw *w)
         fl_jw_bool(w, "open", x->open);
         if (x->arena)
             fl_window_json(w, "window", &x->def);
+        remind_write(w, &x->remind);
         fl_jw_obj_end(w);
     }
     fl_jw_arr_end(w);
@@ -418,6 +465,7 @@ fl_status windows_read(struct fl_corr *c, const struct fl_json *v, const struct 
         x->over_at = fl_json_int(item, "over", 0);
         x->open = fl_json_bool(item, "open", false);
         x->told = true;
+        remind_read(&x->remind, fl_json_get(item, "remind"));
         HASH_ADD_STR(c->windows, id, x);
     }
     for (struct window *x = c->windows; x; x = x->hh.next)

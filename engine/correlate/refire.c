@@ -17,6 +17,7 @@ static void take_over(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
     char t[FL_TIME_LEN];
     quiet_leave(c, old);
     incident_replace(c, i, old, e);
+    remind_leaves(c, old);
     old->status = FL_ALERT_RESOLVED;
     old->alert->ends_at = ended;
     episode_text(c, &e->joined, old->joined);

@@ -360,6 +360,8 @@ fl_status fl_corr_loaded(struct fl_corr *c, struct fl_topo *topo, const struct f
     fl_status st = windows_read(c, head, rules, err);
     if (st == FL_OK)
         st = silences_read(c, fl_json_get(head, "silences"), err);
+    if (st == FL_OK)
+        reminders_read(c, rules, fl_json_get(head, "reminders"));
     restore_free(c);
     return st;
 }

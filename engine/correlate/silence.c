@@ -14,6 +14,7 @@ struct silence {
     struct fl_silence pub;
     char id[FL_SILENCE_ID_LEN];
     enum silence_state state;
+    struct remind remind;
     UT_hash_handle hh;
 };
 
@@ -21,6 +22,7 @@ static void silence_free(struct silence *x)
 {
     fl_silence_done(&x->pub);
     fl_arena_free(x->arena);
+    remind_done(&x->remind);
     free(x);
 }
 
@@ -57,7 +59,10 @@ static void silence_row(struct fl_step *s, const struct silence *x)
                                           .matchers = fl_fx_str(s->fx, b.p),
                                           .starts_at = x->pub.starts_at,
                                           .ends_at = x->pub.ends_at,
-                                          .updated_at = x->pub.updated_at};
+                                          .updated_at = x->pub.updated_at,
+                                          .reminders = x->remind.times,
+                                          .reminded_at = x->remind.told_at,
+                                          .reminder = fl_fx_str(s->fx, x->remind.text)};
 }
 
 /* ---- which episodes a silence is about ---- */
@@ -164,6 +169,45 @@ void silences_on_time(struct fl_corr *c, struct fl_step *s)
     set_due(c);
 }
 
+/* ---- reminders ---- */
+
+struct remind *silence_remind(const struct fl_corr *c, const char *id, size_t n)
+{
+    struct silence *x = NULL;
+    if (c->silences)
+        HASH_FIND(hh, c->silences, id, n, x);
+    return x ? &x->remind : NULL;
+}
+
+static bool listed(const char *id, const struct episode *e)
+{
+    return lists(e->silenced_by, id);
+}
+
+void silences_remind(struct fl_corr *c, struct fl_step *s)
+{
+    for (struct silence *x = c->silences; x; x = x->hh.next) {
+        const struct remind_about v = {.kind = REMIND_SILENCE,
+                                       .what = "silence",
+                                       .action = "silence.reminder",
+                                       .id = x->id,
+                                       .by = x->pub.created_by,
+                                       .comment = x->pub.comment,
+                                       .starts_at = x->pub.starts_at,
+                                       .ends_at = x->pub.ends_at,
+                                       .in_force = x->state == SIL_ACTIVE,
+                                       .hides = listed};
+        if (remind_look(c, s, &x->remind, &v))
+            silence_row(s, x);
+    }
+}
+
+void silences_remind_again(struct fl_corr *c)
+{
+    for (struct silence *x = c->silences; x; x = x->hh.next)
+        remind_again(c, &x->remind);
+}
+
 /* ---- what people ask ---- */
 
 /* The same event always makes the same id, so that a replay names the silences of the record. */
@@ -230,6 +274,7 @@ static void take(struct fl_corr *c, struct fl_step *s, struct silence *x, struct
     x->pub.starts_at = starts;
     x->pub.updated_at = s->at;
     x->state = starts <= s->at ? SIL_ACTIVE : SIL_PENDING;
+    remind_again(c, &x->remind);
     silence_row(s, x);
     set_due(c);
 }
@@ -311,6 +356,7 @@ void silences_write(const struct fl_corr *c, struct fl_jw *w)
         fl_jw_str(w, "createdBy", x->pub.created_by);
         fl_jw_str(w, "comment", x->pub.comment);
         fl_silence_matchers_json(w, "matchers", &x->pub);
+        remind_write(w, &x->remind);
         fl_jw_obj_end(w);
     }
     fl_jw_arr_end(w);
@@ -334,6 +380,7 @@ fl_status silences_read(struct fl_corr *c, const struct fl_json *list, struct fl
         x->pub.id = x->id;
         x->state = (enum silence_state)state;
         x->pub.updated_at = fl_json_int(v, "updated", 0);
+        remind_read(&x->remind, fl_json_get(v, "remind"));
         HASH_ADD_STR(c->silences, id, x);
     }
     set_due(c);

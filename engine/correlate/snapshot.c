@@ -252,6 +252,7 @@ static void put_head(struct writer *w, const struct fl_corr *c)
     fl_jw_arr_end(&j);
     silences_write(c, &j);
     windows_write(c, &j);
+    reminders_write(c, &j);
     teams_write(c, &j);
     fl_jw_obj_end(&j);
     FL_REQUIRE(!b.failed);

@@ -53,6 +53,7 @@ void quiet_rules(struct fl_corr *c, const struct fl_rules *rules)
         return;
     upstream_forget_graph(c);
     windows_rules(c, rules);
+    reminders_rules(c, rules);
     quiet_index(c, rules);
     for (struct episode *e = order_first(c); e; e = order_later(e))
         if (is_live(e) && (e->roles || e->inhibited_by || e->hold))
@@ -133,10 +134,12 @@ static bool find_suppression(struct fl_corr *c, struct fl_step *s, struct fl_top
     bool changed = !fl_streq(v.ids, e->silenced_by) ||
                    !fl_streq(v.window, e->hold ? e->hold->window : NULL) || v.by != e->inhibited_by ||
                    was != (v.text != NULL);
+    remind_leaves(c, e);
     episode_text(c, &e->silenced_by, v.ids);
     free(v.ids);
     if (v.window || (e->hold && e->hold->window))
         set_text(&hold_of(e)->window, v.window);
+    remind_is(c, e);
     e->inhibited_by = v.by;
     if (v.text || e->incident)
         changed |= hold_set(c, s->rules, s->at, e, v.kind, v.until);
@@ -276,11 +279,12 @@ void suppress_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
     }
     if (c->settle_cap)
         settle_nobody(c);
+    reminders_tick(c, s);
 }
 
 fl_usec suppress_due(const struct fl_corr *c)
 {
-    const fl_usec due[] = {c->silence_due, c->window_due, c->flap_due, holds_due(c)};
+    const fl_usec due[] = {c->silence_due, c->window_due, c->flap_due, holds_due(c), c->remind_due};
     fl_usec least = 0;
     for (size_t k = 0; k < FL_ARRAY_LEN(due); k++)
         if (due[k] && (!least || due[k] < least))

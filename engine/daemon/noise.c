@@ -76,12 +76,41 @@ static void figures(struct fl_buf *b, const char *realm, const char *whose, cons
     }
 }
 
+/* By kind, not by silence: their number is whatever people make of it. GET /api/v1/quiet tells them apart. */
+static void quiet_metrics(const struct fl_flow_stats *f, const char *realm, struct fl_buf *b)
+{
+    static const char *const kinds[] = {"silence", "maintenance"};
+    const struct {
+        const char *name, *type, *help;
+        uint64_t v[2];
+    } m[] = {
+        {"faultline_silence_hidden_alerts",
+         "gauge",
+         "Firing alerts that silences, maintenance windows hide.",
+         {f->hidden[0], f->hidden[1]}},
+        {"faultline_silence_reminded",
+         "gauge",
+         "Silences, maintenance windows that a reminder was made for and that still hide as much.",
+         {f->reminded[0], f->reminded[1]}},
+        {"faultline_silence_reminders_total",
+         "counter",
+         "Reminders of silences, maintenance windows that hide much for long, or end while they hide something.",
+         {f->reminders[0], f->reminders[1]}},
+    };
+    for (size_t k = 0; k < FL_ARRAY_LEN(m); k++) {
+        fl_buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", m[k].name, m[k].help, m[k].name, m[k].type);
+        for (size_t i = 0; i < FL_ARRAY_LEN(kinds); i++)
+            line(b, m[k].name, realm, "kind", kinds[i], m[k].v[i]);
+    }
+}
+
 /* At most 64 teams and 128 alert rules, and of each "other": names are a stranger's. All of them are in the API. */
 void noise_metrics(struct engine *e, const struct fl_flow_stats *f, struct fl_buf *b)
 {
     const char *realm = e->config->realm;
     struct fl_team_reports teams[FL_TEAMS_MAX + 1], rules[FL_ALERT_RULES_MAX + 1];
     size_t n = fl_noise_teams(e->noise, teams);
+    quiet_metrics(f, realm, b);
     family(b, "faultline_team_reports_total",
            "Firing reports since the start, repeats included, by team (its labels alone).");
     for (size_t i = 0; i < n; i++)

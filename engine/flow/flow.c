@@ -394,6 +394,9 @@ void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret)
                                   .flaps = c.flaps,
                                   .alerts_flapping = c.flapping,
                                   .alerts_held = c.held};
+    memcpy(ret->hidden, c.hidden, sizeof ret->hidden);
+    memcpy(ret->reminded, c.reminded, sizeof ret->reminded);
+    memcpy(ret->reminders, c.reminders, sizeof ret->reminders);
     ret->n_teams = fl_corr_teams(f->corr, ret->teams);
     ret->n_alert_rules = fl_corr_alert_rules(f->corr, ret->alert_rules);
 }

@@ -78,6 +78,16 @@ static void audit_line(struct fl_jw *w, const struct fl_audit_entry *e)
     hash(w, "hash", &e->hash);
 }
 
+/* Of a silence or a maintenance window; nothing while nothing was said of it. */
+static void reminder(struct fl_jw *w, uint64_t times, fl_usec at, const char *text)
+{
+    if (!times)
+        return;
+    fl_jw_int(w, "reminders", (int64_t)times);
+    fl_jw_time(w, "reminded_at", at);
+    fl_jw_str(w, "reminder", text);
+}
+
 static void verdict_line(struct fl_jw *w, const struct fl_verdict_row *r)
 {
     fl_jw_str(w, "row", "verdict");
@@ -136,6 +146,7 @@ static void other_line(struct fl_jw *w, const struct fl_fx *fx)
         fl_jw_time(w, "ends_at", fx->silence.ends_at);
         fl_jw_str(w, "created_by", fx->silence.created_by);
         fl_jw_str(w, "comment", fx->silence.comment);
+        reminder(w, fx->silence.reminders, fx->silence.reminded_at, fx->silence.reminder);
         break;
     case FL_FX_MAINTENANCE:
         fl_jw_str(w, "row", "maintenance");
@@ -144,6 +155,7 @@ static void other_line(struct fl_jw *w, const struct fl_fx *fx)
         fl_jw_str(w, "state", fx->maintenance.state);
         if (fx->maintenance.next_at)
             fl_jw_time(w, "next_at", fx->maintenance.next_at);
+        reminder(w, fx->maintenance.reminders, fx->maintenance.reminded_at, fx->maintenance.reminder);
         break;
     case FL_FX_RUN_START:
         fl_jw_str(w, "order", "start");

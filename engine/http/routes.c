@@ -222,6 +222,12 @@ const struct route routes[] = {
     {"POST", "/api/v1/maintenance/{id}/end", ROLE_OPERATE, ROUTE_BODY_MAY | ROUTE_JOURNAL,
      run_maintenance_end, NULL, 0, "maintenance.end", NULL, "End a window for good"},
 
+    READ(
+        "/api/v1/quiet", FL_READ_QUIET, "quiet", "state,limit,offset",
+        "Silences and maintenance windows with how many firing alerts each hides, and what was said of those that hide much for long"),
+    READ("/api/v1/quiet/{id}", FL_READ_QUIET_ONE, NULL, NULL,
+         "One silence or maintenance window with the alerts that it hides now"),
+
     /* the graph and changes */
     READ("/api/v1/topology", FL_READ_TOPOLOGY, NULL, "at",
          "The service-dependency graph, now or as known at a time"),

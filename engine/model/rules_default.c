@@ -76,6 +76,9 @@ static const char rules[] =
     "\"inhibitions\":[],\"graph_inhibitions\":[],\"thresholds\":[],\"groupings\":[],\"heartbeats\":[],"
     "\"flapping\":[{\"name\":\"more than six times in half an hour\",\"changes\":12,\"within\":\"30m\",\"quiet_for\":\"15m\"}],"
     "\"maintenance\":[],"
+    "\"reminders\":[{\"name\":\"much for long\",\"alerts\":20,\"lasts\":\"4h\",\"every\":\"24h\"},"
+    "{\"name\":\"something critical for long\",\"severity\":\"critical\",\"lasts\":\"8h\",\"every\":\"24h\"},"
+    "{\"name\":\"ends while alerts fire\",\"ends_within\":\"1h\"}],"
     /* Opt-in by the topology: only a component whose node carries a restart_url can be proposed for it. */
     "\"bindings\":[{\"name\":\"restart what can be restarted\",\"playbook\":\"restart-service\",\"min_confidence\":0.3,"
     "\"approval\":\"required\",\"params\":{\"restart_url\":\"{node:restart_url}\"}}],"

@@ -244,7 +244,7 @@ static const struct section {
     {"bindings", section_bindings, false},     {"guards", section_guards, true},
     {"leases", section_leases, true},          {"sources", section_sources, false},
     {"heartbeats", section_heartbeats, false}, {"flapping", rules_flapping, false},
-    {"maintenance", rules_maintenance, false},
+    {"maintenance", rules_maintenance, false}, {"reminders", rules_reminders, false},
 };
 
 /* The version covers what was left to the defaults too: other defaults are other rules. Writing a default out

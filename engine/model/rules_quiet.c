@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/model/rules_quiet.c -- the rules that keep alerts quiet: label and graph inhibition, thresholds, grouping
- * windows. The form is documented in docs/reference/rules.md. */
+ * windows, flapping; and those that remind of what is hidden. The form is documented in docs/reference/rules.md. */
 #include "rules_read.h"
 
 #include "regex_priv.h"
+
+#include <string.h>
+
+enum { REMINDER_ALERTS_MAX = 1000000 };
 
 /* A side without a matcher would be every alert: that hides more than anybody means. */
 static void need_matchers(struct reader *rd, const struct fl_json *v, const char *key,
@@ -143,6 +147,51 @@ void rules_flapping(struct reader *rd, const struct fl_json *v)
     rd_list(rd, v, "flapping", QUIET_RULES_MAX, sizeof(struct fl_flapping_rule), &p, &rd->rules->n_flapping,
             flapping_rule);
     rd->rules->flapping = p;
+}
+
+/* ---- reminders ---- */
+
+static void reminder_severity(struct reader *rd, const struct fl_json *v, fl_severity *ret)
+{
+    size_t n, i = 0;
+    const char *const *known = fl_severity_names(&n);
+    const char *word = rd_opt_text(rd, v, "severity", "none");
+    while (i < n && !rd->st && strcmp(known[i], word) != 0)
+        i++;
+    if (!rd->st && i == n)
+        rd->st = fl_fail(rd->err, FL_E_SHAPE, "severity",
+                         "unknown severity \"%.60s\": none, info, warning, error, critical", word);
+    *ret = (fl_severity)i;
+}
+
+static void reminder_rule(struct reader *rd, const struct fl_json *v, void *slot)
+{
+    struct fl_reminder_rule *r = slot;
+    RD_ONLY(rd, v, "name", "severity", "alerts", "lasts", "ends_within", "every");
+    r->name = rd_need_text(rd, v, "name");
+    reminder_severity(rd, v, &r->severity);
+    r->alerts = 1;
+    rd_count(rd, v, "alerts", REMINDER_ALERTS_MAX, &r->alerts);
+    if (!rd->st && !r->alerts)
+        rd_fail(rd, FL_E_SHAPE, "alerts", "expected at least 1");
+    bool lasts = fl_json_get(v, "lasts") != NULL, ends = fl_json_get(v, "ends_within") != NULL;
+    if (!rd->st && lasts == ends)
+        rd_fail(rd, FL_E_SHAPE, "lasts", "give one of lasts and ends_within");
+    if (lasts)
+        need_duration(rd, v, "lasts", FL_USEC_PER_SEC, FL_RULES_DURATION_MAX, &r->lasts);
+    if (ends)
+        need_duration(rd, v, "ends_within", FL_USEC_PER_SEC, FL_RULES_DURATION_MAX, &r->ends_within);
+    /* An entry of the audit trail each time: not more than one a minute. */
+    if (fl_json_get(v, "every"))
+        need_duration(rd, v, "every", 60 * FL_USEC_PER_SEC, FL_RULES_DURATION_MAX, &r->every);
+}
+
+void rules_reminders(struct reader *rd, const struct fl_json *v)
+{
+    void *p = NULL;
+    rd_list(rd, v, "reminders", FL_REMINDERS_MAX, sizeof(struct fl_reminder_rule), &p,
+            &rd->rules->n_reminders, reminder_rule);
+    rd->rules->reminders = p;
 }
 
 /* ---- free ---- */

@@ -50,5 +50,6 @@ void rules_graph_inhibitions(struct reader *rd, const struct fl_json *v);
 void rules_thresholds(struct reader *rd, const struct fl_json *v);
 void rules_groupings(struct reader *rd, const struct fl_json *v);
 void rules_flapping(struct reader *rd, const struct fl_json *v);
+void rules_reminders(struct reader *rd, const struct fl_json *v);
 void rules_maintenance(struct reader *rd, const struct fl_json *v); /* window.c */
 void rules_quiet_free(struct fl_rules *r);

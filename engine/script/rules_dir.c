@@ -29,6 +29,7 @@ static const char *const lists[] = {
     "heartbeats",
     "flapping",
     "maintenance",
+    "reminders",
 };
 /* clang-format on */
 

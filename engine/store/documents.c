@@ -32,6 +32,11 @@
 #define SILENCE                                                                                               \
     "json_build_object('id', s.id, 'created_by', s.created_by, 'comment', s.comment, 'matchers', s.matchers," \
     " 'starts_at', rfc3339(s.starts_at), 'ends_at', rfc3339(s.ends_at), 'updated_at', rfc3339(s.updated_at))"
+#define QUIET                                                                                                       \
+    "'kind', z.kind, 'id', z.id, 'state', z.state, 'created_by', z.created_by, 'comment', z.comment,"               \
+    " 'starts_at', rfc3339(z.starts_at), 'ends_at', rfc3339(z.ends_at), 'updated_at', rfc3339(z.updated_at),"       \
+    " 'hidden', z.hidden, 'critical', z.critical, 'reminders', z.reminders, 'reminded_at', rfc3339(z.reminded_at)," \
+    " 'reminder', z.reminder, 'definition', z.definition"
 #define RUN                                                                                                                              \
     "'id', r.id, 'incident', r.incident, 'playbook', r.playbook, 'version', r.version, 'playbook_hash', " HEX(                           \
         "r.playbook_hash") ", 'state', r.state, 'requested_by', r.requested_by, 'approved_by', r.approved_by,"                           \
@@ -199,6 +204,18 @@ static const char *const documents[] = {
         " row_number() OVER (ORDER BY m.state = 'ended', m.updated_at DESC, m.id) AS o FROM maintenance m, q"
         " WHERE m.realm = q.realm AND (CASE WHEN q.state IS NULL THEN m.state <> 'ended' ELSE q.state IN ('all', m.state) END)"
         " ORDER BY m.state = 'ended', m.updated_at DESC, m.id" PAGE),
+    [FL_READ_QUIET] = LIST(
+        "SELECT json_build_object(" QUIET ") AS doc,"
+        " row_number() OVER (ORDER BY z.reminder IS NULL, z.hidden DESC, z.kind, z.id) AS o FROM quiet_v z, q"
+        " WHERE z.realm = q.realm"
+        " AND (CASE WHEN q.state IS NULL THEN z.state NOT IN ('expired', 'ended') ELSE q.state IN ('all', z.state) END)"
+        " ORDER BY z.reminder IS NULL, z.hidden DESC, z.kind, z.id" PAGE),
+    [FL_READ_QUIET_ONE] = ARGS
+    "SELECT json_build_object(" QUIET ", 'alerts', (SELECT coalesce(json_agg(" ALERT
+    " ORDER BY a.starts_at, a.fingerprint),"
+    " '[]'::json) FROM (SELECT b.* FROM alert b WHERE b.realm = z.realm AND b.status = 'firing' AND b.silenced_by IS NOT NULL"
+    "   AND EXISTS (SELECT FROM json_array_elements_text(b.silenced_by) x(id) WHERE x.id = z.id)"
+    "   ORDER BY b.starts_at, b.fingerprint LIMIT 1000) a))::text FROM quiet_v z, q WHERE z.realm = q.realm AND z.id = q.id",
     [FL_READ_RUNS] = LIST(
         "SELECT json_build_object(" RUN
         ") AS doc, row_number() OVER (ORDER BY r.created_at DESC, r.id DESC) AS o"

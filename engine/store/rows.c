@@ -385,14 +385,19 @@ static void silences(struct fl_pq_params *p, const struct fl_fx *const *v, size_
     TIME(f->silence.starts_at);
     TIME(f->silence.ends_at);
     TIME(f->silence.updated_at);
+    I64(f->silence.reminders);
+    TIME(f->silence.reminded_at);
+    OPT(f->silence.reminder);
 }
 static const char silence_sql[] =
-    "INSERT INTO silence (realm, id, created_by, comment, matchers, starts_at, ends_at, updated_at)"
-    " SELECT $1, i, cb, co, ma::json, sa, ea, ua FROM unnest($2::text[], $3::text[], $4::text[], $5::text[],"
-    " $6::timestamptz[], $7::timestamptz[], $8::timestamptz[]) u(i, cb, co, ma, sa, ea, ua)"
+    "INSERT INTO silence (realm, id, created_by, comment, matchers, starts_at, ends_at, updated_at, reminders, reminded_at, reminder)"
+    " SELECT $1, i, cb, co, ma::json, sa, ea, ua, rs, ra, re FROM unnest($2::text[], $3::text[], $4::text[], $5::text[],"
+    " $6::timestamptz[], $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::timestamptz[], $11::text[])"
+    " u(i, cb, co, ma, sa, ea, ua, rs, ra, re)"
     " ON CONFLICT (realm, id) DO UPDATE SET created_by = excluded.created_by, comment = excluded.comment,"
     " matchers = excluded.matchers, starts_at = excluded.starts_at, ends_at = excluded.ends_at,"
-    " updated_at = excluded.updated_at";
+    " updated_at = excluded.updated_at, reminders = excluded.reminders, reminded_at = excluded.reminded_at,"
+    " reminder = excluded.reminder";
 
 static void windows(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
 {
@@ -402,13 +407,18 @@ static void windows(struct fl_pq_params *p, const struct fl_fx *const *v, size_t
     TEXT(f->maintenance.state);
     TIME(f->maintenance.next_at);
     TIME(f->maintenance.updated_at);
+    I64(f->maintenance.reminders);
+    TIME(f->maintenance.reminded_at);
+    OPT(f->maintenance.reminder);
 }
 static const char window_sql[] =
-    "INSERT INTO maintenance (realm, id, created_by, definition, state, next_at, updated_at)"
-    " SELECT $1, i, cb, de::json, st, na, ua FROM unnest($2::text[], $3::text[], $4::text[], $5::text[],"
-    " $6::timestamptz[], $7::timestamptz[]) u(i, cb, de, st, na, ua)"
+    "INSERT INTO maintenance (realm, id, created_by, definition, state, next_at, updated_at, reminders, reminded_at, reminder)"
+    " SELECT $1, i, cb, de::json, st, na, ua, rs, ra, re FROM unnest($2::text[], $3::text[], $4::text[], $5::text[],"
+    " $6::timestamptz[], $7::timestamptz[], $8::bigint[], $9::timestamptz[], $10::text[])"
+    " u(i, cb, de, st, na, ua, rs, ra, re)"
     " ON CONFLICT (realm, id) DO UPDATE SET created_by = excluded.created_by, definition = excluded.definition,"
-    " state = excluded.state, next_at = excluded.next_at, updated_at = excluded.updated_at";
+    " state = excluded.state, next_at = excluded.next_at, updated_at = excluded.updated_at,"
+    " reminders = excluded.reminders, reminded_at = excluded.reminded_at, reminder = excluded.reminder";
 
 static void models(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
 {

@@ -125,6 +125,8 @@ struct fl_corr_stats {
     uint64_t episodes, repeats, late, unmapped, opened, merged, resolved, suppressed; /* suppressed: ever held back */
     uint64_t flaps;   /* how often an alert began to flap */
     size_t flapping;  /* alerts that flap now */
+    uint64_t reminders[2];         /* how often silences, maintenance windows were spoken of */
+    size_t hidden[2], reminded[2]; /* firing alerts that they hide now; how many of them were spoken of and still hide as much */
     size_t firing, stale, open_incidents, held; /* held: firing or stale, in no incident, now */
 };
 void fl_corr_stats(const struct fl_corr *c, struct fl_corr_stats *ret);

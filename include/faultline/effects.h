@@ -41,12 +41,18 @@ struct fl_alert_row { /* upsert by (fingerprint, starts_at) */
 struct fl_silence_row { /* upsert by id */
     const char *id, *created_by, *comment, *matchers; /* matchers: JSON as Alertmanager's API has it */
     fl_usec starts_at, ends_at, updated_at;
+    uint64_t reminders; /* how often it was spoken of that it hides much for long */
+    fl_usec reminded_at;
+    const char *reminder; /* what was said last; "" when that is not so any more */
 };
 struct fl_maintenance_row { /* upsert by id */
     const char *id, *created_by, *window; /* window: JSON as fl_window_json writes it */
     const char *state;                    /* scheduled, open, ended */
     fl_usec next_at;                      /* when it opens or closes next; 0 = never */
     fl_usec updated_at;
+    uint64_t reminders; /* as of a silence */
+    fl_usec reminded_at;
+    const char *reminder;
 };
 struct fl_incident_row { /* upsert by id */
     const char *id, *title;

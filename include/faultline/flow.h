@@ -68,6 +68,9 @@ FL_MUST_CHECK fl_status fl_flow_restore(const struct fl_flow_options *o, const s
 struct fl_flow_stats {
     uint64_t events, alerts_in, repeats, episodes, incidents_opened, incidents_open, merges, runs, unmapped, suppressed;
     uint64_t flaps; /* how often an alert began to flap */
+    /* Silences, maintenance windows: firing alerts that they hide now, those that hide much for long, how often that was said */
+    size_t hidden[2], reminded[2];
+    uint64_t reminders[2];
     size_t alerts_flapping;
     struct fl_team_figures teams[FL_TEAMS_MAX + 1];
     size_t n_teams;

@@ -249,6 +249,16 @@ struct fl_flapping_rule {
     fl_usec within;
     fl_usec quiet_for; /* without a change for this long it flaps no more */
 };
+#define FL_REMINDERS_MAX 8u /* each is looked at for each silence and window whenever what they hide changes */
+/** A silence or a maintenance window is spoken of when it hides much for long: at least `alerts` firing ones, `severity`
+ *  or worse, for as long as `lasts`; or when it is to end within `ends_within` and still hides them. */
+struct fl_reminder_rule {
+    const char *name;
+    fl_severity severity;
+    unsigned alerts;
+    fl_usec lasts, ends_within; /* one of them; the other is 0 */
+    fl_usec every;              /* said again after this long while it is so; 0: once */
+};
 #define FL_WINDOWS_MAX 1000u
 /** A maintenance window: once, or every week. Days and times are at a fixed offset from UTC. */
 struct fl_window {
@@ -281,6 +291,8 @@ struct fl_rules {
     size_t n_windows;
     const struct fl_flapping_rule *flapping;
     size_t n_flapping;
+    const struct fl_reminder_rule *reminders;
+    size_t n_reminders;
     const struct fl_mapping_rule *mapping;
     size_t n_mapping;
     const struct fl_class_rule *classes;

@@ -193,6 +193,9 @@ typedef enum fl_read {
                             alerted after it: {"incidents","confirmed","alerts":[{"node","alertname","incidents","after_s"}]} */
     FL_READ_NEAR,        /* id = fingerprint hex: {"near":[{"fingerprint","alertname"}],"deadletters"}: whom a mistyped one may mean */
     FL_READ_MAINTENANCE, /* windows: open and scheduled; state = open, scheduled, ended or "all" */
+    FL_READ_QUIET,       /* silences and windows that are not over, those that were spoken of first; how much each hides;
+                            state = active, pending, expired, open, scheduled, ended or "all" */
+    FL_READ_QUIET_ONE,   /* id: the same of one + "alerts": the first 1,000 that it hides now */
 } fl_read;
 FL_MUST_CHECK fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_args *a,
                                      struct fl_buf *out, struct fl_err *err);

@@ -180,6 +180,8 @@ function heartbeat(rule) end
 function flapping(rule) end
 ---@param rule { name: string, comment?: string, match?: (Matcher|string)[], components?: string[], dependants?: boolean, starts_at?: string, ends_at?: string, weekly?: { days: string[], at: string, duration: string|number, utc_offset?: string } }
 function maintenance(rule) end
+---@param rule { name: string, severity?: string, alerts?: integer, lasts?: string|number, ends_within?: string|number, every?: string|number }
+function reminder(rule) end
 ---@param rule { name: string, playbook: string, match?: (Matcher|string)[], any_alert?: boolean, cause_types?: string[], min_confidence?: number, approval?: string, params?: table<string, string> }
 function binding(rule) end
 ---@param members table<string, any>

@@ -200,7 +200,7 @@ static const struct rule_function {
     {"inhibition", "inhibitions", true},   {"graph_inhibition", "graph_inhibitions", true},
     {"threshold", "thresholds", true},     {"grouping", "groupings", true},
     {"heartbeat", "heartbeats", true},     {"flapping", "flapping", true},
-    {"maintenance", "maintenance", true},
+    {"maintenance", "maintenance", true},  {"reminder", "reminders", true},
 };
 
 static void part_push(lua_State *L, const struct rule_function *f)

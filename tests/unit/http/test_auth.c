@@ -84,6 +84,8 @@ static const struct {
     {"GET", "/api/v1/maintenance", "voaA"},
     {"POST", "/api/v1/maintenance", "oaA"},
     {"POST", "/api/v1/maintenance/{id}/end", "oaA"},
+    {"GET", "/api/v1/quiet", "voaA"},
+    {"GET", "/api/v1/quiet/{id}", "voaA"},
     {"GET", "/api/v1/topology", "voaA"},
     {"PUT", "/api/v1/topology", "oaA"},
     {"GET", "/api/v1/topology/impact", "voaA"},
