@@ -55,7 +55,8 @@ struct episode {
     const char *node_id, *peer_id, *map_rule, *source; /* NULL when none */
     const char *joined;                                /* the sentence that says why it is in its incident */
     const char *silenced_by;                           /* ids of silences, "," between; NULL when none */
-    const char *quiet;     /* the sentence that says what suppresses it, or did last */
+    const char *quiet;     /* the sentence that says what suppresses it, or did last … */
+    const char *kept_by;   /* … and its kind and name: "threshold three pods" */
     uint64_t inhibited_by; /* fingerprint; 0 = none */
     struct inhibit_role *roles;
     struct hold *hold;    /* NULL: nothing but silences and label inhibition was ever about it */
@@ -350,15 +351,17 @@ fl_usec holds_due(const struct fl_corr *c);
 void holds_restored(struct fl_corr *c, const struct fl_rules *rules);
 const char *hold_word(const struct episode *e); /* threshold, grouping, …; NULL: nothing holds it */
 
-/* gate.c: thresholds and grouping windows. A text: what holds it, and *ret_until until when; NULL: nothing. */
+/* gate.c: thresholds and grouping windows. A text: what holds it, *ret_until until when, *ret_name kind and name of the
+ * rule; NULL: nothing. */
 void gate_enter(struct fl_corr *c, const struct fl_rules *rules, struct episode *e);
 void gate_leave(struct fl_corr *c, struct episode *e);
 void gate_list(struct fl_corr *c, const struct fl_rules *rules, struct episode *e);
 void gate_unlist(struct fl_corr *c, struct episode *e);
 void gate_passed(struct episode *e);
-const char *threshold_holds(struct fl_corr *c, struct fl_step *s, const struct episode *e);
+const char *threshold_holds(struct fl_corr *c, struct fl_step *s, const struct episode *e,
+                            const char **ret_name);
 const char *grouping_holds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
-                           fl_usec *ret_until);
+                           fl_usec *ret_until, const char **ret_name);
 /* Into the incident that its group has just opened, or as any alert. */
 void gate_join(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);
 
@@ -374,9 +377,9 @@ void upstream_topology(struct fl_corr *c, const struct fl_rules *rules);
 void upstream_forget_graph(struct fl_corr *c);
 /* A text: an alert of what e needs inhibits it. NULL: none does. */
 const char *upstream_inhibits(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo,
-                              const struct episode *e, uint64_t *ret_by);
+                              const struct episode *e, uint64_t *ret_by, const char **ret_name);
 const char *upstream_holds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
-                           fl_usec *ret_until);
+                           fl_usec *ret_until, const char **ret_name);
 
 /* cursor.c: it leaves its place in the order of arrival */
 void cursors_leave(struct fl_corr *c, const struct episode *e);

@@ -155,7 +155,10 @@ void episode_row(struct fl_step *s, struct episode *e)
                                       .why = fl_fx_str(s->fx, b.p),
                                       .silenced_by = silencers(s, e),
                                       .inhibited_by = id_list(s, hex),
-                                      .quiet = fl_fx_str(s->fx, hold_word(e))};
+                                      .quiet = fl_fx_str(s->fx, hold_word(e)),
+                                      .kept_by = fl_fx_str(s->fx, e->kept_by),
+                                      .kept_why = fl_fx_str(s->fx, e->quiet),
+                                      .kept = is_suppressed(e)};
 }
 
 /* ---- the index ---- */
@@ -215,7 +218,7 @@ void episode_insert(struct fl_corr *c, struct episode *e)
 static void free_content(struct fl_corr *c, struct episode *e)
 {
     const char *texts[] = {e->node_id, e->peer_id,     e->map_rule, e->source,
-                           e->joined,  e->silenced_by, e->quiet};
+                           e->joined,  e->silenced_by, e->quiet,    e->kept_by};
     for (size_t k = 0; k < FL_ARRAY_LEN(texts); k++)
         fl_pool_drop(c->pool, texts[k]);
     fl_pool_drop_alert(c->pool, e->alert);

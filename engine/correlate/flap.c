@@ -84,12 +84,17 @@ static void say(struct fl_step *s, const struct episode *e, const char *action, 
 }
 
 /* What its row shows while it flaps. */
-static void show(const struct flap *f, struct episode *e)
+static void show(const struct fl_step *s, const struct flap *f, struct episode *e)
 {
-    char quiet[24], since[FL_TIME_LEN];
+    const struct fl_flapping_rule *r = rule_of(s->rules, e);
+    char quiet[24], since[FL_TIME_LEN], earliest[FL_TIME_LEN];
     FL_AUTO_BUF b = fl_buf_init(0);
-    fl_buf_printf(&b, "flapping since %s: counts as firing until it is quiet for %s",
-                  fl_time_format_ms(f->since, since), fl_format_duration(f->quiet_for, quiet));
+    fl_buf_printf(&b, "flapping since %s", fl_time_format_ms(f->since, since));
+    if (r)
+        fl_buf_printf(&b, " (rule \"%.100s\")", r->name);
+    fl_buf_printf(&b,
+                  ": counts as firing until it has not changed for %s, at %s if it does not change before",
+                  fl_format_duration(f->quiet_for, quiet), fl_time_format_ms(due(f), earliest));
     set_text(&hold_of(e)->flap, b.p);
 }
 
@@ -101,7 +106,7 @@ static void begins(struct fl_corr *c, struct fl_step *s, struct flap *f, const s
     f->quiet_for = r->quiet_for;
     c->stats.flapping++;
     c->stats.flaps++;
-    show(f, e);
+    show(s, f, e);
     say(s, e, "alert.flapping",
         fl_fx_printf(
             s->fx,
@@ -155,7 +160,7 @@ bool flap_resolved(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_u
         return false;
     f->ended = s->at;
     f->ends_at = ends_at;
-    show(f, e);
+    show(s, f, e);
     return true;
 }
 
@@ -166,7 +171,7 @@ void flap_fired(struct fl_corr *c, struct fl_step *s, struct episode *e)
         return;
     f->ended = 0;
     if (f->since)
-        show(f, e);
+        show(s, f, e);
 }
 
 bool flap_waits(const struct fl_corr *c, uint64_t fingerprint, fl_usec *ret_ends_at)

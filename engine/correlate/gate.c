@@ -199,7 +199,8 @@ static void tally(struct tally *t, const struct episode *e)
     t->n++;
 }
 
-const char *threshold_holds(struct fl_corr *c, struct fl_step *s, const struct episode *e)
+const char *threshold_holds(struct fl_corr *c, struct fl_step *s, const struct episode *e,
+                            const char **ret_name)
 {
     struct gate *g = e->hold ? e->hold->threshold : NULL;
     if (!g || g->through)
@@ -223,6 +224,7 @@ const char *threshold_holds(struct fl_corr *c, struct fl_step *s, const struct e
     char within[24];
     const char *group = words(s, r->group_by, r->n_group_by, e);
     fl_format_duration(r->within, within);
+    *ret_name = fl_fx_printf(s->fx, "threshold %.100s", r->name);
     if (r->distinct)
         return fl_fx_printf(
             s->fx,
@@ -236,7 +238,7 @@ const char *threshold_holds(struct fl_corr *c, struct fl_step *s, const struct e
 /* ---- grouping windows ---- */
 
 const char *grouping_holds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
-                           fl_usec *ret_until)
+                           fl_usec *ret_until, const char **ret_name)
 {
     const struct hold *h = e->hold;
     size_t rule;
@@ -250,6 +252,7 @@ const char *grouping_holds(struct fl_corr *c, struct fl_step *s, struct fl_topo 
     if (*ret_until <= s->at)
         settle_later(c, e);
     char t[FL_TIME_LEN];
+    *ret_name = fl_fx_printf(s->fx, "grouping %.100s", r->name);
     return fl_fx_printf(s->fx, "held by grouping \"%.100s\" until %s: the first alerts%s wait for each other",
                         r->name, fl_time_format_ms(*ret_until, t), words(s, r->group_by, r->n_group_by, e));
 }

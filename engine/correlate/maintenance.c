@@ -237,6 +237,7 @@ void windows_on_time(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
         x->open = open;
         if (x->gone) {
             x->over_at = s->at;
+            set_text(&x->remind.text, NULL);
             say(s, x, "maintenance.ended", NULL, "the rules do not have it any more");
             HASH_DEL(c->windows, x);
             window_free(x);
@@ -426,6 +427,7 @@ fl_status fl_corr_maintenance_end(struct fl_corr *c, struct fl_step *s, struct f
 void windows_write(const struct fl_corr *c, struct fl_jw *w)
 {
     fl_jw_int(w, "window_number", (int64_t)c->window_number);
+    fl_jw_int(w, "window_due", c->window_due);
     fl_jw_arr(w, "windows");
     for (const struct window *x = c->windows; x; x = x->hh.next) {
         fl_jw_obj(w, NULL);
@@ -472,6 +474,8 @@ fl_status windows_read(struct fl_corr *c, const struct fl_json *v, const struct 
         for (size_t i = 0; !x->arena && i < rules->n_windows; i++)
             if (strcmp(x->id + strlen("rule:"), rules->windows[i].name) == 0)
                 x->def = rules->windows[i];
-    c->windows_moved = c->windows != NULL; /* the next tick finds out when the first of them is due */
+    c->window_due = fl_json_int(v, "window_due", 0);
+    /* A snapshot of before does not say: the next event finds out when the first of them is due. */
+    c->windows_moved = c->windows != NULL && !fl_json_get(v, "window_due");
     return FL_OK;
 }

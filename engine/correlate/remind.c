@@ -101,24 +101,44 @@ static const char *how_many(struct fl_step *s, const struct fl_reminder_rule *ru
     return fl_fx_str(s->fx, b.p);
 }
 
+enum { SPAN_LEN = 40 };
+
+/* As people say it: the two largest units. */
+static const char *span(fl_usec d, char out[SPAN_LEN])
+{
+    static const struct {
+        const char *name;
+        fl_usec of;
+    } units[] = {{"d", 86400 * FL_USEC_PER_SEC},
+                 {"h", 3600 * FL_USEC_PER_SEC},
+                 {"m", 60 * FL_USEC_PER_SEC},
+                 {"s", FL_USEC_PER_SEC}};
+    size_t k = 0;
+    while (k + 1 < FL_ARRAY_LEN(units) && d < units[k].of)
+        k++;
+    long long large = d / units[k].of, small = 0;
+    if (k + 1 < FL_ARRAY_LEN(units))
+        small = d % units[k].of / units[k + 1].of;
+    if (small)
+        snprintf(out, SPAN_LEN, "%lld%s %lld%s", large, units[k].name, small, units[k + 1].name);
+    else
+        snprintf(out, SPAN_LEN, "%lld%s", large, units[k].name);
+    return out;
+}
+
 static const char *words(struct fl_step *s, const struct fl_reminder_rule *rule, const struct remind *r,
                          const struct remind_at *at, const struct remind_about *v)
 {
-    char lasts[24], ends[FL_TIME_LEN], left[24];
+    char lasts[SPAN_LEN], ends[FL_TIME_LEN], left[SPAN_LEN];
     const char *much = how_many(s, rule, r);
-    fl_usec whole = v->ends_at - s->at;
-    if (v->ends_at)
-        fl_format_duration(whole >= FL_USEC_PER_SEC ? whole / FL_USEC_PER_SEC * FL_USEC_PER_SEC : whole,
-                           left);
-    const char *end = v->ends_at ? fl_fx_printf(s->fx, "it ends in %s, at %s", left,
+    const char *end = v->ends_at ? fl_fx_printf(s->fx, "it ends in %s, at %s", span(v->ends_at - s->at, left),
                                                 fl_time_format_ms(v->ends_at, ends))
                                  : "it has no end";
     if (rule->ends_within)
         return fl_fx_printf(s->fx, "%s and still %s: those that fire then are told (reminder \"%.100s\")",
                             end, much, rule->name);
-    fl_format_duration((s->at - at->since) / FL_USEC_PER_SEC * FL_USEC_PER_SEC, lasts);
     return fl_fx_printf(s->fx, "%s, and has hidden at least %u for %s; %s (reminder \"%.100s\")", much,
-                        rule->alerts, lasts, end, rule->name);
+                        rule->alerts, span(s->at - at->since, lasts), end, rule->name);
 }
 
 /* Incidents that have firing alerts which it hides. */
@@ -290,7 +310,7 @@ void reminders_write(const struct fl_corr *c, struct fl_jw *w)
 void reminders_read(struct fl_corr *c, const struct fl_rules *rules, const struct fl_json *v)
 {
     c->reminders_seen = reminders_of(rules);
-    for (const struct episode *e = c->episodes; e; e = e->later)
+    for (const struct episode *e = order_first(c); e; e = order_later(e))
         count(c, e, true);
     c->reminders_moved = !v;
     c->remind_due = (fl_usec)fl_json_number(fl_json_at(v, 0), 0);

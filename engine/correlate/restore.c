@@ -182,6 +182,8 @@ static void read_episode(struct fl_corr *c, struct fl_unpack *u, struct fl_topo 
     e->node = e->node_id && topo ? fl_topo_find(topo, e->node_id) : -1;
     e->peer = e->peer_id && topo ? fl_topo_find(topo, e->peer_id) : -1;
     get_hold(e, u);
+    if (fl_unpack_more(u))
+        e->kept_by = get_text(c, u);
     episode_insert(c, e);
     if (i)
         link_last(i, e);
@@ -357,6 +359,8 @@ fl_status fl_corr_loaded(struct fl_corr *c, struct fl_topo *topo, const struct f
     c->topo = topo;
     const struct fl_json *head = c->load->head;
     teams_read(c, head);
+    /* Not later than any is due, and perhaps sooner: the next tick is at the same time as without the snapshot. */
+    c->flap_due = fl_json_int(head, "flap_due", c->flap_due);
     fl_status st = windows_read(c, head, rules, err);
     if (st == FL_OK)
         st = silences_read(c, fl_json_get(head, "silences"), err);

@@ -79,8 +79,8 @@ static bool hides(const struct silence *x, const struct fl_step *s, const struct
            fl_match_all(x->pub.m, x->pub.n, &e->alert->labels);
 }
 
-/* After a change of x. @return how many alerts it hides now. */
-static size_t look_again(struct fl_corr *c, const struct fl_step *s, const struct silence *x)
+/* After a change of x; edited: what people read of it, too. @return how many alerts it hides now. */
+static size_t look_again(struct fl_corr *c, const struct fl_step *s, const struct silence *x, bool edited)
 {
     size_t n = 0;
     for (struct episode *e = order_first(c); e; e = order_later(e)) {
@@ -88,7 +88,7 @@ static size_t look_again(struct fl_corr *c, const struct fl_step *s, const struc
             continue;
         bool now = hides(x, s, e);
         n += now;
-        if (now != lists(e->silenced_by, x->id))
+        if (now != lists(e->silenced_by, x->id) || (now && edited))
             settle_later(c, e);
     }
     return n;
@@ -99,12 +99,14 @@ static size_t look_again(struct fl_corr *c, const struct fl_step *s, const struc
 char *silence_ids(struct fl_corr *c, struct fl_step *s, const struct episode *e, const char **ret_text)
 {
     FL_AUTO_BUF b = fl_buf_init(0);
+    char until[FL_TIME_LEN];
     size_t n = 0;
     for (const struct silence *x = c->silences; x && n < SILENCES_SHOWN; x = x->hh.next)
         if (x->state != SIL_EXPIRED && hides(x, s, e)) {
             if (!n++)
-                *ret_text = fl_fx_printf(s->fx, "silenced by %s (\"%.200s\", %.100s)", x->id, x->pub.comment,
-                                         x->pub.created_by);
+                *ret_text = fl_fx_printf(s->fx, "silenced by %s (\"%.200s\", %.100s) until %s", x->id,
+                                         x->pub.comment, x->pub.created_by,
+                                         fl_time_format_ms(x->pub.ends_at, until));
             else
                 fl_buf_chr(&b, ',');
             fl_buf_str(&b, x->id);
@@ -155,13 +157,13 @@ void silences_on_time(struct fl_corr *c, struct fl_step *s)
     for (struct silence *x = c->silences; x; x = x->hh.next) {
         if (x->state == SIL_PENDING && x->pub.starts_at <= s->at) {
             x->state = SIL_ACTIVE;
-            size_t n = look_again(c, s, x);
+            size_t n = look_again(c, s, x, false);
             audit(s, x, "silence.started", NULL,
                   fl_fx_printf(s->fx, "its time has come: it hides %zu alert%s", n, n == 1 ? "" : "s"));
         }
         if (x->state == SIL_ACTIVE && x->pub.ends_at <= s->at) {
             x->state = SIL_EXPIRED;
-            look_again(c, s, x);
+            look_again(c, s, x, false);
             audit(s, x, "silence.ended", NULL, "its time is over");
         }
     }
@@ -243,7 +245,7 @@ static void expire(struct fl_corr *c, struct fl_step *s, struct silence *x, cons
         x->pub.starts_at = s->at;
     x->pub.ends_at = x->pub.updated_at = s->at;
     x->state = SIL_EXPIRED;
-    look_again(c, s, x);
+    look_again(c, s, x, false);
     silence_row(s, x);
     audit(s, x, "silence.expired", s->actor, why);
     set_due(c);
@@ -289,7 +291,7 @@ static size_t count_current(const struct fl_corr *c)
 
 static void said(struct fl_corr *c, struct fl_step *s, struct silence *x, const char *action)
 {
-    size_t n = look_again(c, s, x);
+    size_t n = look_again(c, s, x, true);
     FL_AUTO_BUF m = fl_buf_init(2000);
     fl_silence_text(&x->pub, &m);
     audit(s, x, action, s->actor,

@@ -145,6 +145,7 @@ static void put_episode(struct writer *w, const struct episode *e)
     put_labels(w, &a->labels);
     put_labels(w, &a->annotations);
     put_hold(w, e->hold, t0);
+    put_text(w, e->kept_by); /* last: older records end before it */
     fl_pack_end(w->out);
 }
 
@@ -253,6 +254,7 @@ static void put_head(struct writer *w, const struct fl_corr *c)
     silences_write(c, &j);
     windows_write(c, &j);
     reminders_write(c, &j);
+    fl_jw_int(&j, "flap_due", c->flap_due);
     teams_write(c, &j);
     fl_jw_obj_end(&j);
     FL_REQUIRE(!b.failed);

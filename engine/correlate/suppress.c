@@ -69,58 +69,105 @@ struct verdict {
     enum hold_kind kind;
     fl_usec until;    /* of the hold */
     const char *text; /* NULL: nothing keeps it quiet */
+    const char *name; /* kind and name of what the text speaks of */
 };
 
 /* The alert that says that a sender lives says nothing is wrong. The one that says a sender is silent is never taken for
  * one. */
-static const char *sign_of_life(struct fl_step *s, const struct episode *e)
+static const char *sign_of_life(struct fl_step *s, const struct episode *e, const char **ret_name)
 {
     const struct fl_heartbeat_rule *r = fl_streq(e->source, "heartbeat")
                                             ? NULL
                                             : fl_rules_heartbeat(s->rules, &e->alert->labels);
-    return r ? fl_fx_printf(s->fx, "sign of life of heartbeat rule \"%.64s\"", r->name) : NULL;
+    if (!r)
+        return NULL;
+    *ret_name = fl_fx_printf(s->fx, "heartbeat %.64s", r->name);
+    return fl_fx_printf(s->fx, "sign of life of heartbeat rule \"%.64s\"", r->name);
+}
+
+/* What hides it, whether it is in an incident or not. */
+static void judge_hidden(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
+                         struct verdict *v)
+{
+    const struct episode *by = NULL;
+    const char *rule = NULL, *why = NULL, *name = NULL;
+    v->ids = silence_ids(c, s, e, &v->text);
+    if (v->ids)
+        v->name = fl_fx_printf(s->fx, "silence %.*s", (int)strcspn(v->ids, ","), v->ids);
+    v->window = window_hides(c, s, topo, e, &why);
+    if (!v->text && v->window) {
+        v->text = why;
+        v->name = fl_fx_printf(s->fx, "maintenance %s", v->window);
+    }
+    if (inhibit_find(c, s, e, &by, &rule)) {
+        char since[FL_TIME_LEN], hex[17];
+        v->by = by->key.fingerprint;
+        why = fl_fx_printf(
+            s->fx,
+            "inhibited by rule \"%.100s\", because %.200s%s%.200s fires since %s (%s), until that is over",
+            rule, alert_name(by), by->node_id ? " on " : "", by->node_id ? by->node_id : "",
+            fl_time_format_ms(by->key.starts_at, since), fl_fingerprint_hex(v->by, hex));
+        name = fl_fx_printf(s->fx, "inhibition %.100s", rule);
+    } else {
+        why = upstream_inhibits(c, s, topo, e, &v->by, &name);
+    }
+    if (!v->text && v->by) {
+        v->text = why;
+        v->name = name;
+    }
 }
 
 static void judge(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
                   struct verdict *v)
 {
-    const struct episode *by = NULL;
-    const char *rule = NULL;
-    v->ids = silence_ids(c, s, e, &v->text);
-    const char *why = NULL;
-    v->window = window_hides(c, s, topo, e, &why);
-    if (!v->text)
-        v->text = why;
-    if (inhibit_find(c, s, e, &by, &rule)) {
-        v->by = by->key.fingerprint;
-        if (!v->text)
-            v->text = fl_fx_printf(s->fx, "inhibited by rule \"%.100s\", because %.200s%s%.200s fires", rule,
-                                   alert_name(by), by->node_id ? " on " : "", by->node_id ? by->node_id : "");
-    }
-    if (!v->by) {
-        const char *text = upstream_inhibits(c, s, topo, e, &v->by);
-        if (!v->text)
-            v->text = text;
-    }
+    judge_hidden(c, s, topo, e, v);
     if (v->text || e->incident)
         return;
     v->kind = HOLD_LIFE;
-    v->text = sign_of_life(s, e);
+    v->text = sign_of_life(s, e, &v->name);
     if (!v->text) {
         v->kind = HOLD_UPSTREAM;
-        v->text = upstream_holds(c, s, topo, e, &v->until);
+        v->text = upstream_holds(c, s, topo, e, &v->until, &v->name);
     }
     if (!v->text) {
         v->kind = HOLD_THRESHOLD;
-        v->text = threshold_holds(c, s, e);
+        v->text = threshold_holds(c, s, e, &v->name);
     }
     if (!v->text) {
         gate_passed(e);
         v->kind = HOLD_GROUP;
-        v->text = grouping_holds(c, s, topo, e, &v->until);
+        v->text = grouping_holds(c, s, topo, e, &v->until, &v->name);
     }
     if (!v->text)
         v->kind = HOLD_NONE;
+}
+
+/* Since when, as told last: the time in "…: since T kept out of incidents". NULL: not told. */
+static const char *since_when(const char *quiet, size_t *ret_n)
+{
+    static const char mark[] = ": since ";
+    const char *found = NULL;
+    for (const char *p = quiet; p && (p = strstr(p, mark)) != NULL; p++)
+        found = p + sizeof mark - 1;
+    *ret_n = found ? strcspn(found, " ") : 0;
+    return found;
+}
+
+/* The time stays while the same thing keeps it quiet. */
+static const char *told(struct fl_step *s, const struct episode *e, const struct verdict *v)
+{
+    char now[FL_TIME_LEN];
+    size_t n;
+    const char *since = since_when(e->quiet, &n);
+    fl_time_format_ms(s->at, now);
+    if (!v->text)
+        return fl_fx_printf(s->fx, "until %s %s", now, e->quiet ? e->quiet : "suppressed");
+    if (!since || !is_suppressed(e) || !fl_streq(v->name, e->kept_by)) {
+        since = now;
+        n = strlen(now);
+    }
+    return fl_fx_printf(s->fx, "%s: since %.*s %s", v->text, (int)n, since,
+                        e->incident ? "it stays in its incident" : "kept out of incidents");
 }
 
 /* What it is told in, and what people read. A hold that ends stays as it is until the alert has joined: gate_join()
@@ -131,7 +178,10 @@ static bool find_suppression(struct fl_corr *c, struct fl_step *s, struct fl_top
     struct verdict v = {0};
     bool was = is_suppressed(e);
     judge(c, s, topo, e, &v);
-    bool changed = !fl_streq(v.ids, e->silenced_by) ||
+    /* The same silence, but it was given another end or another comment. */
+    const char *text = v.text || was ? told(s, e, &v) : NULL;
+    bool edited = was && v.ids && !fl_streq(text, e->quiet);
+    bool changed = edited || !fl_streq(v.ids, e->silenced_by) ||
                    !fl_streq(v.window, e->hold ? e->hold->window : NULL) || v.by != e->inhibited_by ||
                    was != (v.text != NULL);
     remind_leaves(c, e);
@@ -144,15 +194,10 @@ static bool find_suppression(struct fl_corr *c, struct fl_step *s, struct fl_top
     if (v.text || e->incident)
         changed |= hold_set(c, s->rules, s->at, e, v.kind, v.until);
     *ret_quiet = v.text != NULL;
-    char now[FL_TIME_LEN];
+    if (changed && text)
+        episode_text(c, &e->quiet, text);
     if (changed && v.text)
-        episode_text(c, &e->quiet,
-                     fl_fx_printf(s->fx, "%s: %s", v.text,
-                                  e->incident ? "it stays in its incident" : "kept out of incidents"));
-    else if (changed && was)
-        episode_text(c, &e->quiet,
-                     fl_fx_printf(s->fx, "until %s %s", fl_time_format_ms(s->at, now),
-                                  e->quiet ? e->quiet : "suppressed"));
+        episode_text(c, &e->kept_by, v.name);
     return changed;
 }
 

@@ -283,7 +283,7 @@ static const char *path_text(struct fl_step *s, struct fl_topo *topo, fl_vertex 
 }
 
 const char *upstream_inhibits(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo,
-                              const struct episode *e, uint64_t *ret_by)
+                              const struct episode *e, uint64_t *ret_by, const char **ret_name)
 {
     struct look best = {.rule = UINT32_MAX}, q = {.c = c, .e = e};
     for (const struct up_role *r = e->hold ? e->hold->up : NULL; r; r = r->other)
@@ -294,14 +294,19 @@ const char *upstream_inhibits(struct fl_corr *c, struct fl_step *s, struct fl_to
     const struct episode *by = best.found->e;
     *ret_by = by->key.fingerprint;
     e->hold->waited = false; /* when it clears, its dependants get as long again to clear, too */
-    return fl_fx_printf(s->fx, "inhibited: %.300s, %u hop%s below%s, fires %.200s (rule \"%.100s\")",
-                        by->node_id, best.hops, best.hops == 1 ? "" : "s",
-                        path_text(s, topo, e->node, best.found->u->v, best.hops), alert_name(by),
-                        s->rules->graph_inhibitions[best.rule].name);
+    char since[FL_TIME_LEN], hex[17];
+    const char *rule = s->rules->graph_inhibitions[best.rule].name;
+    *ret_name = fl_fx_printf(s->fx, "graph inhibition %.100s", rule);
+    return fl_fx_printf(
+        s->fx,
+        "inhibited: %.300s, %u hop%s below%s, fires %.200s since %s (%s; rule \"%.100s\"), until that is over",
+        by->node_id, best.hops, best.hops == 1 ? "" : "s",
+        path_text(s, topo, e->node, best.found->u->v, best.hops), alert_name(by),
+        fl_time_format_ms(by->key.starts_at, since), fl_fingerprint_hex(*ret_by, hex), rule);
 }
 
 const char *upstream_holds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
-                           fl_usec *ret_until)
+                           fl_usec *ret_until, const char **ret_name)
 {
     struct hold *h = e->hold;
     const struct fl_graph_inhibition_rule *longest = NULL;
@@ -320,6 +325,7 @@ const char *upstream_holds(struct fl_corr *c, struct fl_step *s, struct fl_topo 
     }
     char t[FL_TIME_LEN];
     *ret_until = waits ? h->until : s->at + longest->hold_down;
+    *ret_name = fl_fx_printf(s->fx, "hold-down of %.100s", longest->name);
     return fl_fx_printf(s->fx, "held by graph rule \"%.100s\" until %s: what %.300s needs may alert, too",
                         longest->name, fl_time_format_ms(*ret_until, t), e->node_id);
 }

@@ -169,7 +169,9 @@ static void test_a_silenced_alert_is_held_and_released(void **state)
     snprintf(text, sizeof text, "[\"%s\"]", id);
     assert_string_equal(row(w, fp)->silenced_by, text);
     assert_string_equal(row(w, fp)->incident, "");
-    assert_non_null(strstr(row(w, fp)->why, "kept out of incidents"));
+    assert_non_null(
+        strstr(row(w, fp)->why,
+               ") until 2026-09-21T14:14:20.000Z: since 2026-09-21T14:13:21.000Z kept out of incidents"));
     assert_int_equal(stats(w).open_incidents, 0);
     assert_int_equal(stats(w).held, 1);
     assert_int_equal(fl_corr_deadline(w->c, w->rules), T0 + 60 * SEC);
@@ -237,6 +239,30 @@ static void test_over_while_held(void **state)
     assert_string_equal(row(w, b)->incident, "INC-2026-000001");
     send(w, T0 + 62 * SEC, "A", "error", "eu", FL_ALERT_FIRING, T0 + SEC);
     assert_null(row(w, a));
+}
+
+/* People read of the end that is in force, and since when it hides: both stay true over an edit. */
+static void test_an_edit_is_told(void **state)
+{
+    struct world *w = *state;
+    char id[FL_SILENCE_ID_LEN], again[FL_SILENCE_ID_LEN];
+    struct fl_err err = {0};
+    silence(w, T0, "Disk.*", T0, T0 + 60 * SEC, id);
+    uint64_t fp = send(w, T0 + SEC, "DiskFull", "critical", "eu", FL_ALERT_FIRING, T0 + SEC);
+    assert_non_null(strstr(row(w, fp)->kept_why, ") until 2026-09-21T14:14:20.000Z: since"));
+    assert_memory_equal(row(w, fp)->kept_by, "silence ", 8);
+    assert_string_equal(row(w, fp)->kept_by + 8, id);
+    assert_int_equal(set(w, T0 + 30 * SEC, id, "Disk.*", T0, T0 + 90 * SEC, again, &err), FL_OK);
+    assert_string_equal(id, again);
+    assert_non_null(row(w, fp));
+    assert_non_null(
+        strstr(row(w, fp)->why,
+               ") until 2026-09-21T14:14:50.000Z: since 2026-09-21T14:13:21.000Z kept out of incidents"));
+    tick(w, T0 + 60 * SEC);
+    assert_null(row(w, fp));
+    tick(w, T0 + 90 * SEC);
+    assert_string_not_equal(row(w, fp)->incident, "");
+    assert_false(row(w, fp)->kept);
 }
 
 static void test_edits(void **state)
@@ -423,6 +449,7 @@ int main(void)
         T(test_the_time_counts_even_before_the_tick),
         T(test_one_in_an_incident_stays_there),
         T(test_over_while_held),
+        T(test_an_edit_is_told),
         T(test_edits),
         T(test_refusals),
         T(test_long_words_of_others),

@@ -101,7 +101,7 @@ static void story(void)
     tick(w, third + 4 * HOUR);
     assert_int_equal(said("silence.reminder"), 1);
     assert_non_null(strstr(w->notes,
-                           "hides 3 firing alerts, and has hidden at least 3 for 4h; it ends in 95h, at "
+                           "hides 3 firing alerts, and has hidden at least 3 for 4h; it ends in 3d 23h, at "
                            "2026-09-25T18:13:20.000Z (reminder \"much\"); made by ann: \"new disks\""));
     assert_string_equal(silence_row()->id, id);
     assert_int_equal(silence_row()->reminders, 1);

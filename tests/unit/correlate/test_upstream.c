@@ -128,7 +128,15 @@ static void test_held_then_inhibited_then_released(void **state)
     assert_string_equal(row(w, db)->incident, "INC-2026-000001");
     assert_string_equal(row(w, cart)->inhibited_by, text);
     assert_string_equal(row(w, cart)->quiet, "");
-    assert_non_null(strstr(row(w, cart)->why, "inhibited: db, 1 hop below, fires DbDown"));
+    char want[300];
+    snprintf(
+        want, sizeof want,
+        "inhibited: db, 1 hop below, fires DbDown since 2026-09-21T14:13:25.000Z (%s; rule "
+        "\\\"what it needs is down\\\"), until that is over: since 2026-09-21T14:13:25.000Z kept out of incidents",
+        fl_fingerprint_hex(db, hex));
+    assert_non_null(strstr(row(w, cart)->why, want));
+    assert_string_equal(row(w, cart)->kept_by, "graph inhibition what it needs is down");
+    assert_true(row(w, cart)->kept);
     uint64_t front = fire(w, T0 + 6 * SEC, alerts[3]);
     assert_non_null(
         strstr(row(w, front)->why, "inhibited: db, 2 hops below (front > cart > db), fires DbDown"));
