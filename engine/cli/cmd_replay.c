@@ -265,20 +265,19 @@ static int print_decisions(struct args *a, struct replay *r)
 static int print_diff(struct args *a, struct replay *r)
 {
     struct diff_scope scope = {r->incident, r->since, r->until};
-    size_t compared = 0;
+    struct diff_counts n;
     if (!r->configured && !r->model)
         fprintf(stderr, "faultline: the journal holds no configuration: there was nothing to replace\n");
-    long changed = decisions_diff(r->before, r->after, &scope, a->json, &compared);
-    if (changed < 0)
+    if (!decisions_diff(r->before, r->after, &scope, a->json, &n))
         return usage_error("out of memory");
-    if (r->incident && !compared) {
+    if (r->incident && !n.incidents) {
         fprintf(stderr, "faultline: \"%s\": no such incident with alerts in this journal\n", r->incident);
         return EXIT_FINDING;
     }
     if (!a->json)
-        printf("%llu events, %zu incidents: %ld would be otherwise\n", (unsigned long long)r->events,
-               compared, changed);
-    return changed ? EXIT_FINDING : EXIT_FINE;
+        printf("%llu events, %zu incidents: %zu would be otherwise; %zu alerts: %zu would fare otherwise\n",
+               (unsigned long long)r->events, n.incidents, n.incidents_changed, n.alerts, n.alerts_changed);
+    return n.incidents_changed || n.alerts_changed ? EXIT_FINDING : EXIT_FINE;
 }
 
 static void print_problem(void *ctx, const struct fl_err *err)

@@ -1,45 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/cli/replay_diff.c -- contract in replay_diff.h. Incidents are matched by their alerts, never by their numbers: with
  * other rules the same outage may well be called otherwise. */
-#include "replay_diff.h"
+#include "replay_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct incident {
-    const char *id, *title, *cause;
-    double confidence;
-    fl_incident_state state;
-    fl_usec opened_at, updated_at;
-    size_t n_alerts;
-};
-struct episode { /* an alert from firing to resolved */
-    uint64_t fingerprint;
-    fl_usec starts_at;
-    const char *name, *node;
-    struct incident *incident; /* the last one it was in; NULL = none */
-};
-struct run {
-    const char *id, *playbook;
-    fl_run_state state;
-    struct incident *incident;
-};
-/* Things by a text key: open addressing. */
-struct table {
-    struct slot {
-        const char *key;
-        void *value;
-    } * v;
-    size_t n, cap;
-};
-struct decisions {
-    struct fl_arena *arena;
-    struct table incidents, episodes, runs;
-};
-
 /* ---- tables ---- */
 
-static struct slot *find(const struct table *t, const char *key)
+struct slot *decisions_slot(const struct table *t, const char *key)
 {
     size_t i = (size_t)fl_keyed_hash(key, strlen(key)) & (t->cap - 1);
     while (t->v[i].key && strcmp(t->v[i].key, key) != 0)
@@ -47,7 +16,7 @@ static struct slot *find(const struct table *t, const char *key)
     return &t->v[i];
 }
 
-static bool grow(struct table *t)
+bool decisions_table(struct table *t)
 {
     struct table bigger = {.n = t->n, .cap = t->cap ? t->cap * 2 : 64};
     bigger.v = calloc(bigger.cap, sizeof *bigger.v);
@@ -55,18 +24,17 @@ static bool grow(struct table *t)
         return false;
     for (size_t i = 0; i < t->cap; i++)
         if (t->v[i].key)
-            *find(&bigger, t->v[i].key) = t->v[i];
+            *decisions_slot(&bigger, t->v[i].key) = t->v[i];
     free(t->v);
     *t = bigger;
     return true;
 }
 
-/* The value of a key, made (zeroed) when it is new. NULL: out of memory. */
-static void *get(struct decisions *d, struct table *t, const char *key, size_t size)
+void *decisions_get(struct decisions *d, struct table *t, const char *key, size_t size)
 {
-    if (t->n * 2 >= t->cap && !grow(t))
+    if (t->n * 2 >= t->cap && !decisions_table(t))
         return NULL;
-    struct slot *s = find(t, key);
+    struct slot *s = decisions_slot(t, key);
     if (!s->key) {
         const char *copy = fl_arena_strdup(d->arena, key);
         void *value = fl_arena_calloc(d->arena, 1, size);
@@ -78,14 +46,11 @@ static void *get(struct decisions *d, struct table *t, const char *key, size_t s
     return s->value;
 }
 
-#define EACH(t, type, x)                    \
-    for (size_t i_ = 0; i_ < (t).cap; i_++) \
-        for (type *x = (t).v[i_].value; x; x = NULL)
-
 struct decisions *decisions_new(void)
 {
     struct decisions *d = calloc(1, sizeof *d);
-    if (!d || !(d->arena = fl_arena_new(0)) || !grow(&d->incidents) || !grow(&d->episodes) || !grow(&d->runs))
+    if (!d || !(d->arena = fl_arena_new(0)) || !decisions_table(&d->incidents) ||
+        !decisions_table(&d->episodes) || !decisions_table(&d->runs))
         return decisions_free(d);
     return d;
 }
@@ -111,28 +76,49 @@ static const char *keep(struct decisions *d, const char *old, const char *now)
 
 static struct incident *incident_of(struct decisions *d, const char *id, bool *ok)
 {
-    struct incident *i = id && *id ? get(d, &d->incidents, id, sizeof *i) : NULL;
+    struct incident *i = id && *id ? decisions_get(d, &d->incidents, id, sizeof *i) : NULL;
     if (i && !i->id)
-        i->id = find(&d->incidents, id)->key;
+        i->id = decisions_slot(&d->incidents, id)->key;
     *ok &= i || !id || !*id;
     return i;
+}
+
+/* What keeps or hides it now, if anything does. */
+static void take_quiet(struct decisions *d, struct episode *e, const struct fl_alert_row *r)
+{
+    bool in = *r->incident;
+    e->flapped |= fl_streq(r->quiet, "flapping");
+    if (!r->kept)
+        return;
+    const char **by = in ? &e->mute_by : &e->out_by, **why = in ? &e->mute_why : &e->out_why;
+    *by = keep(d, *by, r->kept_by);
+    *why = keep(d, *why, r->kept_why);
 }
 
 static bool take_alert(struct decisions *d, const struct fl_alert_row *r)
 {
     char key[64];
-    bool ok = true;
+    bool ok = true, known = !*r->incident || decisions_slot(&d->incidents, r->incident)->key;
     snprintf(key, sizeof key, "%016llx/%lld", (unsigned long long)r->fingerprint, (long long)r->starts_at);
-    struct episode *e = get(d, &d->episodes, key, sizeof *e);
+    struct episode *e = decisions_get(d, &d->episodes, key, sizeof *e);
     if (!e)
         return false;
+    if (!e->first_at) {
+        e->first_at = r->updated_at;
+        e->key = decisions_slot(&d->episodes, key)->key;
+    }
     e->fingerprint = r->fingerprint;
     e->starts_at = r->starts_at;
     for (size_t i = 0; i < r->labels.n; i++)
         if (!strcmp(r->labels.v[i].name, "alertname"))
             e->name = keep(d, e->name, r->labels.v[i].value);
     e->node = keep(d, e->node, r->node);
+    take_quiet(d, e, r);
     struct incident *in = incident_of(d, r->incident, &ok);
+    if (in && !e->in_at) {
+        e->in_at = r->updated_at;
+        e->opened = !known;
+    }
     if (in)
         e->incident = in;
     return ok;
@@ -156,10 +142,10 @@ static bool take_incident(struct decisions *d, const struct fl_incident_row *r)
 static bool take_run(struct decisions *d, const struct fl_run_row *r)
 {
     bool ok = true;
-    struct run *x = get(d, &d->runs, r->id, sizeof *x);
+    struct run *x = decisions_get(d, &d->runs, r->id, sizeof *x);
     if (!x)
         return false;
-    x->id = find(&d->runs, r->id)->key;
+    x->id = decisions_slot(&d->runs, r->id)->key;
     x->playbook = keep(d, x->playbook, r->playbook);
     x->state = r->state;
     x->incident = incident_of(d, r->incident, &ok);
@@ -174,6 +160,10 @@ bool decisions_take(struct decisions *d, const struct fl_effects *fx)
         case FL_FX_ALERT: ok = take_alert(d, &fx->v[i].alert); break;
         case FL_FX_INCIDENT: ok = take_incident(d, &fx->v[i].incident); break;
         case FL_FX_RUN: ok = take_run(d, &fx->v[i].run); break;
+        case FL_FX_AUDIT:
+            d->reminders += fl_streq(fx->v[i].audit.action, "silence.reminder") ||
+                            fl_streq(fx->v[i].audit.action, "maintenance.reminder");
+            break;
         default: break;
         }
     return ok;
@@ -182,7 +172,7 @@ bool decisions_take(struct decisions *d, const struct fl_effects *fx)
 /* ---- matching ---- */
 
 struct pair {
-    const struct incident *before, *after;
+    struct incident *before, *after;
     size_t shared;
 };
 struct match {
@@ -190,12 +180,12 @@ struct match {
     size_t n, cap;
 };
 
-static bool add_pair(struct match *m, const struct incident *before, const struct incident *after,
-                     size_t shared)
+/* One more pair, or one more alert of a pair that is there since `from`. */
+static bool add_pair(struct match *m, size_t from, struct incident *before, struct incident *after)
 {
-    for (size_t i = 0; shared && i < m->n; i++)
-        if (m->v[i].before == before && m->v[i].after == after) {
-            m->v[i].shared += shared;
+    for (size_t i = from; i < m->n; i++)
+        if (m->v[i].after == after) {
+            m->v[i].shared++;
             return true;
         }
     if (m->n == m->cap) {
@@ -206,7 +196,7 @@ static bool add_pair(struct match *m, const struct incident *before, const struc
         m->v = v;
         m->cap = cap;
     }
-    m->v[m->n++] = (struct pair){before, after, shared};
+    m->v[m->n++] = (struct pair){before, after, 1};
     return true;
 }
 
@@ -225,12 +215,13 @@ static int by_id(const void *a, const void *b)
     return strcmp(x->before ? x->before->id : x->after->id, y->before ? y->before->id : y->after->id);
 }
 
-static bool taken(const struct match *m, const struct incident *before, const struct incident *after)
+static bool match_alone(const struct decisions *d, bool before, struct match *ret)
 {
-    for (size_t i = 0; i < m->n; i++)
-        if ((before && m->v[i].before == before) || (after && m->v[i].after == after))
-            return true;
-    return false;
+    bool ok = true;
+    EACH(d->incidents, struct incident, x)
+    if (ok && x->n_alerts && !x->paired)
+        ok = add_pair(ret, ret->n, before ? x : NULL, before ? NULL : x);
+    return ok;
 }
 
 /* Most shared alerts first; who is left alone has no partner. An incident that was merged away has no alerts any more. */
@@ -238,34 +229,41 @@ static bool match_incidents(const struct decisions *a, const struct decisions *b
 {
     struct match all = {0};
     bool ok = true;
-    for (size_t i = 0; ok && i < a->episodes.cap; i++) {
-        const struct episode *e = a->episodes.v[i].value,
-                             *f = e ? find(&b->episodes, a->episodes.v[i].key)->value : NULL;
-        if (e && e->incident && f && f->incident)
-            ok = add_pair(&all, e->incident, f->incident, 1);
+    EACH(a->incidents, struct incident, x)
+    {
+        size_t from = all.n;
+        for (const struct episode *e = x->alerts; ok && e; e = e->next) {
+            const struct episode *f = decisions_slot(&b->episodes, e->key)->value;
+            if (f && f->incident)
+                ok = add_pair(&all, from, x, f->incident);
+        }
     }
     if (all.n)
         qsort(all.v, all.n, sizeof *all.v, by_shared);
-    for (size_t i = 0; ok && i < all.n; i++)
-        if (!taken(ret, all.v[i].before, NULL) && !taken(ret, NULL, all.v[i].after))
-            ok = add_pair(ret, all.v[i].before, all.v[i].after, 0);
-    EACH(a->incidents, struct incident, x)
-    if (ok && x->n_alerts && !taken(ret, x, NULL))
-        ok = add_pair(ret, x, NULL, 0);
-    EACH(b->incidents, struct incident, x)
-    if (ok && x->n_alerts && !taken(ret, NULL, x))
-        ok = add_pair(ret, NULL, x, 0);
+    for (size_t i = 0; ok && i < all.n; i++) {
+        struct incident *x = all.v[i].before, *y = all.v[i].after;
+        if (x->paired || y->paired)
+            continue;
+        x->paired = y->paired = true;
+        ok = add_pair(ret, ret->n, x, y);
+    }
+    free(all.v);
+    ok = ok && match_alone(a, true, ret) && match_alone(b, false, ret);
     if (ret->n)
         qsort(ret->v, ret->n, sizeof *ret->v, by_id);
-    free(all.v);
     return ok;
 }
 
-static void count_alerts(const struct decisions *d)
+static void list_alerts(const struct decisions *d)
 {
-    EACH(d->episodes, struct episode, e)
-    if (e->incident)
+    for (size_t i = d->episodes.cap; i--;) {
+        struct episode *e = d->episodes.v[i].value;
+        if (!e || !e->incident)
+            continue;
+        e->next = e->incident->alerts;
+        e->incident->alerts = e;
         e->incident->n_alerts++;
+    }
 }
 
 /* ---- printing ---- */
@@ -276,38 +274,38 @@ struct printer {
     bool json;
 };
 
+static void member(struct printer *p, const struct episode *e, const char *sign, size_t n)
+{
+    char hex[17];
+    if (p->json) {
+        fl_jw_obj(&p->w, NULL);
+        fl_jw_str(&p->w, "fingerprint", fl_fingerprint_hex(e->fingerprint, hex));
+        fl_jw_str(&p->w, "alertname", e->name);
+        fl_jw_str(&p->w, "node", e->node);
+        fl_jw_obj_end(&p->w);
+    } else if (n <= 20) {
+        printf("  alert      %s ", sign);
+        put_text(stdout, e->name ? e->name : "?", 0);
+        fputs(" on ", stdout);
+        put_text(stdout, e->node && *e->node ? e->node : "no component", 0);
+        putchar('\n');
+    } else if (n == 21) {
+        printf("  alert      %s …\n", sign);
+    }
+}
+
 /* Alerts of `in` that the partner does not have. */
-static size_t members(struct printer *p, const struct decisions *of, const struct incident *in,
-                      const struct decisions *other, const struct incident *partner, const char *sign,
-                      bool print)
+static size_t members(struct printer *p, const struct incident *in, const struct decisions *other,
+                      const struct incident *partner, const char *sign, bool print)
 {
     size_t n = 0;
-    for (size_t i = 0; in && i < of->episodes.cap; i++) {
-        const struct episode *e = of->episodes.v[i].value;
-        if (!e || e->incident != in)
-            continue;
-        const struct episode *f = find(&other->episodes, of->episodes.v[i].key)->value;
+    for (const struct episode *e = in ? in->alerts : NULL; e; e = e->next) {
+        const struct episode *f = decisions_slot(&other->episodes, e->key)->value;
         if (partner && f && f->incident == partner)
             continue;
         n++;
-        if (!print)
-            continue;
-        char hex[17];
-        if (p->json) {
-            fl_jw_obj(&p->w, NULL);
-            fl_jw_str(&p->w, "fingerprint", fl_fingerprint_hex(e->fingerprint, hex));
-            fl_jw_str(&p->w, "alertname", e->name);
-            fl_jw_str(&p->w, "node", e->node);
-            fl_jw_obj_end(&p->w);
-        } else if (n <= 20) {
-            printf("  alert      %s ", sign);
-            put_text(stdout, e->name ? e->name : "?", 0);
-            fputs(" on ", stdout);
-            put_text(stdout, e->node && *e->node ? e->node : "no component", 0);
-            putchar('\n');
-        } else if (n == 21) {
-            printf("  alert      %s …\n", sign);
-        }
+        if (print)
+            member(p, e, sign, n);
     }
     return n;
 }
@@ -367,18 +365,6 @@ static void side_json(struct printer *p, const char *key, const struct incident 
     fl_jw_obj_end(&p->w);
 }
 
-static void list_json(struct printer *p, const char *key, const struct pair *x, bool gained,
-                      size_t (*each)(struct printer *, const struct decisions *, const struct incident *,
-                                     const struct decisions *, const struct incident *, const char *, bool))
-{
-    fl_jw_arr(&p->w, key);
-    if (gained)
-        each(p, p->after, x->after, p->before, x->before, "+", true);
-    else
-        each(p, p->before, x->before, p->after, x->after, "-", true);
-    fl_jw_arr_end(&p->w);
-}
-
 static void print_pair(struct printer *p, const struct pair *x, bool changed)
 {
     char a[256], b[256];
@@ -387,10 +373,18 @@ static void print_pair(struct printer *p, const struct pair *x, bool changed)
         fl_jw_bool(&p->w, "changed", changed);
         side_json(p, "before", x->before);
         side_json(p, "after", x->after);
-        list_json(p, "alerts_gained", x, true, members);
-        list_json(p, "alerts_lost", x, false, members);
-        list_json(p, "playbooks_gained", x, true, runs);
-        list_json(p, "playbooks_lost", x, false, runs);
+        fl_jw_arr(&p->w, "alerts_gained");
+        members(p, x->after, p->before, x->before, "+", true);
+        fl_jw_arr_end(&p->w);
+        fl_jw_arr(&p->w, "alerts_lost");
+        members(p, x->before, p->after, x->after, "-", true);
+        fl_jw_arr_end(&p->w);
+        fl_jw_arr(&p->w, "playbooks_gained");
+        runs(p, p->after, x->after, p->before, x->before, "+", true);
+        fl_jw_arr_end(&p->w);
+        fl_jw_arr(&p->w, "playbooks_lost");
+        runs(p, p->before, x->before, p->after, x->after, "-", true);
+        fl_jw_arr_end(&p->w);
         fl_jw_obj_end(&p->w);
         return;
     }
@@ -410,8 +404,8 @@ static void print_pair(struct printer *p, const struct pair *x, bool changed)
     putchar('\n');
     printf("  alerts     %zu → %zu\n", x->before ? x->before->n_alerts : 0,
            x->after ? x->after->n_alerts : 0);
-    members(p, p->after, x->after, p->before, x->before, "+", true);
-    members(p, p->before, x->before, p->after, x->after, "-", true);
+    members(p, x->after, p->before, x->before, "+", true);
+    members(p, x->before, p->after, x->after, "-", true);
     runs(p, p->after, x->after, p->before, x->before, "+", true);
     runs(p, p->before, x->before, p->after, x->after, "-", true);
 }
@@ -421,8 +415,8 @@ static bool differs(struct printer *p, const struct pair *x)
     char a[256], b[256];
     return !x->before || !x->after ||
            strcmp(cause_text(x->before, a, sizeof a), cause_text(x->after, b, sizeof b)) != 0 ||
-           members(p, p->after, x->after, p->before, x->before, "+", false) ||
-           members(p, p->before, x->before, p->after, x->after, "-", false) ||
+           members(p, x->after, p->before, x->before, "+", false) ||
+           members(p, x->before, p->after, x->after, "-", false) ||
            runs(p, p->after, x->after, p->before, x->before, "+", false) ||
            runs(p, p->before, x->before, p->after, x->after, "-", false);
 }
@@ -435,33 +429,35 @@ static bool in_scope(const struct diff_scope *s, const struct pair *x)
     return (!s->since || i->updated_at >= s->since) && (!s->until || i->opened_at <= s->until);
 }
 
-long decisions_diff(const struct decisions *before, const struct decisions *after,
-                    const struct diff_scope *scope, bool json, size_t *ret_compared)
+bool decisions_diff(struct decisions *before, struct decisions *after, const struct diff_scope *scope,
+                    bool json, struct diff_counts *ret)
 {
     FL_AUTO_BUF b = fl_buf_init((size_t)1 << 30);
     struct printer p = {.before = before, .after = after, .w = fl_jw_init(&b), .json = json};
     struct match m = {0};
-    long changed = 0;
-    count_alerts(before);
-    count_alerts(after);
+    list_alerts(before);
+    list_alerts(after);
     bool ok = match_incidents(before, after, &m);
-    *ret_compared = 0;
+    *ret = (struct diff_counts){0};
     fl_jw_obj(&p.w, NULL);
     fl_jw_arr(&p.w, "incidents");
     for (size_t i = 0; ok && i < m.n; i++) {
         if (!in_scope(scope, &m.v[i]))
             continue;
         bool other = differs(&p, &m.v[i]);
-        changed += other;
-        ++*ret_compared;
+        ret->incidents_changed += other;
+        ret->incidents++;
         print_pair(&p, &m.v[i], other);
     }
     free(m.v);
     fl_jw_arr_end(&p.w);
-    fl_jw_int(&p.w, "compared", (int64_t)*ret_compared);
-    fl_jw_int(&p.w, "changed", changed);
+    fl_jw_int(&p.w, "compared", (int64_t)ret->incidents);
+    fl_jw_int(&p.w, "changed", (int64_t)ret->incidents_changed);
+    long changed = ok ? alerts_diff(before, after, scope, json ? &p.w : NULL, &ret->alerts) : -1;
     fl_jw_obj_end(&p.w);
-    if (json && !b.failed)
+    ok = changed >= 0 && !b.failed;
+    ret->alerts_changed = ok ? (size_t)changed : 0;
+    if (json && ok)
         print_json(&b);
-    return ok && !b.failed ? changed : -1;
+    return ok;
 }

@@ -16,7 +16,10 @@ struct diff_scope {       /* which incidents count; NULL and 0: all */
     const char *incident; /* as it is called before */
     fl_usec since, until; /* those that were open then */
 };
-/* Print how `after` differs from `before`. An incident after is the one that shares most alerts with one before.
- * @return how many incidents differ, or -1: out of memory. */
-long decisions_diff(const struct decisions *before, const struct decisions *after,
-                    const struct diff_scope *scope, bool json, size_t *ret_compared);
+struct diff_counts { /* compared, and of them otherwise */
+    size_t incidents, incidents_changed, alerts, alerts_changed;
+};
+/* Print how `after` differs from `before`: incidents, then alerts. An incident after is the one that shares most alerts with
+ * one before. Once for a pair. @return false: out of memory. */
+bool decisions_diff(struct decisions *before, struct decisions *after, const struct diff_scope *scope,
+                    bool json, struct diff_counts *ret);

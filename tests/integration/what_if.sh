@@ -8,10 +8,11 @@ need jq jq
 lib_begin whatif "${1:?usage: $0 BUILD_DIR}"
 echo '{"nodes":[{"id":"db","type":"store"},{"id":"api","type":"service"},{"id":"web","type":"service"}],
  "edges":[{"from":"api","to":"db","type":"calls"},{"from":"web","to":"api","type":"calls"}]}' >"$work/topology.json"
-mkdir "$work/rules" "$work/apart" "$work/playbooks" "$work/none"
+mkdir "$work/rules" "$work/apart" "$work/loud" "$work/quiet" "$work/window" "$work/playbooks" "$work/none"
 cp "$src"/rules/*.lua "$work/rules/"
 cat >"$work/rules/zz_test.lua" <<'LUA'
 binding { name = "look", playbook = "look", approval = "required", any_alert = true, match = { { label = "alertname", op = "=", value = "Down" } } }
+threshold { name = "two of them", match = { "alertname=Rare" }, count = 2, within = "5m" }
 LUA
 cat >"$work/playbooks/look.lua" <<'LUA'
 playbook { name = "look", version = "1", doc = "Looks.", disruptive = false, timeout = "1m", run = function(ctx) end }
@@ -19,10 +20,22 @@ LUA
 cp "$work"/rules/*.lua "$work/apart/"
 sed -i 's/ distance = [0-9]*/ distance = 0/' "$work/apart/correlation.lua"
 grep -q ' distance = 0' "$work/apart/correlation.lua" || fail "the test does not change the rules"
+# Rules for previews: without that threshold; with a graph inhibition; with a window of the past.
+for d in loud quiet window; do
+    cp "$work"/rules/*.lua "$work/$d/"
+    sed -i '/^threshold/d' "$work/$d/zz_test.lua"
+done
+cat >>"$work/quiet/zz_test.lua" <<'LUA'
+graph_inhibition { name = "the store takes its callers along", upstream = { "service=db" }, target = { "service=~api|web" }, distance = 2, hold_down = "30s" }
+LUA
+cat >>"$work/window/zz_test.lua" <<LUA
+maintenance { name = "past", comment = "what a silence would have done", match = { "service=web" }, starts_at = "$(date -u -d '-1 hour' +%FT%TZ)", ends_at = "$(date -u -d '+1 hour' +%FT%TZ)" }
+LUA
 engine_start --topology "$work/topology.json" --rules "$work/rules" --playbooks "$work/playbooks"
 for service in db api web; do
     api /api/v2/alerts -H 'Content-Type: application/json' --data-binary '[{"labels":{"alertname":"Down","service":"'$service'","severity":"critical"}}]' >/dev/null
 done
+api /api/v2/alerts -H 'Content-Type: application/json' --data-binary '[{"labels":{"alertname":"Rare","service":"db"}}]' >/dev/null
 incident=
 settled() {
     incident=$(api /api/v1/incidents | jq -r '.incidents[] | select(.state != "merged" and .alerts_total == 3) | .id')
@@ -64,6 +77,27 @@ replay 1 "${stored[@]}" --rules "$work/apart"
 jq '.note = "another one" | .weights |= map_values(-.)' "$src/engine/rank/model_default.json" >"$work/model.json"
 replay 1 "${stored[@]}" --model "$work/model.json"
 grep -q 'cause      .* → ' "$work/out" || fail "a model that is upside down changes nothing: $(cat "$work/out")"
+
+# ---- a preview: how each alert would fare, and by which rule
+replay 1 "${stored[@]}" --rules "$work/loud"
+grep -A2 '^  Rare on db (' "$work/out" | grep -qF '    before kept out: held by threshold "two of them": it takes 2 alerts within 5m, this was number 1' || fail "before: $(cat "$work/out")"
+grep -A2 '^  Rare on db (' "$work/out" | grep -q "^    after  joined INC-" || fail "after: $(cat "$work/out")"
+grep -qE '^  threshold two of them +1 +0$' "$work/out" || fail "by rule: $(cat "$work/out")"
+grep -q '4 alerts: 1 would fare otherwise' "$work/out" || fail "counts: $(cat "$work/out")"
+replay 1 "${stored[@]}" --rules "$work/quiet" --since 1h -o json
+jq -e '(.alerts | length == 3) and (.sums.before | .alerts == 4 and .opened == 1 and .joined == 2 and .kept_out == 1) and
+    (.sums.after | .alerts == 4 and .opened == 1 and .kept_out == 2 and .joined == 1) and
+    (.kept_quiet_by | map({(.name): [.before, .after]}) | add) == {"graph inhibition the store takes its callers along": [0, 2], "threshold two of them": [1, 0]} and
+    ([.alerts[] | select(.after.fate == "kept_out")] | length == 2 and all(.before.fate == "joined" and .after.incident == null and
+        (.after.kept_out_why | test("^inhibited: db, [12] hops? below.*fires Down since .*; rule \"the store takes its callers along\"\\), until that is over: since "))))' "$work/out" >/dev/null ||
+    fail "graph inhibition: $(cat "$work/out")"
+replay 1 "${stored[@]}" --rules "$work/window"
+grep -A2 '^  Down on web (' "$work/out" | grep -qF '    after  kept out: in maintenance rule:past ("what a silence would have done") until ' || fail "a window of the past: $(cat "$work/out")"
+replay 1 "${stored[@]}" --rules "$work/window" --incident "$incident" -o json
+jq -e '[.alerts[].node] == ["web"] and .sums.before.alerts == 3' "$work/out" >/dev/null || fail "one incident's alerts: $(cat "$work/out")"
+replay 0 "${stored[@]}" --rules "$work/window" --until 2020-01-01T00:00:00Z
+grep -q '0 alerts: 0 would fare otherwise' "$work/out" || fail "2019: $(cat "$work/out")"
+
 echo 'correlation {' >"$work/none/broken.lua"
 replay 1 "${stored[@]}" --rules "$work/none"
 [ ! -s "$work/out" ] || fail "broken rules were replayed"
