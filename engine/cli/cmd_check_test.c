@@ -37,6 +37,9 @@ struct report {
     size_t tests, failed, expectations;
     struct fl_buf said; /* failures of the test at hand */
     struct fl_jw said_json;
+    struct fl_buf errors; /* of -o json: what is no test result but a fault of a file */
+    struct fl_jw errors_json;
+    size_t n_errors;
 };
 
 /* ---- reporting ---- */
@@ -73,6 +76,49 @@ static void say_failure(struct report *r, struct test_file *f, int64_t line, con
                 fl_buf_printf(&r->said, "%s:%lld: %s: ", f->path, (long long)line, f->name);
             fl_buf_printf(&r->said, "%.*s\n", (int)(end - p), p);
         }
+    }
+}
+
+/* The line of "path:12" or "path:12: text" that stands in s, 0: none. *ret_text: after it. */
+static long long line_of(const char *s, const char *path, const char **ret_text)
+{
+    const char *at = path ? strstr(s, path) : NULL;
+    char *end;
+    if (!at || at[strlen(path)] != ':')
+        return 0;
+    long long line = strtoll(at + strlen(path) + 1, &end, 10);
+    *ret_text = *end == ':' && end[1] == ' ' ? end + 2 : end;
+    return line > 0 && (!*end || *end == ':') ? line : 0;
+}
+
+/* A file that says something without meaning, or cannot be read. In words on standard error whatever the form of the report,
+ * which carries it too. @param path NULL: where is in the error. */
+static void say_broken(struct report *r, const char *path, const char *test, const struct fl_err *err)
+{
+    const char *text = err->text, *rest = "";
+    long long line = line_of(err->where, path, &rest);
+    if (!line && (line = line_of(err->text, path, &rest)) != 0)
+        text = rest;
+    fail_with("check --test", err);
+    r->n_errors++;
+    if (r->a->json) {
+        fl_jw_obj(&r->errors_json, NULL);
+        fl_jw_str(&r->errors_json, "file", path ? path : err->where);
+        if (line)
+            fl_jw_int(&r->errors_json, "line", line);
+        if (test)
+            fl_jw_str(&r->errors_json, "test", test);
+        fl_jw_str(&r->errors_json, "text", text);
+        if (err->hint[0])
+            fl_jw_str(&r->errors_json, "hint", err->hint);
+        fl_jw_obj_end(&r->errors_json);
+    } else if (r->a->junit) {
+        fl_buf_str(&r->cases, "<testcase classname=\"");
+        xml(&r->cases, path ? path : err->where);
+        fl_buf_str(&r->cases, "\" name=\"the file itself\">");
+        fl_buf_printf(&r->cases, "<error message=\"line %lld\">", line);
+        xml(&r->cases, text);
+        fl_buf_str(&r->cases, "</error></testcase>\n");
     }
 }
 
@@ -258,17 +304,36 @@ static fl_status do_end(struct test_file *f, const struct fl_json *s, bool silen
     return world_event(&f->w, FL_EV_ALERT_EXPIRED, "", body, strlen(body), err);
 }
 
+static const char *const ops[] = {"=", "!=", "=~", "!~"};
+
+/* One matcher, as Alertmanager's API has it, or as the rules. */
+static void write_matcher(struct fl_jw *w, const char *label, size_t op, const char *value, bool as_rules)
+{
+    fl_jw_obj(w, NULL);
+    fl_jw_str(w, as_rules ? "label" : "name", label);
+    fl_jw_str(w, "value", value);
+    if (as_rules) {
+        fl_jw_str(w, "op", ops[op]);
+    } else {
+        fl_jw_bool(w, "isRegex", op >= 2);
+        fl_jw_bool(w, "isEqual", op % 2 == 0);
+    }
+    fl_jw_obj_end(w);
+}
+
 /* match = { label = "value" }, or as in the rules { { label =, op =, value = } } */
-static fl_status write_matchers(struct fl_jw *w, const struct fl_json *match, struct fl_err *err)
+static fl_status write_matchers(struct fl_jw *w, const char *what, const struct fl_json *match, bool as_rules,
+                                struct fl_err *err)
 {
     static const char *const names[] = {"label", "op", "value"};
-    static const char *const ops[] = {"=", "!=", "=~", "!~"};
-    fl_jw_arr(w, "matchers");
+    fl_jw_arr(w, as_rules ? "match" : "matchers");
     bool list = fl_json_is_array(match);
-    void *it = list ? NULL : fl_json_first(match);
+    void *it = list || !match ? NULL : fl_json_first(match);
     for (size_t i = 0; list ? i < fl_json_len(match) : it != NULL; i++) {
         const struct fl_json *m = list ? fl_json_at(match, i) : NULL;
-        fl_status st = only(m, "silence: match", names, 3, err);
+        char where[40];
+        snprintf(where, sizeof where, "%.20s: match", what);
+        fl_status st = only(m, where, names, 3, err);
         if (st != FL_OK)
             return st;
         const char *op = m ? fl_json_str(m, "op", "=") : "=";
@@ -276,13 +341,9 @@ static fl_status write_matchers(struct fl_jw *w, const struct fl_json *match, st
         while (k < FL_ARRAY_LEN(ops) && !fl_streq(ops[k], op))
             k++;
         if (k == FL_ARRAY_LEN(ops))
-            return fl_fail(err, FL_E_SHAPE, "", "silence: op \"%.20s\": write =, !=, =~ or !~", op);
-        fl_jw_obj(w, NULL);
-        fl_jw_str(w, "name", m ? fl_json_str(m, "label", "") : fl_json_key(it));
-        fl_jw_str(w, "value", m ? fl_json_str(m, "value", "") : fl_json_string(fl_json_value(it)));
-        fl_jw_bool(w, "isRegex", k >= 2);
-        fl_jw_bool(w, "isEqual", k % 2 == 0);
-        fl_jw_obj_end(w);
+            return fl_fail(err, FL_E_SHAPE, "", "%s: op \"%.20s\": write =, !=, =~ or !~", what, op);
+        write_matcher(w, m ? fl_json_str(m, "label", "") : fl_json_key(it), k,
+                      m ? fl_json_str(m, "value", "") : fl_json_string(fl_json_value(it)), as_rules);
         it = list ? NULL : fl_json_next(match, it);
     }
     fl_jw_arr_end(w);
@@ -317,11 +378,44 @@ static fl_status do_silence(struct test_file *f, const struct fl_json *s, struct
     fl_jw_obj(&w, NULL);
     fl_jw_str(&w, "op", "silence.set");
     fl_jw_obj(&w, "silence");
-    st = write_matchers(&w, fl_json_get(a, "match"), err);
+    st = write_matchers(&w, "silence", fl_json_get(a, "match"), false, err);
     fl_jw_time(&w, "startsAt", f->w.now);
     fl_jw_time(&w, "endsAt", f->w.now + d);
     fl_jw_str(&w, "createdBy", "test");
     fl_jw_str(&w, "comment", fl_json_str(a, "comment", "of a test"));
+    fl_jw_obj_end(&w);
+    fl_jw_obj_end(&w);
+    return st == FL_OK ? command(f, b.p, b.n, err) : st;
+}
+
+/* A window from now on, or every week. */
+static fl_status do_maintenance(struct test_file *f, const struct fl_json *s, struct fl_err *err)
+{
+    static const char *const names[] = {"match", "components", "dependants", "lasts", "weekly", "comment"};
+    static const char *const copied[] = {"components", "dependants", "weekly"};
+    const struct fl_json *a = fl_json_get(s, "a"), *lasts = fl_json_get(a, "lasts");
+    fl_usec d = 3600 * FL_USEC_PER_SEC;
+    fl_status st = only(a, "maintenance", names, FL_ARRAY_LEN(names), err);
+    if (st == FL_OK && lasts)
+        st = duration(lasts, "maintenance: lasts", &d, err);
+    FL_AUTO_BUF b = fl_buf_init(BODY_MAX);
+    struct fl_jw w = fl_jw_init(&b);
+    fl_jw_obj(&w, NULL);
+    fl_jw_str(&w, "op", "maintenance.add");
+    fl_jw_obj(&w, "window");
+    fl_jw_str(&w, "comment", fl_json_str(a, "comment", "of a test"));
+    if (st == FL_OK && fl_json_get(a, "match"))
+        st = write_matchers(&w, "maintenance", fl_json_get(a, "match"), true, err);
+    for (size_t i = 0; i < FL_ARRAY_LEN(copied); i++) {
+        const struct fl_json *v = fl_json_get(a, copied[i]);
+        FL_AUTO_FREE char *text = v ? fl_json_text(v, true) : NULL;
+        if (text)
+            fl_jw_raw(&w, copied[i], text);
+    }
+    if (lasts || !fl_json_get(a, "weekly")) {
+        fl_jw_time(&w, "starts_at", f->w.now);
+        fl_jw_time(&w, "ends_at", f->w.now + d);
+    }
     fl_jw_obj_end(&w);
     fl_jw_obj_end(&w);
     return st == FL_OK ? command(f, b.p, b.n, err) : st;
@@ -408,6 +502,8 @@ static fl_status do_statement(struct report *r, struct test_file *f, const struc
         return do_end(f, s, what[0] == 's', err);
     if (fl_streq(what, "silence"))
         return do_silence(f, s, err);
+    if (fl_streq(what, "maintenance"))
+        return do_maintenance(f, s, err);
     if (fl_streq(what, "change"))
         return do_change(f, s, err);
     if (fl_streq(what, "command"))
@@ -421,6 +517,7 @@ static fl_status run_file(struct report *r, const struct fl_sources *sources, co
     FL_AUTO_FREE char *text = NULL, *json = NULL;
     size_t n = 0;
     struct test_file f = {.path = path, .sources = sources};
+    const char *broken_in = NULL;
     fl_status st = fl_read_file(path, FILE_MAX, &text, &n, err);
     if (st == FL_OK)
         st = fl_script_eval(FL_SCRIPT_TIMELINE, path, text, n, 20 * FL_USEC_PER_SEC, &json, err);
@@ -429,6 +526,7 @@ static fl_status run_file(struct report *r, const struct fl_sources *sources, co
         const struct fl_json *s = fl_json_at(list, i);
         st = do_statement(r, &f, s, err);
         if (st != FL_OK) {
+            broken_in = f.begun ? f.name : NULL;
             /* A field of the statement, if any, goes into the text: where is the line. */
             struct fl_err inner = *err;
             char where[sizeof err->where];
@@ -439,6 +537,8 @@ static fl_status run_file(struct report *r, const struct fl_sources *sources, co
                          inner.text);
         }
     }
+    if (st != FL_OK)
+        say_broken(r, path, broken_in, err);
     end_test(r, &f);
     free(f.burning);
     return st;
@@ -448,58 +548,65 @@ static fl_status run_file(struct report *r, const struct fl_sources *sources, co
 
 static void print_problem(void *ctx, const struct fl_err *err)
 {
-    (void)ctx;
-    fail_with("check --test", err);
+    say_broken(ctx, NULL, NULL, err);
 }
 
 static void print_report(const struct report *r, fl_usec took)
 {
     if (r->a->json) {
-        printf("{\"tests\":[%s],\"passed\":%zu,\"failed\":%zu,\"expectations\":%zu}\n",
-               r->cases.p ? r->cases.p : "", r->tests - r->failed, r->failed, r->expectations);
+        printf("{\"tests\":[%s],\"passed\":%zu,\"failed\":%zu,\"expectations\":%zu,\"errors\":[%s]}\n",
+               r->cases.p ? r->cases.p : "", r->tests - r->failed, r->failed, r->expectations,
+               r->errors.p ? r->errors.p : "");
     } else if (r->a->junit) {
         printf(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"faultline check\" "
-            "tests=\"%zu\" failures=\"%zu\" time=\"%.3f\">\n%s</testsuite>\n</testsuites>\n",
-            r->tests, r->failed, (double)took / 1e6, r->cases.p ? r->cases.p : "");
-    } else {
+            "tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\">\n%s</testsuite>\n</testsuites>\n",
+            r->tests + r->n_errors, r->failed, r->n_errors, (double)took / 1e6, r->cases.p ? r->cases.p : "");
+    } else if (!r->n_errors || r->tests) {
         printf("%zu tests, %zu expectations, %zu failed (%.0f ms)\n", r->tests, r->expectations, r->failed,
                (double)took / 1e3);
     }
+}
+
+/* @return false: a file is broken. */
+static bool run_files(struct report *r, const struct fl_sources *s)
+{
+    struct fl_err err = {0};
+    bool ok = true;
+    for (size_t i = 0; i <= r->a->n_pos; i++) {
+        const char *path = i ? r->a->pos[i - 1] : arg(r->a, "test");
+        ok &= run_file(r, s, path, &err) == FL_OK;
+        fl_err_clear(&err);
+    }
+    return ok;
 }
 
 int cmd_check_test(struct args *a)
 {
     struct fl_config *c = NULL;
     struct fl_sources s;
-    struct fl_err err = {0};
     int code = load_config(a, &c);
     if (code >= 0)
         return code;
-    if (fl_sources_load(c, &s, print_problem, NULL) != FL_OK) {
-        fl_config_free(c);
-        return EXIT_USAGE;
-    }
-    struct report r = {.a = a, .cases = fl_buf_init(BODY_MAX), .said = fl_buf_init(BODY_MAX)};
+    struct report r = {.a = a,
+                       .cases = fl_buf_init(BODY_MAX),
+                       .said = fl_buf_init(BODY_MAX),
+                       .errors = fl_buf_init(BODY_MAX)};
     r.json = fl_jw_init(&r.cases);
     r.said_json = fl_jw_init(&r.said);
+    r.errors_json = fl_jw_init(&r.errors);
     fl_usec began = fl_mono();
     fl_topo_init();
-    code = EXIT_FINE;
-    for (size_t i = 0; i <= a->n_pos; i++) {
-        const char *path = i ? a->pos[i - 1] : arg(a, "test");
-        if (run_file(&r, &s, path, &err) != FL_OK) {
-            fail_with("check --test", &err);
-            code = EXIT_USAGE;
-            fl_err_clear(&err);
-        }
+    code = EXIT_USAGE;
+    if (fl_sources_load(c, &s, print_problem, &r) == FL_OK) {
+        if (run_files(&r, &s))
+            code = r.failed || !r.tests ? EXIT_FINDING : EXIT_FINE;
+        fl_sources_done(&s);
     }
     print_report(&r, fl_mono() - began);
-    if (code == EXIT_FINE && (r.failed || !r.tests))
-        code = EXIT_FINDING;
     fl_buf_done(&r.cases);
     fl_buf_done(&r.said);
-    fl_sources_done(&s);
+    fl_buf_done(&r.errors);
     fl_config_free(c);
     return code;
 }

@@ -15,10 +15,13 @@ struct seen_alert {
     fl_severity severity;
     struct fl_labels labels;
     const char *node, *incident, *why, *quiet; /* why: JSON list of sentences */
+    const char *inhibited_by,
+        *kept_by; /* JSON list of fingerprints; "threshold NAME" while it is kept quiet, or "" */
     bool silenced, inhibited;
 };
 struct seen_incident {
     const char *id, *title, *cause, *merged_into, *reason;
+    const char *ranking; /* JSON list of the candidates' components, best first; NULL: not ranked yet */
     fl_incident_state state;
     fl_severity severity;
     size_t alerts, firing;
@@ -41,6 +44,7 @@ struct world {
     struct seen_run *runs;
     struct seen_line *lines;
     size_t n_alerts, n_incidents, n_runs, n_lines;
+    size_t reminders; /* of silences and windows that hide much for long */
     fl_status answer; /* of the last command */
     const char *answer_text;
 };

@@ -132,6 +132,11 @@ static void f_resolved(struct look *l)
     number(l, "resolved", count_incidents(l->w, true));
 }
 
+static void f_reminders(struct look *l)
+{
+    number(l, "reminders", l->w->reminders);
+}
+
 /* Each of a list of alerts is in an incident: all in the same one, or each in another. */
 static void membership(struct look *l, bool together)
 {
@@ -203,6 +208,34 @@ static void f_inhibited(struct look *l)
 {
     whether(l, "inhibited", l->alert->inhibited);
 }
+static void f_maintenance(struct look *l)
+{
+    whether(l, "in maintenance", fl_streq(l->alert->quiet, "maintenance"));
+}
+static void f_flapping(struct look *l)
+{
+    whether(l, "flapping", why_says(l->alert, "flapping since "));
+}
+
+static void f_inhibited_by(struct look *l)
+{
+    char hex[17];
+    const struct seen_alert *by = world_alert(l->w, l->value);
+    FL_AUTO_FREE char *t = fl_json_text(l->value, true);
+    if (by && strstr(l->alert->inhibited_by, fl_fingerprint_hex(by->fingerprint, hex)))
+        return;
+    differs(l, by ? "expected it to be inhibited by %s" : "no alert has the labels %s", t ? t : "?");
+    say_why(l, l->alert);
+}
+
+static void f_kept_by(struct look *l)
+{
+    if (*l->alert->kept_by && strstr(l->alert->kept_by, text(l)))
+        return;
+    differs(l, "expected it to be kept quiet by \"%s\", it is by %s", text(l), shown(l->alert->kept_by));
+    say_why(l, l->alert);
+}
+
 static void f_joined(struct look *l)
 {
     whether(l, "in an incident", *l->alert->incident != 0);
@@ -245,6 +278,23 @@ static void f_firing(struct look *l)
 static void f_cause(struct look *l)
 {
     same_or_none(l, "cause", l->inc->cause);
+}
+
+/* The first candidates, in this order. */
+static void f_ranking(struct look *l)
+{
+    struct fl_err none = {0};
+    const char *have = l->inc->ranking ? l->inc->ranking : "[]";
+    FL_AUTO_JSON list = fl_json_parse(have, strlen(have), &none);
+    for (size_t i = 0; i < fl_json_len(l->value); i++) {
+        const char *want = fl_json_string(fl_json_at(l->value, i)), *is = fl_json_string(fl_json_at(list, i));
+        if (want && is && !strcmp(want, is))
+            continue;
+        differs(l, "expected %s as cause number %zu, it is %s; the ranking: %s", want ? want : "a component",
+                i + 1, is ? is : "none", have);
+        say_incident(l, l->inc);
+        return;
+    }
 }
 
 static void f_playbook(struct look *l)
@@ -296,6 +346,7 @@ static const struct field {
 } fields[] = {
     {"incidents", NUMBER, ALL, f_incidents},
     {"resolved", NUMBER, ALL, f_resolved},
+    {"reminders", NUMBER, ALL, f_reminders},
     {"together", LIST, ALL, f_together},
     {"apart", LIST, ALL, f_apart},
     {"state", TEXT, ALERT | INCIDENT, f_state},
@@ -304,11 +355,16 @@ static const struct field {
     {"held", TEXT | BOOL, ALERT, f_held},
     {"silenced", BOOL, ALERT, f_silenced},
     {"inhibited", BOOL, ALERT, f_inhibited},
+    {"maintenance", BOOL, ALERT, f_maintenance},
+    {"flapping", BOOL, ALERT, f_flapping},
+    {"inhibited_by", OBJECT, ALERT, f_inhibited_by},
+    {"kept_by", TEXT, ALERT, f_kept_by},
     {"in_incident", BOOL, ALERT, f_joined},
     {"why", TEXT, ALERT, f_why},
     {"alerts", NUMBER, INCIDENT, f_alerts},
     {"firing", NUMBER, INCIDENT, f_firing},
     {"cause", TEXT | NONE, INCIDENT, f_cause},
+    {"ranking", LIST, INCIDENT, f_ranking},
     {"playbook", TEXT | NONE, INCIDENT, f_playbook},
     {"guard", TEXT, INCIDENT, f_guard},
     {"timeline", TEXT, INCIDENT, f_timeline},

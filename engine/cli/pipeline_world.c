@@ -58,19 +58,39 @@ static void see_alert(struct world *w, const struct fl_alert_row *r)
     a->quiet = keep(w, r->quiet);
     a->silenced = r->silenced_by && !fl_streq(r->silenced_by, "[]");
     a->inhibited = r->inhibited_by && !fl_streq(r->inhibited_by, "[]");
+    a->inhibited_by = keep(w, r->inhibited_by);
+    a->kept_by = keep(w, r->kept ? r->kept_by : "");
+}
+
+static struct seen_incident *incident_seen(struct world *w, const char *id)
+{
+    for (size_t i = 0; i < w->n_incidents; i++)
+        if (fl_streq(w->incidents[i].id, id))
+            return &w->incidents[i];
+    w->incidents = grow(w->incidents, &w->n_incidents, sizeof *w->incidents);
+    struct seen_incident *x = &w->incidents[w->n_incidents - 1];
+    x->id = keep(w, id);
+    x->title = x->cause = x->merged_into = x->reason = "";
+    return x;
+}
+
+static void see_ranking(struct world *w, const struct fl_ranking_row *r)
+{
+    struct fl_err none = {0};
+    FL_AUTO_JSON v = fl_json_parse(r->json, strlen(r->json), &none);
+    const struct fl_json *list = fl_json_get(v, "candidates");
+    FL_AUTO_BUF b = fl_buf_init(0);
+    struct fl_jw jw = fl_jw_init(&b);
+    fl_jw_arr(&jw, NULL);
+    for (size_t i = 0; i < fl_json_len(list); i++)
+        fl_jw_str(&jw, NULL, fl_json_str(fl_json_at(list, i), "node", ""));
+    fl_jw_arr_end(&jw);
+    incident_seen(w, r->incident)->ranking = keep(w, b.p);
 }
 
 static void see_incident(struct world *w, const struct fl_incident_row *r)
 {
-    struct seen_incident *x = NULL;
-    for (size_t i = 0; i < w->n_incidents; i++)
-        if (fl_streq(w->incidents[i].id, r->id))
-            x = &w->incidents[i];
-    if (!x) {
-        w->incidents = grow(w->incidents, &w->n_incidents, sizeof *x);
-        x = &w->incidents[w->n_incidents - 1];
-        x->id = keep(w, r->id);
-    }
+    struct seen_incident *x = incident_seen(w, r->id);
     x->title = keep(w, r->title);
     x->cause = keep(w, r->cause);
     x->merged_into = keep(w, r->merged_into);
@@ -105,7 +125,12 @@ static void see(struct world *w, const struct fl_effects *fx)
         switch (f->kind) {
         case FL_FX_ALERT: see_alert(w, &f->alert); break;
         case FL_FX_INCIDENT: see_incident(w, &f->incident); break;
+        case FL_FX_RANKING: see_ranking(w, &f->ranking); break;
         case FL_FX_RUN: see_run(w, &f->run); break;
+        case FL_FX_AUDIT:
+            w->reminders += fl_streq(f->audit.action, "silence.reminder") ||
+                            fl_streq(f->audit.action, "maintenance.reminder");
+            break;
         case FL_FX_TIMELINE:
             w->lines = grow(w->lines, &w->n_lines, sizeof *w->lines);
             w->lines[w->n_lines - 1] = (struct seen_line){

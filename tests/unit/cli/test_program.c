@@ -150,6 +150,20 @@ static void pipeline_tests_pass_and_fail(void **state)
              "expected it to be held, it is in INC-");
     pipeline(FIRE "expect { apart = { { alertname = \"X\" }, { service = \"db\" } } }\n", "", 1,
              "both are in INC-");
+    pipeline(FIRE "expect { alert = { alertname = \"X\" }, maintenance = true }\n", "", 1,
+             "FILE:5: t: expected it to be in maintenance");
+    pipeline(FIRE "expect { alert = { alertname = \"X\" }, flapping = true }\n", "", 1,
+             "FILE:5: t: expected it to be flapping");
+    pipeline(FIRE "expect { alert = { alertname = \"X\" }, kept_by = \"threshold\" }\n", "", 1,
+             "FILE:5: t: expected it to be kept quiet by \"threshold\", it is by none");
+    pipeline(FIRE "expect { alert = { alertname = \"X\" }, inhibited_by = { alertname = \"Y\" } }\n", "", 1,
+             "no alert has the labels {\"alertname\":\"Y\"}");
+    pipeline(FIRE "expect { alert = { alertname = \"X\" }, inhibited_by = { alertname = \"X\" } }\n", "", 1,
+             "expected it to be inhibited by {\"alertname\":\"X\"}");
+    pipeline(FIRE "expect { incident_of = { service = \"db\" }, ranking = { \"db\" } }\n", "", 0, "0 failed");
+    pipeline(FIRE "expect { incident_of = { service = \"db\" }, ranking = { \"web\" } }\n", "", 1,
+             "FILE:5: t: expected web as cause number 1, it is db; the ranking: [\"db\"]");
+    pipeline(FIRE "expect { reminders = 1 }\n", "", 1, "expected reminders = 1, it is 0");
     pipeline(FIRE, "", 1, "the test expects nothing");
     pipeline("-- nothing\n", "", 1, "0 tests");
 }
@@ -176,6 +190,11 @@ static void pipeline_files_that_mean_nothing(void **state)
         {"silence { match = { { label = \"a\", op = \"~\" } } }", "FILE:2: silence: op \"~\": write"},
         {"silence { match = { { label = \"a\", op = \"=~\", value = \"(\" } } }",
          "FILE:2: refused: silence invalid"},
+        {"maintenance { component = \"db\" }",
+         "FILE:2: maintenance: unknown field \"component\"; did you mean \"components\"?"},
+        {"maintenance { components = { \"nobody\" } }",
+         "FILE:2: refused: the topology has no component \"nobody\""},
+        {"maintenance { }", "FILE:2: refused: "},
         {"change { kind = \"deploy\" }", "FILE:2: component: is required"},
         {"command { op = \"incident.ack\", incident = \"INC-1\" }", "FILE:2: refused: there is no incident"},
         {"topology \"nowhere.json\"", "could not read /tmp/nowhere.json"},
@@ -189,6 +208,22 @@ static void pipeline_files_that_mean_nothing(void **state)
         pipeline(text, "", 2, bad[i].want);
     }
     pipeline("fire { a = \"b\" }\n", "", 2, "FILE:1: fire: there is no test yet");
+    /* In whatever form the report is asked for, it carries what is wrong with the file. */
+    pipeline(FIRE "expect { incidents = 1 }\nat \"soon\"\n", "-o json 2>/dev/null", 2,
+             "\"passed\":0,\"failed\":1,\"expectations\":1,\"errors\":[{\"file\":\"FILE");
+    pipeline(FIRE "expect { incidents = 1 }\nat \"soon\"\n", "-o json 2>/dev/null", 2,
+             "\",\"line\":6,\"test\":\"t\",\"text\":\"at: expected seconds, or text such as");
+    pipeline("test \"t\"\nfoo { }\n", "-o json 2>/dev/null", 2,
+             "\",\"line\":2,\"text\":\"there is no \\\"foo\\\" here");
+    pipeline("test \"t\"\nfire {\n", "-o json 2>/dev/null", 2,
+             "{\"tests\":[],\"passed\":0,\"failed\":0,\"expectations\":0,\"errors\":[{\"file\":\"FILE");
+    pipeline("test \"t\"\nfoo { }\n", "-o junit 2>/dev/null", 2, "errors=\"1\" time=\"");
+    pipeline("test \"t\"\nfoo { }\n", "-o junit 2>/dev/null", 2,
+             "name=\"the file itself\"><error message=\"line 2\">there is no &quot;foo&quot; here");
+    pipeline(FIRE "expect { incidents = 1 }\n", "-o json --rules /nonexistent 2>/dev/null", 2,
+             "{\"tests\":[],\"passed\":0,\"failed\":0,\"expectations\":0,\"errors\":[{\"file\":\"");
+    expect("check --test /nowhere.lua -o json 2>/dev/null", 2,
+           "\"errors\":[{\"file\":\"/nowhere.lua\",\"text\":\"could not read /nowhere.lua");
     expect("check --test /nowhere.lua", 2, "could not read /nowhere.lua");
     expect("check nowhere.lua", 2, "files are given with --test");
     expect("check -o xml --test x", 2, "-o: \"xml\"");
