@@ -59,7 +59,10 @@ void fl_buf_str(struct fl_buf *b, const char *s)
 
 void fl_buf_chr(struct fl_buf *b, char c)
 {
-    fl_buf_add(b, &c, 1);
+    if (!reserve(b, 1))
+        return;
+    b->p[b->n++] = c;
+    b->p[b->n] = 0;
 }
 
 void fl_buf_printf(struct fl_buf *b, const char *fmt, ...)

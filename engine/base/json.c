@@ -19,6 +19,10 @@ void fl_json_quote(struct fl_buf *out, const char *s, size_t n)
     for (size_t i = 0; i < n;) {
         unsigned char c = (unsigned char)s[i];
         size_t len = 1;
+        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') { /* nearly all there ever is */
+            i++;
+            continue;
+        }
         char esc[8] = "";
         if (c == '"' || c == '\\') {
             esc[0] = '\\';

@@ -167,6 +167,13 @@ struct tomb {
     struct tomb *next, *prev; /* order of expiry */
 };
 
+/* Names in an alert's labels that are no components: of episode_map() for the row that follows. */
+struct tries {
+    struct fl_buf text;
+    size_t n;
+    const struct episode *of; /* compared, never followed; NULL: of none */
+};
+
 enum { CURSORS_MAX = 16, CURSOR_LABELS = 4 };
 struct cursor {
     uint64_t handle, used; /* used: order of use; 0: free */
@@ -207,8 +214,10 @@ struct fl_corr {
     struct cursor cursors[CURSORS_MAX];
     uint64_t cursor_uses;
     struct corr_load *load; /* while a snapshot is read */
-    size_t held;        /* live episodes in no incident */
-    struct gate *gates; /* groups of thresholds and grouping windows */
+    struct tries tries;
+    struct fl_buf line, why; /* a sentence being made, and the list of them */
+    size_t held;             /* live episodes in no incident */
+    struct gate *gates;      /* groups of thresholds and grouping windows */
     struct {
         struct episode **v; /* a heap by (until, n) */
         size_t n, cap;
@@ -484,7 +493,7 @@ void episode_fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, c
 struct episode *episode_newest(struct fl_corr *c, uint64_t fingerprint); /* the one that came last; NULL */
 void episode_over(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_usec ends_at);
 void episode_map(struct fl_corr *c, struct episode *e, const struct fl_rules *rules, struct fl_topo *topo);
-void episode_row(struct fl_step *s, struct episode *e);
+void episode_row(struct fl_corr *c, struct fl_step *s, struct episode *e);
 void episode_free(struct fl_corr *c, struct episode *e);
 void episode_insert(struct fl_corr *c, struct episode *e);
 uint64_t ep_key_hash(const void *key);

@@ -10,6 +10,27 @@
 
 /* ---- mapping labels to a component ---- */
 
+enum { TRIES_TOLD = 4, NAME_TOLD = 100 };
+
+/* Names that rules find and that are no components: what an unmapped alert is told about. */
+static void tell_try(struct tries *t, const struct fl_mapping_rule *rule, const char *node)
+{
+    if (++t->n > TRIES_TOLD)
+        return;
+    fl_buf_str(&t->text, t->n == 1 ? ": rule \"" : ", rule \"");
+    fl_buf_add(&t->text, rule->name, strnlen(rule->name, NAME_TOLD));
+    fl_buf_str(&t->text, "\" finds \"");
+    fl_buf_str(&t->text, node);
+    fl_buf_chr(&t->text, '"');
+}
+
+static void tries_reset(struct tries *t, const struct episode *of)
+{
+    fl_buf_reset(&t->text);
+    t->n = 0;
+    t->of = of;
+}
+
 struct map_try {
     struct fl_corr *c;
     struct fl_topo *topo;
@@ -20,8 +41,10 @@ static bool accept_node(void *ctx, const struct fl_mapping_rule *rule, const cha
 {
     struct map_try *m = ctx;
     fl_vertex v = m->topo ? fl_topo_find(m->topo, node) : -1;
-    if (v < 0)
+    if (v < 0) {
+        tell_try(&m->c->tries, rule, node);
         return false;
+    }
     m->e->node = v;
     episode_text(m->c, &m->e->node_id, fl_topo_node(m->topo, v)->id);
     episode_text(m->c, &m->e->map_rule, rule->name);
@@ -38,6 +61,7 @@ void episode_map(struct fl_corr *c, struct episode *e, const struct fl_rules *ru
     episode_text(c, &e->peer_id, NULL);
     episode_text(c, &e->map_rule, NULL);
     struct map_try m = {c, topo, e};
+    tries_reset(&c->tries, e);
     (void)fl_rules_map(rules, e->alert, accept_node, &m);
     e->cls = fl_rules_class(rules, e->alert);
     remind_leaves(c, e);
@@ -47,52 +71,57 @@ void episode_map(struct fl_corr *c, struct episode *e, const struct fl_rules *ru
 
 /* ---- the row, with the alert's path so far in words ---- */
 
-enum { TRIES_TOLD = 4 };
-
-struct tries {
-    struct fl_buf *out;
-    size_t n;
-};
-
-/* A rule that finds a name which is no component. */
-static bool tell_try(void *ctx, const struct fl_mapping_rule *rule, const char *node, const char *peer)
+static bool nowhere(void *ctx, const struct fl_mapping_rule *rule, const char *node, const char *peer)
 {
-    struct tries *t = ctx;
     (void)peer;
-    if (++t->n <= TRIES_TOLD) {
-        fl_buf_printf(t->out, "%srule \"%.100s\" finds \"", t->n == 1 ? ": " : ", ", rule->name);
-        fl_buf_str(t->out, node);
-        fl_buf_str(t->out, "\"");
-    }
+    tell_try(ctx, rule, node);
     return false;
 }
 
-static void why_unmapped(struct fl_jw *w, const struct fl_step *s, const struct episode *e)
+/* What episode_map() found just now is used; of an older episode it is found out again. */
+static void why_unmapped(struct fl_corr *c, struct fl_buf *line, const struct fl_step *s,
+                         const struct episode *e)
 {
-    FL_AUTO_BUF b = fl_buf_init(0);
-    struct tries t = {&b, 0};
-    fl_buf_str(&b, "matches no component of the topology");
-    (void)fl_rules_map(s->rules, e->alert, tell_try, &t);
-    if (!t.n)
-        fl_buf_printf(&b, ": none of the %zu mapping rules finds a name in it", s->rules->n_mapping);
-    else
-        fl_buf_printf(&b, "%s, which %s not there", t.n > TRIES_TOLD ? " and more" : "",
-                      t.n == 1 ? "is" : "are");
-    fl_jw_str(w, NULL, b.p);
+    struct tries *t = &c->tries;
+    if (t->of != e) {
+        tries_reset(t, e);
+        (void)fl_rules_map(s->rules, e->alert, nowhere, t);
+    }
+    t->of = NULL;
+    fl_buf_str(line, "matches no component of the topology");
+    if (!t->n) {
+        fl_buf_printf(line, ": none of the %zu mapping rules finds a name in it", s->rules->n_mapping);
+        return;
+    }
+    fl_buf_add(line, t->text.p, t->text.n);
+    fl_buf_str(line, t->n > TRIES_TOLD ? " and more, which " : ", which ");
+    fl_buf_str(line, t->n == 1 ? "is not there" : "are not there");
 }
 
-static void why_json(struct fl_jw *w, const struct fl_step *s, const struct episode *e)
+static void why_mapped(struct fl_buf *line, const struct episode *e)
 {
-    char line[640];
+    fl_buf_str(line, "mapped to component ");
+    fl_buf_add(line, e->node_id, strnlen(e->node_id, 300));
+    fl_buf_str(line, " by rule \"");
+    fl_buf_add(line, e->map_rule, strnlen(e->map_rule, NAME_TOLD));
+    fl_buf_chr(line, '"');
+}
+
+static void why_json(struct fl_corr *c, struct fl_jw *w, const struct fl_step *s, const struct episode *e)
+{
+    struct fl_buf *line = &c->line;
     fl_jw_arr(w, NULL);
-    snprintf(line, sizeof line, "accepted from %s", e->source ? e->source : "an unknown source");
-    fl_jw_str(w, NULL, line);
-    if (e->node_id) {
-        snprintf(line, sizeof line, "mapped to component %.300s by rule \"%.100s\"", e->node_id, e->map_rule);
-        fl_jw_str(w, NULL, line);
-    } else {
-        why_unmapped(w, s, e);
-    }
+    fl_buf_reset(line);
+    fl_buf_str(line, "accepted from ");
+    fl_buf_str(line, e->source ? e->source : "an unknown source");
+    fl_jw_strn(w, NULL, line->p, line->n);
+    fl_buf_reset(line);
+    if (e->node_id)
+        why_mapped(line, e);
+    else
+        why_unmapped(c, line, s, e);
+    fl_jw_strn(w, NULL, line->p, line->n);
+    FL_REQUIRE(!line->failed);
     if (e->quiet)
         fl_jw_str(w, NULL, e->quiet);
     if (e->hold && e->hold->flap)
@@ -107,9 +136,11 @@ static void why_json(struct fl_jw *w, const struct fl_step *s, const struct epis
 /* "a,b" as ["a","b"]: ids need no escapes. */
 static const char *id_list(struct fl_step *s, const char *ids)
 {
+    if (!ids || !*ids)
+        return "[]";
     FL_AUTO_BUF b = fl_buf_init(0);
     fl_buf_chr(&b, '[');
-    while (ids && *ids) {
+    while (*ids) {
         size_t n = strcspn(ids, ",");
         fl_buf_printf(&b, "\"%.*s\"%s", (int)n, ids, ids[n] ? "," : "");
         ids += n + (ids[n] == ',');
@@ -127,15 +158,16 @@ static const char *silencers(struct fl_step *s, const struct episode *e)
     return id_list(s, fl_fx_printf(s->fx, "%s,%s", e->silenced_by, window));
 }
 
-void episode_row(struct fl_step *s, struct episode *e)
+void episode_row(struct fl_corr *c, struct fl_step *s, struct episode *e)
 {
     e->updated_at = s->at;
-    FL_AUTO_BUF b = fl_buf_init(0);
-    struct fl_jw w = fl_jw_init(&b);
+    fl_buf_reset(&c->why);
+    struct fl_jw w = fl_jw_init(&c->why);
     char hex[17] = "";
     if (e->inhibited_by)
         fl_fingerprint_hex(e->inhibited_by, hex);
-    why_json(&w, s, e);
+    why_json(c, &w, s, e);
+    FL_REQUIRE(!c->why.failed);
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_ALERT);
     fx->alert = (struct fl_alert_row){.fingerprint = e->key.fingerprint,
                                       .starts_at = e->key.starts_at,
@@ -152,7 +184,7 @@ void episode_row(struct fl_step *s, struct episode *e)
                                       .node = fl_fx_str(s->fx, e->node_id),
                                       .map_rule = fl_fx_str(s->fx, e->map_rule),
                                       .incident = fl_fx_str(s->fx, e->incident ? e->incident->pub.id : NULL),
-                                      .why = fl_fx_str(s->fx, b.p),
+                                      .why = fl_fx_str(s->fx, c->why.p),
                                       .silenced_by = silencers(s, e),
                                       .inhibited_by = id_list(s, hex),
                                       .quiet = fl_fx_str(s->fx, hold_word(e)),
@@ -301,19 +333,30 @@ static void regrade(struct fl_corr *c, struct fl_step *s, struct episode *e)
     }
 }
 
-static void take_content(struct fl_corr *c, struct episode *e, const struct fl_alert *a)
+/* @return whether anything but its times is other than before. */
+static bool take_content(struct fl_corr *c, struct episode *e, const struct fl_alert *a)
 {
     struct fl_alert merged = *a;
+    struct fl_alert *old = e->alert;
     /* A resolved report often comes without annotations: the earlier ones are still the best we know. */
     if (!a->annotations.n)
-        merged.annotations = e->alert->annotations;
+        merged.annotations = old->annotations;
     if (!*a->generator_url)
-        merged.generator_url = e->alert->generator_url;
+        merged.generator_url = old->generator_url;
     merged.starts_at = e->key.starts_at;
-    struct fl_alert *old = e->alert;
+    if (strcmp(merged.generator_url, old->generator_url) == 0 && same_labels(&merged.labels, &old->labels) &&
+        same_labels(&merged.annotations, &old->annotations)) {
+        merged.labels = old->labels;
+        merged.annotations = old->annotations;
+        merged.generator_url = old->generator_url;
+        *old = merged;
+        return false;
+    }
     e->alert = fl_pool_alert(c->pool, &merged);
     order_labels(e); /* two label sets may have one fingerprint */
     fl_pool_drop_alert(c->pool, old);
+    c->tries.of = NULL;
+    return true;
 }
 
 /* It is over and leaves memory at once. */
@@ -351,7 +394,7 @@ void episode_fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, c
     struct episode *e = episode_make(c, s, topo, source, a);
     if (e->status == FL_ALERT_RESOLVED) {
         episode_text(c, &e->joined, "reported as resolved before it was ever seen firing: joins no incident");
-        episode_row(s, e);
+        episode_row(c, s, e);
         pass(c, s, e);
         free_content(c, e);
         return;
@@ -361,7 +404,7 @@ void episode_fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, c
     suppress_new(c, s, topo, e);
     flap_fired(c, s, e);
     team_alert(c, e);
-    episode_row(s, e);
+    episode_row(c, s, e);
 }
 
 static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_alert_status to,
@@ -390,7 +433,7 @@ static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *
             episode_text(c, &e->joined, "resolved while it was kept out: joins no incident");
     }
     incident_episode_changed(c, s, e, before);
-    episode_row(s, e);
+    episode_row(c, s, e);
     if (to != FL_ALERT_RESOLVED)
         return;
     if (!held) {
@@ -442,7 +485,7 @@ static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const
         if (to == e->status)
             return still_fires(s, e);
         if (to == FL_ALERT_RESOLVED && flap_resolved(c, s, e, a->ends_at)) {
-            episode_row(s, e);
+            episode_row(c, s, e);
             return false;
         }
         take_content(c, e, a);
@@ -466,7 +509,7 @@ static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const
         return false;
     }
     if (!same)
-        episode_row(s, e);
+        episode_row(c, s, e);
     return same;
 }
 
@@ -562,7 +605,7 @@ static void map_held(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
         FL_AUTO_FREE char *before = fl_core_strdup(e->node_id);
         episode_map(c, e, s->rules, topo);
         if (!fl_streq(before, e->node_id))
-            episode_row(s, e);
+            episode_row(c, s, e);
     }
 }
 
@@ -594,7 +637,7 @@ void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
                     c->at_vertex[e->node] = in;
             }
             if (!fl_streq(before, e->node_id)) {
-                episode_row(s, e);
+                episode_row(c, s, e);
                 incident_touch(in, s);
             }
             free(before);

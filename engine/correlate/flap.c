@@ -208,7 +208,7 @@ static void ends(struct fl_corr *c, struct fl_step *s, struct flap *f)
     if (ended)
         episode_over(c, s, e, ends_at);
     else
-        episode_row(s, e);
+        episode_row(c, s, e);
 }
 
 void flaps_on_time(struct fl_corr *c, struct fl_step *s)

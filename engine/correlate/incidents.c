@@ -51,6 +51,9 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
     table_done(&c->by_key);
     table_done(&c->newest);
     fl_pool_free(c->pool);
+    fl_buf_done(&c->tries.text);
+    fl_buf_done(&c->line);
+    fl_buf_done(&c->why);
     upstream_forget_graph(c);
     free(c->timers.v);
     HASH_CLEAR(hh_group, c->by_group);
@@ -279,7 +282,7 @@ void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into
         }
         if (e->severity > into->pub.severity)
             into->pub.severity = e->severity;
-        episode_row(s, e);
+        episode_row(c, s, e);
     }
     for (size_t v = 0; v < c->n_vertices; v++)
         if (c->at_vertex[v] == from)

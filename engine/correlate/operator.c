@@ -124,7 +124,7 @@ fl_status fl_corr_split(struct fl_corr *c, struct fl_step *s, const char *id, co
         incident_add(c, s, i, e);
         episode_text(c, &e->joined,
                      fl_fx_printf(s->fx, "joined %s: split off %s by %s", i->pub.id, from->pub.id, s->actor));
-        episode_row(s, e);
+        episode_row(c, s, e);
     }
     for (struct episode *e = from->head; e; e = e->next)
         if (e->node >= 0 && (size_t)e->node < c->n_vertices && c->at_vertex[e->node] == i)

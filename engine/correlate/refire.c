@@ -24,14 +24,14 @@ static void take_over(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
     episode_text(c, &old->joined,
                  fl_fx_printf(s->fx, "was in %s: it flaps, and goes on in the episode of %s", i->pub.id,
                               fl_time_format_ms(a->starts_at, t)));
-    episode_row(s, old);
+    episode_row(c, s, old);
     bury(c, s, old);
     episode_free(c, old);
     episode_insert(c, e);
     quiet_enter(c, s->rules, e);
     settle_later(c, e);
     flap_fired(c, s, e);
-    episode_row(s, e);
+    episode_row(c, s, e);
 }
 
 bool refires(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,

@@ -242,13 +242,13 @@ static void release(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, 
         episode_text(c, &e->joined,
                      "its sender fell silent meanwhile: joins no incident until it is reported again");
         hold_set(c, s->rules, s->at, e, HOLD_NONE, 0);
-        episode_row(s, e);
+        episode_row(c, s, e);
         episode_free(c, e);
         return;
     }
     admit(c, s, topo, e);
     tell(s, e, "alert.released", e->quiet);
-    episode_row(s, e);
+    episode_row(c, s, e);
 }
 
 static void settle(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
@@ -268,7 +268,7 @@ static void settle(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, s
              e->quiet);
         incident_touch(e->incident, s);
     }
-    episode_row(s, e);
+    episode_row(c, s, e);
 }
 
 /* ---- who is looked at in this step's tick ---- */

@@ -8,9 +8,10 @@
 
 const char *fl_label_get(const struct fl_labels *l, const char *name)
 {
-    /* Label sets have a handful of names: a scan beats a binary search and needs no order. */
+    /* Label sets have a handful of names: a scan beats a binary search and needs no order. Rules ask for far more names
+     * than an alert has, so most answers come from the first byte. */
     for (size_t i = 0; i < l->n; i++)
-        if (strcmp(l->v[i].name, name) == 0)
+        if (l->v[i].name[0] == name[0] && strcmp(l->v[i].name, name) == 0)
             return l->v[i].value;
     return "";
 }

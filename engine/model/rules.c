@@ -58,19 +58,27 @@ static const char *word(const struct words *w, const char *name)
     return *value || !w->notes ? value : fl_label_get(w->notes, name);
 }
 
+/* As fl_label_get() of a name that does not end where the text ends. */
+static const char *named(const struct fl_labels *l, const char *name, size_t n)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        const char *have = l->v[i].name;
+        if (have[0] == name[0] && strncmp(have, name, n) == 0 && !have[n])
+            return l->v[i].value;
+    }
+    return "";
+}
+
 static struct template_part lookup(const struct words *w, const struct fl_capture *captures, const char *name,
                                    size_t n)
 {
-    char key[FL_LABEL_NAME_MAX + 1];
     if (n == 1 && name[0] >= '1' && name[0] <= '9') {
         const struct fl_capture *c = &captures[name[0] - '1'];
         return (struct template_part){c->p, c->p ? c->n : 0};
     }
-    if (n > FL_LABEL_NAME_MAX)
-        return (struct template_part){"", 0};
-    memcpy(key, name, n);
-    key[n] = 0;
-    const char *value = word(w, key);
+    const char *value = n > FL_LABEL_NAME_MAX ? "" : named(w->labels, name, n);
+    if (!*value && w->notes && n <= FL_LABEL_NAME_MAX)
+        value = named(w->notes, name, n);
     return (struct template_part){value, strlen(value)};
 }
 
