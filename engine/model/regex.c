@@ -18,6 +18,7 @@ enum {
 struct fl_regex {
     pcre2_code *code;
     pcre2_match_context *limits;
+    fl_regex_answer empty; /* for the empty text: what every rule about an absent label is asked */
 };
 
 /* ---- what RE2 would refuse ---- */
@@ -246,6 +247,8 @@ fl_status fl_regex_new(const char *pattern, struct fl_regex **ret, struct fl_err
     }
     pcre2_set_match_limit(re->limits, MATCH_LIMIT);
     pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KIB);
+    re->empty = FL_REGEX_MATCH; /* asked below */
+    re->empty = fl_regex_match(re, "");
     *ret = re;
     return FL_OK;
 }
@@ -274,6 +277,8 @@ fl_regex_answer fl_regex_captures(const struct fl_regex *re, const char *subject
     /* An uncompiled matcher is a caller's mistake, but never worth a crash on an alert. */
     if (!re || len > FL_REGEX_SUBJECT_MAX)
         return FL_REGEX_UNDECIDED;
+    if (!len && re->empty == FL_REGEX_NO_MATCH)
+        return FL_REGEX_NO_MATCH;
     pcre2_match_data *md = pcre2_match_data_create((uint32_t)n + 1, NULL);
     if (!md)
         return FL_REGEX_UNDECIDED;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/model/rules_json.c -- canonical rules JSON → struct fl_rules: strict, every problem with its JSON
  * path. The form is documented in docs/reference/rules.md; contract in <faultline/model.h>. */
-#include "regex_priv.h"
 #include "rules_heartbeat.h"
 #include "rules_read.h"
+#include "template.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -32,6 +32,19 @@ static void check_template(struct reader *rd, const char *where, const char *tmp
     }
 }
 
+static bool take_apart(struct reader *rd, const struct fl_mapping_rule *r, struct mapping_form *form)
+{
+    if (!rd->names)
+        rd->names = template_names_new(rd->arena);
+    form->names = rd->names;
+    if (!form->names)
+        return false;
+    form->from = r->from ? template_name(rd->arena, form->names, r->from, strlen(r->from)) : 0;
+    form->node = template_new(rd->arena, form->names, r->node);
+    form->peer = r->peer ? template_new(rd->arena, form->names, r->peer) : NULL;
+    return form->from != SIZE_MAX && form->node && (form->peer || !r->peer);
+}
+
 static void mapping_rule(struct reader *rd, const struct fl_json *v, void *slot)
 {
     struct fl_mapping_rule *r = slot;
@@ -42,21 +55,25 @@ static void mapping_rule(struct reader *rd, const struct fl_json *v, void *slot)
     r->regex = rd_opt_text(rd, v, "regex", NULL);
     if (!rd->st && !r->from != !r->regex)
         rd_fail(rd, FL_E_SHAPE, r->from ? "regex" : "from", "\"from\" and \"regex\" go together");
+    struct mapping_form *form = rd->st ? NULL : fl_arena_calloc(rd->arena, 1, sizeof *form);
+    r->compiled = form;
+    if (!rd->st && !form)
+        rd_fail(rd, FL_E_NOMEM, NULL, "out of memory");
     unsigned groups = 0;
     if (!rd->st && r->regex) {
-        struct fl_regex *re = NULL;
-        rd->st = fl_regex_new(r->regex, &re, rd->err);
-        r->compiled = re;
+        rd->st = fl_regex_new(r->regex, &form->regex, rd->err);
         if (rd->st)
             fl_err_within(rd->err, "regex");
         else
-            groups = fl_regex_groups(re);
+            groups = fl_regex_groups(form->regex);
     }
     r->node = rd_need_text(rd, v, "node");
     check_template(rd, "node", r->node, groups);
     r->peer = rd_opt_text(rd, v, "peer", NULL);
     if (r->peer)
         check_template(rd, "peer", r->peer, groups);
+    if (!rd->st && !take_apart(rd, r, form))
+        rd_fail(rd, FL_E_NOMEM, NULL, "out of memory");
 }
 
 static void fail_word(struct reader *rd, const char *where, const char *word, const char *const *known,
@@ -334,7 +351,9 @@ struct fl_rules *fl_rules_free(struct fl_rules *r)
         return NULL;
     for (size_t i = 0; i < r->n_mapping; i++) {
         free_matchers(r->mapping[i].match, r->mapping[i].n_match);
-        fl_regex_free(r->mapping[i].compiled);
+        struct mapping_form *form = r->mapping[i].compiled;
+        if (form)
+            form->regex = fl_regex_free(form->regex);
     }
     for (size_t i = 0; i < r->n_classes; i++)
         free_matchers(r->classes[i].match, r->classes[i].n_match);

@@ -16,6 +16,7 @@ struct reader {
     struct fl_arena *arena;
     struct fl_err *err;
     fl_status st;
+    struct template_names *names; /* that templates ask for, template.h; NULL: none yet */
 };
 
 typedef void (*rule_reader)(struct reader *rd, const struct fl_json *v, void *slot);
