@@ -36,6 +36,13 @@ struct ep_key {
     fl_usec starts_at;
 };
 
+/* What the database has of an episode. Between steps it is ROW_SAME. */
+enum row_state {
+    ROW_NONE,
+    ROW_OTHER, /* a row with other labels, annotations or another link */
+    ROW_SAME,
+};
+
 /* order.c: some neighbours in the order of arrival, never none; a block's first NULLs are skipped by `first`. */
 enum { BLOCK_EPISODES = 256, BLOCK_FILTER_WORDS = 128 };
 struct block {
@@ -65,7 +72,8 @@ struct episode {
     uint32_t
         settle;   /* 1 + its place among those to be looked at in the tick of this step; 0: not among them */
     uint8_t slot; /* in the block */
-    fl_alert_status status : 8;
+    fl_alert_status status : 4;
+    enum row_state row : 4;
     fl_evidence_class cls : 8;
     fl_severity severity : 8;
 };

@@ -160,6 +160,7 @@ static const char *silencers(struct fl_step *s, const struct episode *e)
 
 void episode_row(struct fl_corr *c, struct fl_step *s, struct episode *e)
 {
+    static const struct fl_labels none;
     e->updated_at = s->at;
     fl_buf_reset(&c->why);
     struct fl_jw w = fl_jw_init(&c->why);
@@ -169,28 +170,33 @@ void episode_row(struct fl_corr *c, struct fl_step *s, struct episode *e)
     why_json(c, &w, s, e);
     FL_REQUIRE(!c->why.failed);
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_ALERT);
-    fx->alert = (struct fl_alert_row){.fingerprint = e->key.fingerprint,
-                                      .starts_at = e->key.starts_at,
-                                      .ends_at = e->alert->ends_at,
-                                      .received_at = e->alert->received_at,
-                                      .updated_at = s->at,
-                                      .status = e->status,
-                                      .labels = fl_fx_labels(s->fx, &e->alert->labels),
-                                      .annotations = fl_fx_labels(s->fx, &e->alert->annotations),
-                                      .generator_url = fl_fx_str(s->fx, e->alert->generator_url),
-                                      .source = fl_fx_str(s->fx, e->source),
-                                      .severity = e->severity,
-                                      .cls = e->cls,
-                                      .node = fl_fx_str(s->fx, e->node_id),
-                                      .map_rule = fl_fx_str(s->fx, e->map_rule),
-                                      .incident = fl_fx_str(s->fx, e->incident ? e->incident->pub.id : NULL),
-                                      .why = fl_fx_str(s->fx, c->why.p),
-                                      .silenced_by = silencers(s, e),
-                                      .inhibited_by = id_list(s, hex),
-                                      .quiet = fl_fx_str(s->fx, hold_word(e)),
-                                      .kept_by = fl_fx_str(s->fx, e->kept_by),
-                                      .kept_why = fl_fx_str(s->fx, e->quiet),
-                                      .kept = is_suppressed(e)};
+    bool same = e->row == ROW_SAME;
+    fx->alert = (struct fl_alert_row){
+        .fingerprint = e->key.fingerprint,
+        .starts_at = e->key.starts_at,
+        .ends_at = e->alert->ends_at,
+        .received_at = e->alert->received_at,
+        .updated_at = s->at,
+        .status = e->status,
+        .labels = fl_fx_labels(s->fx, same ? &none : &e->alert->labels),
+        .annotations = fl_fx_labels(s->fx, same ? &none : &e->alert->annotations),
+        .generator_url = fl_fx_str(s->fx, same ? "" : e->alert->generator_url),
+        .source = fl_fx_str(s->fx, e->source),
+        .severity = e->severity,
+        .cls = e->cls,
+        .node = fl_fx_str(s->fx, e->node_id),
+        .map_rule = fl_fx_str(s->fx, e->map_rule),
+        .incident = fl_fx_str(s->fx, e->incident ? e->incident->pub.id : NULL),
+        .why = fl_fx_str(s->fx, c->why.p),
+        .silenced_by = silencers(s, e),
+        .inhibited_by = id_list(s, hex),
+        .quiet = fl_fx_str(s->fx, hold_word(e)),
+        .kept_by = fl_fx_str(s->fx, e->kept_by),
+        .kept_why = fl_fx_str(s->fx, e->quiet),
+        .kept = is_suppressed(e),
+        .is_new = e->row == ROW_NONE,
+        .same_texts = same};
+    e->row = ROW_SAME;
 }
 
 /* ---- the index ---- */
@@ -333,8 +339,7 @@ static void regrade(struct fl_corr *c, struct fl_step *s, struct episode *e)
     }
 }
 
-/* @return whether anything but its times is other than before. */
-static bool take_content(struct fl_corr *c, struct episode *e, const struct fl_alert *a)
+static void take_content(struct fl_corr *c, struct episode *e, const struct fl_alert *a)
 {
     struct fl_alert merged = *a;
     struct fl_alert *old = e->alert;
@@ -350,13 +355,14 @@ static bool take_content(struct fl_corr *c, struct episode *e, const struct fl_a
         merged.annotations = old->annotations;
         merged.generator_url = old->generator_url;
         *old = merged;
-        return false;
+        return;
     }
     e->alert = fl_pool_alert(c->pool, &merged);
     order_labels(e); /* two label sets may have one fingerprint */
     fl_pool_drop_alert(c->pool, old);
     c->tries.of = NULL;
-    return true;
+    if (e->row == ROW_SAME)
+        e->row = ROW_OTHER;
 }
 
 /* It is over and leaves memory at once. */
@@ -374,8 +380,10 @@ struct episode *episode_make(struct fl_corr *c, struct fl_step *s, struct fl_top
     struct half over;
     bool again = passed_returns(c, a, &over);
     struct fl_alert content = *a;
-    if (again)
+    if (again) {
         content.starts_at = over.starts_at;
+        e->row = ROW_OTHER;
+    }
     e->key = (struct ep_key){a->fingerprint, content.starts_at};
     e->alert = fl_pool_alert(c->pool, &content);
     e->status = a->status;

@@ -162,6 +162,7 @@ static void read_alert(struct fl_corr *c, struct fl_unpack *u, struct episode *e
 static void read_episode(struct fl_corr *c, struct fl_unpack *u, struct fl_topo *topo)
 {
     struct episode *e = fl_core_alloc(1, sizeof *e);
+    e->row = ROW_SAME; /* the step that made it wrote its row */
     struct fl_alert a = {0};
     e->key = get_start(c, u);
     e->status = (fl_alert_status)get_below(u, FL_ALERT_STALE + 1);

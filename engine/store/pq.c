@@ -334,6 +334,59 @@ fl_pq_fault fl_pq_script(PGconn *c, const char *sql, const struct fl_pq_wait *w,
     return PQsendQuery(c, sql) ? collect(c, w, began, NULL, err) : lost(c, "could not send", err);
 }
 
+/* One piece out of memory, or as much of it as the server has room for. */
+static bool put_piece(PGconn *c, const struct fl_buf *b, const struct fl_pq_wait *w, fl_usec began)
+{
+    int r;
+    while ((r = b->n ? PQputCopyData(c, b->p, (int)b->n) : 1) == 0)
+        if (!pump(c, w, began))
+            return false;
+    return r > 0 && pump(c, w, began);
+}
+
+static bool end_copy(PGconn *c, const char *problem, const struct fl_pq_wait *w, fl_usec began)
+{
+    int r;
+    while ((r = PQputCopyEnd(c, problem)) == 0)
+        if (!pump(c, w, began))
+            return false;
+    return r > 0;
+}
+
+fl_pq_fault fl_pq_copy(PGconn *c, const char *sql, bool (*fill)(void *ctx, struct fl_buf *out), void *ctx,
+                       const struct fl_pq_wait *w, struct fl_err *err)
+{
+    fl_usec began = fl_mono();
+    if (!PQsendQuery(c, sql))
+        return lost(c, "could not send", err);
+    if (!pump(c, w, began))
+        return lost(c, "no answer from the database", err);
+    PGresult *r = PQgetResult(c);
+    bool ready = PQresultStatus(r) == PGRES_COPY_IN;
+    fl_pq_fault f = ready ? FL_PQ_NONE : r ? judge(c, r, err) : lost(c, "connection lost", err);
+    PQclear(r);
+    if (!ready) {
+        fl_pq_fault rest = f == FL_PQ_LOST ? f : collect(c, w, began, NULL, NULL);
+        return rest ? rest : f;
+    }
+    FL_AUTO_BUF b = fl_buf_init(0);
+    for (bool more = true; more && !b.failed;) {
+        fl_buf_reset(&b);
+        more = fill(ctx, &b);
+        if (!b.failed && !put_piece(c, &b, w, began))
+            return lost(c, "no answer from the database", err);
+    }
+    if (!end_copy(c, b.failed ? "out of memory" : NULL, w, began))
+        return lost(c, "no answer from the database", err);
+    bool failed = b.failed;
+    f = collect(c, w, began, NULL, failed ? NULL : err);
+    if (failed && f != FL_PQ_LOST) {
+        fl_fail(err, FL_E_NOMEM, "database", "out of memory for the rows of a table");
+        f = FL_PQ_AWAY;
+    }
+    return f;
+}
+
 fl_pq_fault fl_pq_prepare(PGconn *c, const char *name, const char *sql, const struct fl_pq_params *p,
                           struct fl_err *err)
 {

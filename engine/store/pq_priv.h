@@ -61,6 +61,7 @@ void fl_pq_params_done(struct fl_pq_params *p);
 void fl_pq_text(struct fl_pq_params *p, const char *s); /* NULL = null */
 void fl_pq_i64(struct fl_pq_params *p, int64_t v);
 void fl_pq_time(struct fl_pq_params *p, fl_usec t); /* 0 = null */
+int64_t fl_pq_instant(fl_usec t);                   /* as PostgreSQL counts: from the year 2000 */
 void fl_pq_bytes(struct fl_pq_params *p, const void *b, size_t n);
 
 /** An array parameter is opened, gets one element per row, and is closed. */
@@ -106,6 +107,12 @@ struct fl_pq_wait {
  */
 FL_MUST_CHECK fl_pq_fault fl_pq_exec(PGconn *c, const char *sql, const struct fl_pq_params *p,
                                      const struct fl_pq_wait *w, PGresult **ret, struct fl_err *err);
+/**
+ * COPY … FROM STDIN. `fill` appends the next piece to an empty buffer, false: it was the last one. Whatever the outcome,
+ * the connection is ready for the next command, but for FL_PQ_LOST; in a transaction, an error aborts it.
+ */
+FL_MUST_CHECK fl_pq_fault fl_pq_copy(PGconn *c, const char *sql, bool (*fill)(void *ctx, struct fl_buf *out),
+                                     void *ctx, const struct fl_pq_wait *w, struct fl_err *err);
 /** Several commands in one text without parameters (simple protocol). */
 FL_MUST_CHECK fl_pq_fault fl_pq_script(PGconn *c, const char *sql, const struct fl_pq_wait *w,
                                        struct fl_err *err);

@@ -61,10 +61,15 @@ void fl_pq_i64(struct fl_pq_params *p, int64_t v)
     put_i64(p, FL_PQ_I64, v);
 }
 
+int64_t fl_pq_instant(fl_usec t)
+{
+    return t - PG_EPOCH;
+}
+
 void fl_pq_time(struct fl_pq_params *p, fl_usec t)
 {
     if (t)
-        put_i64(p, FL_PQ_TIME, t - PG_EPOCH);
+        put_i64(p, FL_PQ_TIME, fl_pq_instant(t));
     else
         put(p, FL_PQ_TIME, NULL, 0);
 }
@@ -137,7 +142,7 @@ void fl_pq_add_i64(struct fl_pq_array *a, int64_t v)
 void fl_pq_add_time(struct fl_pq_array *a, fl_usec t)
 {
     if (t)
-        fl_pq_add_i64(a, t - PG_EPOCH);
+        fl_pq_add_i64(a, fl_pq_instant(t));
     else
         add(a, NULL, 0);
 }

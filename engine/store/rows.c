@@ -1,124 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine/store/rows.c -- effects of a batch of steps as SQL: one multi-row statement per table. */
+/* engine/store/rows.c -- rows of a batch of steps as SQL: one multi-row statement per table, COPY for many new rows. */
 #include "store_priv.h"
 
 #include <faultline/json.h>
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* ---- sort by kind, keep the last state of each thing ---------------------------------------------------------- */
-
-static bool same_thing(const struct fl_fx *a, const struct fl_fx *b)
-{
-    switch (a->kind) {
-    case FL_FX_ALERT:
-        return a->alert.fingerprint == b->alert.fingerprint && a->alert.starts_at == b->alert.starts_at;
-    case FL_FX_INCIDENT: return fl_streq(a->incident.id, b->incident.id);
-    case FL_FX_RUN: return fl_streq(a->run.id, b->run.id);
-    case FL_FX_SILENCE: return fl_streq(a->silence.id, b->silence.id);
-    case FL_FX_MAINTENANCE: return fl_streq(a->maintenance.id, b->maintenance.id);
-    case FL_FX_VERDICT: return fl_streq(a->verdict.incident, b->verdict.incident);
-    case FL_FX_CALL: return a->call.n == b->call.n && fl_streq(a->call.run, b->call.run);
-    default: return false;
-    }
-}
-
-static uint64_t thing_hash(const struct fl_fx *f)
-{
-    uint64_t h = fl_fnv1a(FL_FNV1A_INIT, &f->kind, sizeof f->kind);
-    switch (f->kind) {
-    case FL_FX_ALERT:
-        h = fl_fnv1a(h, &f->alert.fingerprint, sizeof f->alert.fingerprint);
-        return fl_fnv1a(h, &f->alert.starts_at, sizeof f->alert.starts_at);
-    case FL_FX_INCIDENT: return fl_fnv1a(h, f->incident.id, strlen(f->incident.id));
-    case FL_FX_RUN: return fl_fnv1a(h, f->run.id, strlen(f->run.id));
-    case FL_FX_SILENCE: return fl_fnv1a(h, f->silence.id, strlen(f->silence.id));
-    case FL_FX_MAINTENANCE: return fl_fnv1a(h, f->maintenance.id, strlen(f->maintenance.id));
-    case FL_FX_VERDICT: return fl_fnv1a(h, f->verdict.incident, strlen(f->verdict.incident));
-    case FL_FX_CALL:
-        h = fl_fnv1a(h, &f->call.n, sizeof f->call.n);
-        return fl_fnv1a(h, f->call.run, strlen(f->call.run));
-    default: return h;
-    }
-}
-
-static bool is_upsert(fl_fx_kind k)
-{
-    return k == FL_FX_ALERT || k == FL_FX_INCIDENT || k == FL_FX_RUN || k == FL_FX_CALL ||
-           k == FL_FX_SILENCE || k == FL_FX_MAINTENANCE || k == FL_FX_VERDICT;
-}
-
-/* Open addressing; false when the thing is in the table already. */
-static bool first_seen(const struct fl_fx **table, size_t mask, const struct fl_fx *f)
-{
-    size_t i = (size_t)thing_hash(f) & mask;
-    for (; table[i]; i = (i + 1) & mask)
-        if (table[i]->kind == f->kind && same_thing(table[i], f))
-            return false;
-    table[i] = f;
-    return true;
-}
-
-struct fl_rows *fl_rows_free(struct fl_rows *r)
-{
-    if (r)
-        fl_arena_free(r->arena);
-    return NULL;
-}
-
-static bool alloc_kinds(struct fl_rows *r, struct fl_step *const *steps, size_t n, size_t *ret_total)
-{
-    size_t count[FL_ROW_KINDS] = {0}, total = 0;
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < steps[i]->fx->n; j++)
-            if (steps[i]->fx->v[j].kind < FL_ROW_KINDS)
-                count[steps[i]->fx->v[j].kind]++;
-    for (size_t k = 0; k < FL_ROW_KINDS; k++) {
-        total += count[k];
-        r->kind[k].v = fl_arena_calloc(r->arena, count[k] + 1, sizeof *r->kind[k].v);
-        if (!r->kind[k].v)
-            return false;
-    }
-    *ret_total = total;
-    return true;
-}
-
-struct fl_rows *fl_rows_new(struct fl_step *const *steps, size_t n)
-{
-    struct fl_arena *a = fl_arena_new(0);
-    struct fl_rows *r = a ? fl_arena_calloc(a, 1, sizeof *r) : NULL;
-    size_t total = 0, size = 16;
-    if (r)
-        r->arena = a;
-    if (!r || !alloc_kinds(r, steps, n, &total)) {
-        fl_arena_free(a);
-        return NULL;
-    }
-    while (size < total * 2)
-        size *= 2;
-    const struct fl_fx **table = fl_arena_calloc(a, size, sizeof *table);
-    if (!table)
-        return fl_rows_free(r);
-    /* Backwards, so that the last state is seen first. */
-    for (size_t i = n; i-- > 0;)
-        for (size_t j = steps[i]->fx->n; j-- > 0;) {
-            const struct fl_fx *f = &steps[i]->fx->v[j];
-            if (f->kind < FL_ROW_KINDS && (!is_upsert(f->kind) || first_seen(table, size - 1, f)))
-                r->kind[f->kind].v[r->kind[f->kind].n++] = f;
-        }
-    for (size_t k = 0; k < FL_ROW_KINDS; k++) {
-        const struct fl_fx **v = r->kind[k].v;
-        for (size_t i = 0, m = r->kind[k].n; i < m / 2; i++) {
-            const struct fl_fx *t = v[i];
-            v[i] = v[m - 1 - i];
-            v[m - 1 - i] = t;
-        }
-        r->n += r->kind[k].n;
-    }
-    return r;
-}
 
 /* ---- parameters of each table ----------------------------------------------------------------------------------- */
 
@@ -155,7 +41,7 @@ static void add_labels(struct fl_pq_array *a, const struct fl_labels *l)
     fl_pq_add_text(a, b.failed ? "{}" : b.p);
 }
 
-static const char *none_is_null(const char *list)
+const char *fl_rows_list(const char *list)
 {
     return fl_streq(list, "[]") ? NULL : list;
 }
@@ -178,8 +64,8 @@ static void alerts(struct fl_pq_params *p, const struct fl_fx *const *v, size_t 
     EACH(FL_PQ_TEXT, add_labels, &f->alert.labels);
     EACH(FL_PQ_TEXT, add_labels, &f->alert.annotations);
     OPT(f->alert.why);
-    OPT(none_is_null(f->alert.silenced_by));
-    OPT(none_is_null(f->alert.inhibited_by));
+    OPT(fl_rows_list(f->alert.silenced_by));
+    OPT(fl_rows_list(f->alert.inhibited_by));
     OPT(f->alert.quiet);
 }
 static const char alert_sql[] =
@@ -196,6 +82,34 @@ static const char alert_sql[] =
     " incident = excluded.incident, source = excluded.source, generator_url = excluded.generator_url,"
     " labels = excluded.labels, annotations = excluded.annotations, why = excluded.why,"
     " silenced_by = excluded.silenced_by, inhibited_by = excluded.inhibited_by, quiet = excluded.quiet";
+
+/* What can change of an episode whose texts are in its row already. */
+static void alert_states(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
+{
+    I64(f->alert.fingerprint);
+    TIME(f->alert.starts_at);
+    TIME(f->alert.ends_at);
+    TIME(f->alert.received_at);
+    TIME(f->alert.updated_at);
+    TEXT(fl_alert_status_name(f->alert.status));
+    TEXT(fl_severity_name(f->alert.severity));
+    TEXT(fl_evidence_class_name(f->alert.cls));
+    OPT(f->alert.node);
+    OPT(f->alert.map_rule);
+    OPT(f->alert.incident);
+    OPT(f->alert.source);
+    OPT(f->alert.why);
+    OPT(fl_rows_list(f->alert.silenced_by));
+    OPT(fl_rows_list(f->alert.inhibited_by));
+    OPT(f->alert.quiet);
+}
+static const char alert_state_sql[] =
+    "UPDATE alert t SET ends_at = ea, received_at = ra, updated_at = ua, status = st, severity = se, class = cl, node = no,"
+    " map_rule = mr, incident = inc, source = so, why = wh::json, silenced_by = si::json, inhibited_by = ih::json, quiet = qu"
+    " FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],"
+    " $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],"
+    " $17::text[]) u(fp, sa, ea, ra, ua, st, se, cl, no, mr, inc, so, wh, si, ih, qu)"
+    " WHERE t.fingerprint = fp AND t.starts_at = sa AND t.realm = $1";
 
 static void incidents(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
 {
@@ -482,20 +396,23 @@ static const char verdict_sql[] =
 static const struct table {
     const char *name, *sql;
     void (*fill)(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n);
-} tables[FL_ROW_KINDS] = {[FL_FX_ALERT] = {"alert", alert_sql, alerts},
-                          [FL_FX_INCIDENT] = {"incident", incident_sql, incidents},
-                          [FL_FX_TIMELINE] = {"timeline", timeline_sql, timelines},
-                          [FL_FX_RANKING] = {"ranking", ranking_sql, rankings},
-                          [FL_FX_RUN] = {"run", run_sql, runs},
-                          [FL_FX_CALL] = {"run_call", call_sql, calls},
-                          [FL_FX_TOPOLOGY] = {"topology", NULL, NULL},
-                          [FL_FX_CHANGE] = {"change", change_sql, changes},
-                          [FL_FX_SILENCE] = {"silence", silence_sql, silences},
-                          [FL_FX_MAINTENANCE] = {"maintenance", window_sql, windows},
-                          [FL_FX_MODEL] = {"model", model_sql, models},
-                          [FL_FX_MODEL_USE] = {"model_use", model_use_sql, model_uses},
-                          [FL_FX_VERDICT] = {"verdict", verdict_sql, verdicts},
-                          [FL_FX_AUDIT] = {"audit", audit_sql, audits}};
+} tables[FL_ROW_TABLES] = {
+    [FL_FX_ALERT] = {"alert", alert_sql, alerts},
+    [FL_ROWS_ALERT_NEW] = {"alert", alert_sql, alerts}, /* when they are few, or not so new after all */
+    [FL_ROWS_ALERT_STATE] = {"alert", alert_state_sql, alert_states},
+    [FL_FX_INCIDENT] = {"incident", incident_sql, incidents},
+    [FL_FX_TIMELINE] = {"timeline", timeline_sql, timelines},
+    [FL_FX_RANKING] = {"ranking", ranking_sql, rankings},
+    [FL_FX_RUN] = {"run", run_sql, runs},
+    [FL_FX_CALL] = {"run_call", call_sql, calls},
+    [FL_FX_TOPOLOGY] = {"topology", NULL, NULL},
+    [FL_FX_CHANGE] = {"change", change_sql, changes},
+    [FL_FX_SILENCE] = {"silence", silence_sql, silences},
+    [FL_FX_MAINTENANCE] = {"maintenance", window_sql, windows},
+    [FL_FX_MODEL] = {"model", model_sql, models},
+    [FL_FX_MODEL_USE] = {"model_use", model_use_sql, model_uses},
+    [FL_FX_VERDICT] = {"verdict", verdict_sql, verdicts},
+    [FL_FX_AUDIT] = {"audit", audit_sql, audits}};
 
 /* ---- write -------------------------------------------------------------------------------------------------------- */
 
@@ -517,21 +434,35 @@ static void position(struct fl_store *s, struct fl_pq_params *fence, struct fl_p
 #define ADVANCE_SQL \
     "SELECT advance($1, $2, $3)" /* first of all: an attempt that did commit shows here, not as a duplicate */
 
-static fl_pq_fault write_fast(struct fl_store *s, const struct fl_rows *r, uint64_t from, uint64_t to,
-                              struct fl_err *err)
+enum {
+    COPY_FROM = 64, /* rows of one table from which COPY is worth its turns to the server and back */
+    STATEMENTS = FL_ROW_TABLES + 3,
+};
+
+static bool is_copied(const struct fl_rows *r, size_t k)
+{
+    return r->kind[k].n >= COPY_FROM && fl_rows_can_copy(k);
+}
+
+/* One message there and one back: the statements are one transaction. With `open` it is one that somebody else ends, and
+ * what is copied is left out. */
+static fl_pq_fault write_statements(struct fl_store *s, const struct fl_rows *r, uint64_t from, uint64_t to,
+                                    bool open, struct fl_err *err)
 {
     FL_AUTO_ARENA a = fl_arena_new(0);
-    struct fl_pq_params *p = fl_arena_calloc(a, FL_ROW_KINDS + 2, sizeof *p);
+    struct fl_pq_params *p = fl_arena_calloc(a, STATEMENTS, sizeof *p);
     if (!p) {
         fl_fail(err, FL_E_NOMEM, "projector", "out of memory");
         return FL_PQ_AWAY;
     }
-    position(s, &p[0], &p[1], from, to, a);
-    struct fl_pq_stmt v[FL_ROW_KINDS + 2] = {{.sql = FENCE_SQL, .p = &p[0]},
-                                             {.sql = ADVANCE_SQL, .p = &p[1]}};
-    size_t n = 2, bad;
-    for (size_t k = 0; k < FL_ROW_KINDS; k++) {
-        if (!r->kind[k].n || !tables[k].fill)
+    struct fl_pq_stmt v[STATEMENTS] = {{.sql = "BEGIN"}};
+    size_t n = open ? 1 : 0, bad;
+    position(s, &p[n], &p[n + 1], from, to, a);
+    v[n] = (struct fl_pq_stmt){.sql = FENCE_SQL, .p = &p[n]};
+    v[n + 1] = (struct fl_pq_stmt){.sql = ADVANCE_SQL, .p = &p[n + 1]};
+    n += 2;
+    for (size_t k = 0; k < FL_ROW_TABLES; k++) {
+        if (!r->kind[k].n || !tables[k].fill || (open && is_copied(r, k)))
             continue;
         fl_pq_params_init(&p[n], a);
         fl_pq_text(&p[n], s->realm);
@@ -543,6 +474,35 @@ static fl_pq_fault write_fast(struct fl_store *s, const struct fl_rows *r, uint6
     for (size_t i = 0; i < n; i++)
         fl_pq_params_done(&p[i]);
     return f;
+}
+
+static fl_pq_fault end_transaction(struct fl_store *s, fl_pq_fault f, struct fl_err *err)
+{
+    if (!f)
+        return fl_pq_script(s->project_c, "COMMIT", &patience, err);
+    if (f != FL_PQ_LOST && fl_pq_script(s->project_c, "ROLLBACK", &patience, NULL))
+        return FL_PQ_LOST;
+    return f;
+}
+
+/* Many rows: most of them are new, and COPY is how PostgreSQL takes those at half the price. */
+static fl_pq_fault write_many(struct fl_store *s, const struct fl_rows *r, uint64_t from, uint64_t to,
+                              struct fl_err *err)
+{
+    fl_pq_fault f = write_statements(s, r, from, to, true, err);
+    for (size_t k = 0; !f && k < FL_ROW_TABLES; k++)
+        if (is_copied(r, k))
+            f = fl_rows_copy(s, k, r->kind[k].v, r->kind[k].n, &patience, err);
+    return end_transaction(s, f, err);
+}
+
+static fl_pq_fault write_fast(struct fl_store *s, const struct fl_rows *r, uint64_t from, uint64_t to,
+                              struct fl_err *err)
+{
+    for (size_t k = 0; k < FL_ROW_TABLES; k++)
+        if (is_copied(r, k))
+            return write_many(s, r, from, to, err);
+    return write_statements(s, r, from, to, false, err);
 }
 
 static fl_pq_fault insert_some(struct fl_store *s, size_t kind, const struct fl_fx **v, size_t n,
@@ -615,14 +575,11 @@ static fl_pq_fault write_slow(struct fl_store *s, const struct fl_rows *r, uint6
         f = fl_pq_exec(s->project_c, FENCE_SQL, &fence, &patience, NULL, err);
     if (!f)
         f = fl_pq_exec(s->project_c, ADVANCE_SQL, &advance, &patience, NULL, err);
-    for (size_t k = 0; !f && k < FL_ROW_KINDS; k++)
+    for (size_t k = 0; !f && k < FL_ROW_TABLES; k++)
         f = write_halving(s, k, r->kind[k].v, r->kind[k].n, &skipped, err);
     if (!f && skipped)
         f = count_skipped(s, skipped, err);
-    if (!f)
-        f = fl_pq_script(s->project_c, "COMMIT", &patience, err);
-    else if (f != FL_PQ_LOST && fl_pq_script(s->project_c, "ROLLBACK", &patience, NULL))
-        f = FL_PQ_LOST;
+    f = end_transaction(s, f, err);
     if (!f)
         s->skipped_rows += skipped;
     return f;

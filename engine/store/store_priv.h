@@ -19,7 +19,7 @@
 #define FL_MERGE_BODIES 128          /* … and this many bodies (FL_BODIES_MAX is what a reader takes) */
 #define FL_PROJECT_STEPS 1024        /* steps … */
 #define FL_PROJECT_PAUSE (20 * 1000) /* microseconds between commits nobody waits for */
-#define FL_PROJECT_ROWS 2000         /* … and rows in one projection transaction */
+#define FL_PROJECT_ROWS 60000        /* … and rows in one projection transaction */
 #define FL_LEASE (10 * FL_USEC_PER_SEC)
 #define FL_STALL (2 * FL_USEC_PER_SEC) /* a commit that takes longer: stop accepting until it ends */
 
@@ -106,20 +106,32 @@ void fl_pace_note(struct fl_store *s, fl_usec idle);
 /** Per cent of its time that derived work keeps while intake is busy. */
 unsigned fl_pace_share(uint64_t lag, size_t allowed);
 
-/* ---- rows.c: the rows of a batch of steps ------------------------------------------------------------------- */
+/* ---- rows.c, rows_sort.c, rows_copy.c: the rows of a batch of steps ------------------------------------------- */
 
 #define FL_ROW_KINDS (FL_FX_AUDIT + 1)
+enum { /* rows of alerts that are not written as whatever is there */
+       FL_ROWS_ALERT_NEW = FL_ROW_KINDS,
+       FL_ROWS_ALERT_STATE,
+       FL_ROW_TABLES,
+};
 struct fl_rows {
     struct fl_arena *arena;
     struct {
         const struct fl_fx **v;
         size_t n;
-    } kind[FL_ROW_KINDS];
+    } kind[FL_ROW_TABLES];
     size_t n;
 };
-/** Sort the rows of steps by kind; of several states of one thing only the last is kept. NULL: out of memory. */
+/** Sort the rows of steps by kind; of several states of one thing only the last is kept, which takes over what an earlier
+ *  one says of an alert's row (is_new, texts). They point into the steps. NULL: out of memory. */
 struct fl_rows *fl_rows_new(struct fl_step *const *steps, size_t n);
 struct fl_rows *fl_rows_free(struct fl_rows *r);
+bool fl_rows_can_copy(size_t table);
+/** All of these rows by COPY, in the transaction that is open. One that is there already fails all. */
+FL_MUST_CHECK fl_pq_fault fl_rows_copy(struct fl_store *s, size_t table, const struct fl_fx *const *v,
+                                       size_t n, const struct fl_pq_wait *w, struct fl_err *err);
+/** "[]" is null in the database. */
+const char *fl_rows_list(const char *list);
 /** Write them and move projected_seq, in one transaction. Data errors are looked for row by row. */
 FL_MUST_CHECK fl_pq_fault fl_rows_write(struct fl_store *s, const struct fl_rows *r, uint64_t from,
                                         uint64_t to, struct fl_err *err);
