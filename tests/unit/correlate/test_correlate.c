@@ -340,6 +340,58 @@ static void test_a_new_graph_maps_old_alerts(void **state)
     assert_int_equal(inc(w, "INC-2026-000001")->alerts_total, 2);
 }
 
+static const struct fl_alert_row *row_of(const struct world *w)
+{
+    const struct fl_alert_row *row = NULL;
+    for (size_t i = 0; i < w->fx->n; i++)
+        if (w->fx->v[i].kind == FL_FX_ALERT)
+            row = &w->fx->v[i].alert;
+    assert_non_null(row);
+    return row;
+}
+
+/* @param summary  NULL: a report without annotations. */
+static const struct fl_alert_row *report(struct world *w, fl_usec at, fl_alert_status st, fl_usec starts,
+                                         const char *summary)
+{
+    struct fl_label l[] = {{"alertname", "Full"}, {"component", "db"}}, notes[] = {{"summary", summary}};
+    struct fl_alert a = {.labels = {l, 2},
+                         .annotations = {notes, summary ? 1 : 0},
+                         .starts_at = starts,
+                         .status = st,
+                         .received_at = at,
+                         .ends_at = st == FL_ALERT_RESOLVED ? at : 0,
+                         .generator_url = summary ? "http://prometheus/" : ""};
+    a.fingerprint = fl_labels_fingerprint(&a.labels);
+    begin(w, at);
+    fl_corr_alerts(w->c, &w->step, w->topo, "alertmanager", &a, 1);
+    fl_corr_tick(w->c, &w->step, w->topo);
+    fl_corr_flush(w->c, &w->step);
+    return row_of(w);
+}
+
+/* The projector writes a new row with all its texts, and of one that is there only what changed. */
+static void test_texts_are_told_once(void **state)
+{
+    struct world *w = *state;
+    const struct fl_alert_row *r = report(w, T0, FL_ALERT_FIRING, T0, "90 %");
+    assert_true(r->is_new && !r->same_texts);
+    assert_int_equal(r->labels.n, 2);
+    assert_string_equal(r->annotations.v[0].value, "90 %");
+    r = report(w, T0 + SEC, FL_ALERT_FIRING, T0, "95 %");
+    assert_false(r->is_new || r->same_texts);
+    assert_string_equal(r->annotations.v[0].value, "95 %");
+    r = report(w, T0 + 2 * SEC, FL_ALERT_RESOLVED, T0, NULL); /* keeps the texts it had */
+    assert_true(!r->is_new && r->same_texts);
+    assert_int_equal(r->status, FL_ALERT_RESOLVED);
+    assert_int_equal(r->labels.n + r->annotations.n, 0);
+    r = report(w, T0 + 3 * SEC, FL_ALERT_FIRING, T0 + 3 * SEC, "95 %"); /* an episode of its own */
+    assert_true(r->is_new && !r->same_texts);
+    r = report(w, T0 + 4 * SEC, FL_ALERT_RESOLVED, T0 + 3 * SEC, "was 95 %");
+    assert_false(r->is_new || r->same_texts);
+    assert_string_equal(r->annotations.v[0].value, "was 95 %");
+}
+
 /* Restoring a snapshot gives the same bytes again, and decides the same from there on. */
 static void test_snapshot_round_trip(void **state)
 {
@@ -382,6 +434,7 @@ int main(void)
         T(test_unmapped_alerts_group_by_labels),
         T(test_operator_merge_split_resolve),
         T(test_a_new_graph_maps_old_alerts),
+        T(test_texts_are_told_once),
         T(test_snapshot_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

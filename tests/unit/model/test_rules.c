@@ -199,6 +199,31 @@ static void mapping_expands_in_order_until_accepted(void **state)
     fl_rules_free(r);
 }
 
+/* More names than are looked up once an alert; regexes that take the empty text, and ones that do not. */
+static void mapping_knows_any_number_of_names(void **state)
+{
+    (void)state;
+    FL_AUTO_BUF b = fl_buf_init(0);
+    fl_buf_str(&b, "{\"mapping\":[");
+    for (unsigned i = 0; i < 300; i++)
+        fl_buf_printf(&b, "{\"name\":\"r%u\",\"node\":\"{l%u}-{m}|x{l%u}\"},", i, i, i);
+    fl_buf_str(&b, "{\"name\":\"e\",\"from\":\"none\",\"regex\":\"(.*)\",\"node\":\"empty\"},"
+                   "{\"name\":\"f\",\"from\":\"none\",\"regex\":\"(.+)\",\"node\":\"full\"},"
+                   "{\"name\":\"g\",\"from\":\"l299\",\"regex\":\"(b)(c)?.*\",\"node\":\"{2}|{1}{l299}\"}]}");
+    struct fl_rules *r = load(b.p);
+    struct fl_label v[] = {{"l2", "a"}, {"l299", "bz"}, {"l2x", "no"}, {"l29", "c"}},
+                    notes[] = {{"m", "note"}};
+    struct fl_alert a = alert(v, 4);
+    struct seen s = {0};
+    assert_false(fl_rules_map(r, &a, collect, &s));
+    assert_string_equal(s.text, "xa xc xbz empty bbz");
+    a.annotations = (struct fl_labels){notes, 1};
+    struct seen t = {.want = "bz-note"};
+    assert_true(fl_rules_map(r, &a, collect, &t));
+    assert_string_equal(t.text, "xa xc xbz empty bbz a-note c-note bz-note");
+    fl_rules_free(r);
+}
+
 static void an_overlong_node_is_no_candidate(void **state)
 {
     (void)state;
@@ -313,6 +338,7 @@ int main(void)
         cmocka_unit_test(the_version_is_the_content),
         cmocka_unit_test(every_mistake_is_named_with_its_place),
         cmocka_unit_test(mapping_expands_in_order_until_accepted),
+        cmocka_unit_test(mapping_knows_any_number_of_names),
         cmocka_unit_test(an_overlong_node_is_no_candidate),
         cmocka_unit_test(the_default_mapping_knows_common_labels),
         cmocka_unit_test(the_default_classes_read_names),

@@ -166,6 +166,191 @@ static void test_answers(void **state)
     fl_store_close(c.store, FL_USEC_PER_SEC);
 }
 
+/* ---- many rows ---- */
+
+enum { MANY = 300 };
+
+static const struct fl_label some_labels[] = {{"alertname", "Down"}, {"instance", "db\"1\\ \xc3\xbc\n"}};
+static const struct fl_label some_notes[] = {{"summary", "it is \"down\""}};
+
+static void add_alert(struct fl_effects *fx, uint64_t fingerprint, uint64_t seq, fl_alert_status status,
+                      bool is_new, bool same_texts)
+{
+    struct fl_alert_row row = {.fingerprint = fingerprint,
+                               .starts_at = 1000000,
+                               .ends_at = status == FL_ALERT_RESOLVED ? 3000000 : 0,
+                               .status = status,
+                               .generator_url = "",
+                               .source = "test",
+                               .node = "n",
+                               .map_rule = "",
+                               .incident = "INC-1",
+                               .why = status == FL_ALERT_RESOLVED ? "[\"over\"]" : "[\"a\",\"b\"]",
+                               .silenced_by = "[]",
+                               .inhibited_by = "[]",
+                               .updated_at = (fl_usec)seq,
+                               .is_new = is_new,
+                               .same_texts = same_texts};
+    if (!same_texts) {
+        row.labels = (struct fl_labels){some_labels, 2};
+        row.annotations = (struct fl_labels){some_notes, 1};
+        row.generator_url = "http://prometheus/";
+    }
+    add_fx(fx, FL_FX_ALERT)->alert = row;
+}
+
+static void fill_many(struct fl_effects *fx, uint64_t seq)
+{
+    for (unsigned i = 0; i < MANY; i++) {
+        add_alert(fx, UINT64_MAX - i, seq, seq == 1 ? FL_ALERT_FIRING : FL_ALERT_RESOLVED, seq == 1, seq > 1);
+        add_fx(fx, FL_FX_TIMELINE)->timeline = (struct fl_timeline_row){.incident = "INC-1",
+                                                                        .event_seq = seq,
+                                                                        .n = i,
+                                                                        .at = 1000000,
+                                                                        .kind = "state",
+                                                                        .actor = "engine",
+                                                                        .text = "t\xc3\xbct",
+                                                                        .detail = i % 2 ? "{\"a\": 1}" : ""};
+    }
+    for (unsigned i = 0; i < MANY; i++)
+        add_audit(fx, (seq - 1) * MANY + i + 1, seq);
+}
+
+/* How one of the rows reads, of which there are n alike. */
+static void assert_alerts(const char *db, int n, const char *want)
+{
+    char got[600];
+    snprintf(
+        got, sizeof got, "%s",
+        pg_test_sql(
+            db,
+            "SELECT count(*) || ' ' || min(t) || ' ' || count(DISTINCT t) FROM (SELECT concat_ws('|', realm, status,"
+            " starts_at, ends_at, severity, class, node, map_rule, incident, source, generator_url, labels,"
+            " annotations, why, silenced_by, inhibited_by, quiet) AS t FROM faultline.alert) x"));
+    char all[700];
+    snprintf(all, sizeof all, "%d %s 1", n, want);
+    assert_string_equal(got, all);
+}
+
+#define FIRST_ROW                                                                                                    \
+    "default|firing|1970-01-01 00:00:01+00|none|other|n|INC-1|test|http://prometheus/|{\"instance\": \"db\\\"1\\\\ " \
+    "\xc3\xbc\\n\", \"alertname\": \"Down\"}|{\"summary\": \"it is \\\"down\\\"\"}|[\"a\",\"b\"]"
+#define LAST_ROW                                                                                                 \
+    "default|resolved|1970-01-01 00:00:01+00|1970-01-01 00:00:03+00|none|other|n|INC-1|test|http://prometheus/|" \
+    "{\"instance\": \"db\\\"1\\\\ \xc3\xbc\\n\", \"alertname\": \"Down\"}|{\"summary\": \"it is \\\"down\\\"\"}|[\"over\"]"
+
+static void test_many_new_rows(void **state)
+{
+    (void)state;
+    const char *db = pg_test_database(pg, true);
+    struct counts c = {0};
+    struct fl_store_stats st;
+    open_store(db, &c);
+    step(c.store, 1, fill_many);
+    AWAIT(fl_store_projected_seq(c.store) == 1);
+    assert_alerts(db, MANY, FIRST_ROW);
+    assert_int_equal(
+        pg_test_number(
+            db,
+            "SELECT count(*) FROM faultline.timeline WHERE text = 'tüt' AND at = "
+            "'1970-01-01 00:00:01Z' AND (detail ->> 'a' = '1') IS NOT DISTINCT FROM CASE n % 2 WHEN 1 THEN true END"),
+        MANY);
+    assert_int_equal(pg_test_number(db, "SELECT count(*) FROM faultline.audit WHERE octet_length(hash) = 32"),
+                     MANY);
+    step(c.store, 2, fill_many);
+    AWAIT(fl_store_projected_seq(c.store) == 2);
+    assert_alerts(db, MANY, LAST_ROW);
+    assert_int_equal(pg_test_number(db, "SELECT count(*) FROM faultline.audit"), 2 * MANY);
+    fl_store_stats(c.store, &st);
+    assert_int_equal(st.skipped_rows, 0);
+    fl_store_close(c.store, FL_USEC_PER_SEC);
+}
+
+static void fill_old_as_new(struct fl_effects *fx, uint64_t seq)
+{
+    for (unsigned i = 0; i < MANY; i++)
+        add_alert(fx, i, seq, seq == 1 ? FL_ALERT_FIRING : FL_ALERT_RESOLVED, true, false);
+    add_audit(fx, seq, seq);
+}
+
+/* The core has forgotten an episode that the database still has, and takes it for a new one. */
+static void test_new_rows_that_are_there(void **state)
+{
+    (void)state;
+    const char *db = pg_test_database(pg, true);
+    struct counts c = {0};
+    struct fl_store_stats st;
+    open_store(db, &c);
+    step(c.store, 1, fill_old_as_new);
+    AWAIT(fl_store_projected_seq(c.store) == 1);
+    step(c.store, 2, fill_old_as_new);
+    AWAIT(fl_store_projected_seq(c.store) == 2);
+    assert_alerts(db, MANY, LAST_ROW);
+    assert_int_equal(pg_test_number(db, "SELECT count(*) FROM faultline.audit"), 2);
+    fl_store_stats(c.store, &st);
+    assert_int_equal(st.skipped_rows, 0);
+    fl_store_close(c.store, FL_USEC_PER_SEC);
+}
+
+static void fill_many_and_a_bad_one(struct fl_effects *fx, uint64_t seq)
+{
+    fill_many(fx, seq);
+    fx->v[2 * (MANY / 2)].alert.why = "[broken";
+}
+
+static void test_a_bad_row_among_many(void **state)
+{
+    (void)state;
+    const char *db = pg_test_database(pg, true);
+    struct counts c = {0};
+    struct fl_store_stats st;
+    open_store(db, &c);
+    step(c.store, 1, fill_many_and_a_bad_one);
+    AWAIT(fl_store_projected_seq(c.store) == 1);
+    assert_alerts(db, MANY - 1, FIRST_ROW);
+    assert_int_equal(pg_test_number(db, "SELECT count(*) FROM faultline.timeline"), MANY);
+    assert_int_equal(pg_test_number(db, "SELECT count(*) FROM faultline.audit"), MANY);
+    fl_store_stats(c.store, &st);
+    assert_int_equal(st.skipped_rows, 1);
+    fl_store_close(c.store, FL_USEC_PER_SEC);
+}
+
+/* Of several states in one batch the last one counts, with what only an earlier one says of the row. */
+static void test_states_of_one_batch(void **state)
+{
+    (void)state;
+    struct fl_step steps[3], *v[3];
+    for (unsigned i = 0; i < 3; i++) {
+        steps[i] = (struct fl_step){.fx = fl_effects_new()};
+        steps[i].fx->event_seq = i + 1;
+        v[i] = &steps[i];
+    }
+    add_alert(steps[0].fx, 1, 1, FL_ALERT_FIRING, true, false); /* new, then over */
+    add_alert(steps[1].fx, 1, 2, FL_ALERT_STALE, false, true);
+    add_alert(steps[2].fx, 1, 3, FL_ALERT_RESOLVED, false, true);
+    add_alert(steps[0].fx, 2, 1, FL_ALERT_FIRING, false, false); /* other texts, then over */
+    add_alert(steps[2].fx, 2, 3, FL_ALERT_RESOLVED, false, true);
+    add_alert(steps[1].fx, 3, 2, FL_ALERT_STALE, false, true); /* nothing but states */
+    add_alert(steps[2].fx, 3, 3, FL_ALERT_FIRING, false, true);
+    struct fl_rows *r = fl_rows_new(v, 3);
+    assert_int_equal(r->kind[FL_ROWS_ALERT_NEW].n, 1);
+    assert_int_equal(r->kind[FL_FX_ALERT].n, 1);
+    assert_int_equal(r->kind[FL_ROWS_ALERT_STATE].n, 1);
+    const struct fl_alert_row *fresh = &r->kind[FL_ROWS_ALERT_NEW].v[0]->alert;
+    assert_int_equal(fresh->status, FL_ALERT_RESOLVED);
+    assert_int_equal(fresh->labels.n, 2);
+    assert_int_equal(fresh->annotations.n, 1);
+    assert_string_equal(fresh->generator_url, "http://prometheus/");
+    const struct fl_alert_row *other = &r->kind[FL_FX_ALERT].v[0]->alert;
+    assert_int_equal(other->fingerprint, 2);
+    assert_int_equal(other->labels.n, 2);
+    assert_int_equal(r->kind[FL_ROWS_ALERT_STATE].v[0]->alert.status, FL_ALERT_FIRING);
+    assert_int_equal(r->n, 3);
+    fl_rows_free(r);
+    for (unsigned i = 0; i < 3; i++)
+        fl_effects_free(steps[i].fx);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -182,9 +367,14 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_last_state_wins), cmocka_unit_test(test_orders_follow_the_commit),
-        cmocka_unit_test(test_exactly_once_after_restart), cmocka_unit_test(test_one_bad_row_is_left_out),
-        cmocka_unit_test(test_answers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_last_state_wins),
+                                       cmocka_unit_test(test_orders_follow_the_commit),
+                                       cmocka_unit_test(test_exactly_once_after_restart),
+                                       cmocka_unit_test(test_one_bad_row_is_left_out),
+                                       cmocka_unit_test(test_many_new_rows),
+                                       cmocka_unit_test(test_new_rows_that_are_there),
+                                       cmocka_unit_test(test_a_bad_row_among_many),
+                                       cmocka_unit_test(test_states_of_one_batch),
+                                       cmocka_unit_test(test_answers)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
