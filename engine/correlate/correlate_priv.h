@@ -224,6 +224,8 @@ struct fl_corr {
     struct corr_load *load; /* while a snapshot is read */
     struct tries tries;
     struct fl_buf line, why; /* a sentence being made, and the list of them */
+    struct fl_buf group;     /* of an alert of no component, in words */
+    struct grades *grades;   /* NULL: none yet */
     size_t held;             /* live episodes in no incident */
     struct gate *gates;      /* groups of thresholds and grouping windows */
     struct {
@@ -464,6 +466,10 @@ void join_episode(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, st
 bool join_finds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);
 void join_into(struct fl_corr *c, struct fl_step *s, struct incident *i, struct episode *e,
                const char *reason);
+
+/* grade.c: as fl_rules_class() */
+fl_evidence_class grade_class(struct fl_corr *c, const struct fl_rules *rules, const struct fl_alert *a);
+void grades_free(struct fl_corr *c);
 
 /* suppress.c */
 void quiet_index(struct fl_corr *c, const struct fl_rules *rules);

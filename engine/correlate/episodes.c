@@ -63,7 +63,7 @@ void episode_map(struct fl_corr *c, struct episode *e, const struct fl_rules *ru
     struct map_try m = {c, topo, e};
     tries_reset(&c->tries, e);
     (void)fl_rules_map(rules, e->alert, accept_node, &m);
-    e->cls = fl_rules_class(rules, e->alert);
+    e->cls = grade_class(c, rules, e->alert);
     remind_leaves(c, e);
     e->severity = fl_rules_severity(rules, e->alert);
     remind_is(c, e);
@@ -328,7 +328,7 @@ static bool same_labels(const struct fl_labels *a, const struct fl_labels *b)
  * not move: an alert that changed places would take its incident along. */
 static void regrade(struct fl_corr *c, struct fl_step *s, struct episode *e)
 {
-    e->cls = fl_rules_class(s->rules, e->alert);
+    e->cls = grade_class(c, s->rules, e->alert);
     remind_leaves(c, e);
     e->severity = fl_rules_severity(s->rules, e->alert);
     remind_is(c, e);
@@ -424,13 +424,13 @@ static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *
     remind_is(c, e);
     if (e->incident) {
         const char *name = fl_label_get(&e->alert->labels, "alertname");
-        s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
-                                     .action = "alert.changed",
-                                     .incident = e->incident->pub.id,
-                                     .subject = "alert",
-                                     .text = fl_fx_printf(s->fx, "%s%s%s %s", *name ? name : "alert",
-                                                          e->node_id ? " on " : "",
-                                                          e->node_id ? e->node_id : "", word)});
+        s->note(s,
+                &(struct fl_note){.to = FL_NOTE_TIMELINE,
+                                  .action = "alert.changed",
+                                  .incident = e->incident->pub.id,
+                                  .subject = "alert",
+                                  .text = FL_FX_CAT(s->fx, *name ? name : "alert", e->node_id ? " on " : "",
+                                                    e->node_id ? e->node_id : "", " ", word)});
     }
     quiet_changed(c, e, before);
     bool held = !e->incident;

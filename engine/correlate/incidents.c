@@ -54,6 +54,8 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
     fl_buf_done(&c->tries.text);
     fl_buf_done(&c->line);
     fl_buf_done(&c->why);
+    fl_buf_done(&c->group);
+    grades_free(c);
     upstream_forget_graph(c);
     free(c->timers.v);
     HASH_CLEAR(hh_group, c->by_group);

@@ -43,9 +43,13 @@ static bool look(void *ctx, fl_vertex v, unsigned hops)
 static void say_joined(struct fl_corr *c, struct fl_step *s, struct episode *e, struct incident *i,
                        const char *reason)
 {
-    FL_AUTO_BUF b = fl_buf_init(4096);
-    fl_buf_printf(&b, "joined %s: %s", i->pub.id, reason);
-    episode_text(c, &e->joined, b.failed ? reason : b.p);
+    fl_buf_reset(&c->line);
+    fl_buf_str(&c->line, "joined ");
+    fl_buf_str(&c->line, i->pub.id);
+    fl_buf_str(&c->line, ": ");
+    fl_buf_str(&c->line, reason);
+    FL_REQUIRE(!c->line.failed);
+    episode_text(c, &e->joined, c->line.p);
     /* In a storm the timeline tells the first ones of a step and counts the others (fl_corr_flush). */
     if (i->joined_now > JOINS_TOLD)
         return;
@@ -54,9 +58,8 @@ static void say_joined(struct fl_corr *c, struct fl_step *s, struct episode *e, 
                                  .action = "alert.joined",
                                  .incident = i->pub.id,
                                  .subject = "alert",
-                                 .text = fl_fx_printf(s->fx, "%s%s%s joined: %s", *name ? name : "alert",
-                                                      e->node_id ? " on " : "", e->node_id ? e->node_id : "",
-                                                      reason)});
+                                 .text = FL_FX_CAT(s->fx, *name ? name : "alert", e->node_id ? " on " : "",
+                                                   e->node_id ? e->node_id : "", " joined: ", reason)});
 }
 
 static void opened(struct fl_corr *c, struct fl_step *s, struct episode *e, const char *group,
@@ -144,35 +147,52 @@ static struct incident *same_group(struct fl_corr *c, const struct fl_step *s, c
                                    struct fl_buf *key)
 {
     const struct fl_correlation_params *cp = &s->rules->correlation;
-    for (size_t k = 0; k < cp->n_group_by; k++)
-        fl_buf_printf(key, "%s\x1f%s\x1e", cp->group_by[k], fl_label_get(&e->alert->labels, cp->group_by[k]));
+    for (size_t k = 0; k < cp->n_group_by; k++) {
+        fl_buf_str(key, cp->group_by[k]);
+        fl_buf_chr(key, '\x1f');
+        fl_buf_str(key, fl_label_get(&e->alert->labels, cp->group_by[k]));
+        fl_buf_chr(key, '\x1e');
+    }
     struct incident *i;
     const char *text = key->p ? key->p : "";
     HASH_FIND(hh_group, c->by_group, text, strlen(text), i);
     return i && is_active(i) && in_window(i, s) ? i : NULL;
 }
 
-static void join_unmapped(struct fl_corr *c, struct fl_step *s, struct episode *e)
+enum { GROUP_WORDS = 600, GROUP_VALUE = 100 };
+
+/* "cluster=a, namespace=b"; what is too long is left off as a whole. */
+static const char *group_words(struct fl_corr *c, const struct fl_step *s, const struct episode *e)
 {
     const struct fl_correlation_params *cp = &s->rules->correlation;
-    FL_AUTO_BUF key = fl_buf_init(0);
-    FL_AUTO_BUF words = fl_buf_init(600);
+    struct fl_buf *b = &c->group;
+    fl_buf_reset(b);
     for (size_t k = 0; k < cp->n_group_by; k++) {
         const char *v = fl_label_get(&e->alert->labels, cp->group_by[k]);
-        if (*v)
-            fl_buf_printf(&words, "%s%s=%.100s", words.n ? ", " : "", cp->group_by[k], v);
+        size_t name = strlen(cp->group_by[k]), value = strnlen(v, GROUP_VALUE);
+        if (!value)
+            continue;
+        if (b->n + name + value + 3 > GROUP_WORDS)
+            break;
+        fl_buf_add(b, ", ", b->n ? 2 : 0);
+        fl_buf_add(b, cp->group_by[k], name);
+        fl_buf_chr(b, '=');
+        fl_buf_add(b, v, value);
     }
+    FL_REQUIRE(!b->failed);
+    return b->n ? b->p : "no labels";
+}
+
+static void join_unmapped(struct fl_corr *c, struct fl_step *s, struct episode *e)
+{
+    FL_AUTO_BUF key = fl_buf_init(0);
     struct incident *i = same_group(c, s, e, &key);
-    char reason[900];
-    if (i) {
-        snprintf(reason, sizeof reason, "no component, but the same group (%s)",
-                 words.p ? words.p : "no labels");
-        join_into(c, s, i, e, reason);
-        return;
-    }
-    snprintf(reason, sizeof reason, "it matches no component; its group is (%s)",
-             words.p ? words.p : "no labels");
-    opened(c, s, e, key.p ? key.p : "", reason);
+    const char *words = group_words(c, s, e);
+    if (i)
+        join_into(c, s, i, e, FL_FX_CAT(s->fx, "no component, but the same group (", words, ")"));
+    else
+        opened(c, s, e, key.p ? key.p : "",
+               FL_FX_CAT(s->fx, "it matches no component; its group is (", words, ")"));
 }
 
 bool join_finds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)

@@ -33,18 +33,40 @@ fl_severity fl_rules_severity(const struct fl_rules *r, const struct fl_alert *a
 
 typedef bool emit_fn(void *ctx, const struct fl_mapping_rule *rule, const char *node, const char *peer);
 
+/* In the second round most regexes are asked about the very text of the first one. `k` counts the rules with a regex
+ * that were asked so far in this round. */
+static bool regex_holds(const struct mapping_form *form, struct words *w, size_t k,
+                        struct fl_capture *captures)
+{
+    const char *subject = words_get(w, form->from);
+    struct kept_match *m = k < MATCHES_KEPT ? &w->matches[k] : NULL;
+    if (m && k < w->n_matches && m->subject == subject) {
+        memcpy(captures, m->captures, sizeof m->captures);
+        return m->answer == FL_REGEX_MATCH;
+    }
+    fl_regex_answer answer = fl_regex_captures(form->regex, subject, captures, 9);
+    if (m) {
+        *m = (struct kept_match){.subject = subject, .answer = answer};
+        if (answer == FL_REGEX_MATCH)
+            memcpy(m->captures, captures, sizeof m->captures);
+        if (w->n_matches <= k)
+            w->n_matches = k + 1;
+    }
+    return answer == FL_REGEX_MATCH;
+}
+
 static bool map_round(const struct fl_rules *r, const struct fl_alert *a, struct words *w, emit_fn *emit,
                       void *ctx)
 {
     char node[FL_NODE_ID_MAX + 1], peer[FL_NODE_ID_MAX + 1];
     struct fl_capture captures[9];
+    size_t regexes = 0;
     for (size_t i = 0; i < r->n_mapping; i++) {
         const struct fl_mapping_rule *rule = &r->mapping[i];
         const struct mapping_form *form = rule->compiled;
         if (!fl_match_all(rule->match, rule->n_match, &a->labels))
             continue;
-        if (form->regex && fl_regex_captures(form->regex, words_get(w, form->from), captures,
-                                             FL_ARRAY_LEN(captures)) != FL_REGEX_MATCH)
+        if (form->regex && !regex_holds(form, w, regexes++, captures))
             continue;
         if (!template_expand(form->node, w, captures, node))
             continue;
@@ -65,11 +87,11 @@ bool fl_rules_map(const struct fl_rules *r, const struct fl_alert *a, emit_fn *e
         return false;
     const struct template_names *names = ((const struct mapping_form *)r->mapping[0].compiled)->names;
     struct words w;
-    words_init(&w, names, &a->labels, NULL);
+    words_init(&w, names, &a->labels);
     if (map_round(r, a, &w, emit, ctx))
         return true;
     if (!a->annotations.n)
         return false;
-    words_init(&w, names, &a->labels, &a->annotations);
+    words_add(&w, &a->annotations);
     return map_round(r, a, &w, emit, ctx);
 }

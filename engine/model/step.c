@@ -47,6 +47,23 @@ const char *fl_fx_printf(struct fl_effects *fx, const char *fmt, ...)
     return p;
 }
 
+const char *fl_fx_cat(struct fl_effects *fx, const char *const *parts, size_t n)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += strlen(parts[i]);
+    char *p = fl_arena_alloc(fx->arena, bytes + 1), *to = p;
+    FL_REQUIRE(p != NULL);
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(parts[i]);
+        memcpy(to, parts[i], len);
+        to += len;
+    }
+    *to = 0;
+    fl_utf8_repair(p, bytes); /* as fl_fx_printf() */
+    return p;
+}
+
 struct fl_labels fl_fx_labels(struct fl_effects *fx, const struct fl_labels *l)
 {
     if (!l->n)

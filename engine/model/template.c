@@ -111,13 +111,25 @@ struct fl_template *template_new(struct fl_arena *arena, struct template_names *
 
 /* ---- for each alert ---- */
 
-void words_init(struct words *w, const struct template_names *names, const struct fl_labels *labels,
-                const struct fl_labels *notes)
+static void forget(struct words *w)
+{
+    size_t n = w->names->n < TEMPLATE_WORDS ? w->names->n : TEMPLATE_WORDS;
+    memset(w->known, 0, n * sizeof w->known[0]);
+}
+
+void words_init(struct words *w, const struct template_names *names, const struct fl_labels *labels)
 {
     w->names = names;
     w->labels = labels;
+    w->notes = NULL;
+    w->n_matches = 0;
+    forget(w);
+}
+
+void words_add(struct words *w, const struct fl_labels *notes)
+{
     w->notes = notes;
-    memset(w->known, 0, (names->n < TEMPLATE_WORDS ? names->n : TEMPLATE_WORDS) * sizeof w->known[0]);
+    forget(w);
 }
 
 static const char *look_up(const struct words *w, const char *name)

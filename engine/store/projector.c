@@ -5,11 +5,26 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* All it does is find rows by their keys. The planner, which does not know how many they are, would rather read all of a
+ * table of alerts than look some thousand of them up. */
+#define BY_KEYS_SQL \
+    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
+
+fl_status fl_projector_connect(struct fl_store *s, struct fl_err *err)
+{
+    fl_status st = fl_store_session(s, "projector", &s->project_c, err);
+    if (!st)
+        st = fl_pq_status(fl_pq_script(s->project_c, BY_KEYS_SQL, NULL, err));
+    if (st)
+        s->project_c = fl_pq_close(s->project_c);
+    return st;
+}
+
 static fl_pq_fault reopen(struct fl_store *s, struct fl_err *err)
 {
     if (s->project_c)
         return FL_PQ_NONE;
-    if (fl_store_session(s, "projector", &s->project_c, err) != FL_OK)
+    if (fl_projector_connect(s, err) != FL_OK)
         return FL_PQ_LOST;
     s->reconnects++;
     return FL_PQ_NONE;

@@ -199,7 +199,7 @@ fl_status fl_store_open(const struct fl_store_options *o, struct fl_store **ret,
     if (!st)
         st = fl_journal_connect(s, err);
     if (!st)
-        st = fl_store_session(s, "projector", &s->project_c, err);
+        st = fl_projector_connect(s, err);
     if (!st)
         st = fl_store_session(s, "keeper", &s->keeper_c, err);
     if (!st)

@@ -81,6 +81,7 @@ size_t fl_journal_merge(struct fl_submission **v, size_t n);
 size_t fl_journal_statements(struct fl_store *s, struct fl_submission *const *sub, size_t n_sub,
                              struct fl_arena *a, struct fl_pq_stmt **ret);
 void *fl_projector_thread(void *store);
+FL_MUST_CHECK fl_status fl_projector_connect(struct fl_store *s, struct fl_err *err);
 void *fl_keeper_thread(void *store);
 FL_MUST_CHECK fl_status fl_lease_take(struct fl_store *s, PGconn *c, struct fl_err *err);
 void fl_lease_release(struct fl_store *s, PGconn *c);

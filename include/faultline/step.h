@@ -33,5 +33,10 @@ char *fl_core_strdup(const char *s);        /* NULL -> NULL */
 /** Copy into the effects' arena; NULL gives "". */
 const char *fl_fx_str(struct fl_effects *fx, const char *s);
 const char *fl_fx_printf(struct fl_effects *fx, const char *fmt, ...) FL_PRINTF(2, 3);
+/** Texts one behind the other: for what is said of every alert, where printf costs more than the rest of it. */
+const char *fl_fx_cat(struct fl_effects *fx, const char *const *parts, size_t n);
+#define FL_FX_CAT(fx, ...)                           \
+    fl_fx_cat(fx, (const char *const[]){__VA_ARGS__}, \
+              sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 struct fl_labels fl_fx_labels(struct fl_effects *fx, const struct fl_labels *l);
 struct fl_fx *fl_fx_add(struct fl_effects *fx, fl_fx_kind kind); /* aborts instead of NULL */
