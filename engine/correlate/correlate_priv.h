@@ -28,6 +28,7 @@ extern const struct table_kind episodes_by_key, episodes_by_fingerprint, tombs_b
 void *table_find(const struct table *t, const void *key);
 void table_put(struct table *t, void *item); /* takes the place of an item with the same key */
 void table_drop(struct table *t, const void *key);
+void table_expect(struct table *t, size_t n); /* room for n items at once */
 void table_done(struct table *t);
 
 /* Key of an episode; 16 bytes without padding, hashed as they are. */

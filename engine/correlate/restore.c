@@ -280,6 +280,15 @@ static void read_gone(struct fl_corr *c, struct fl_unpack *u, bool passed)
         tomb_add(c, key.fingerprint, key.starts_at, until);
 }
 
+enum { EXPECT_MAX = 1 << 24 };
+
+/* Only to save growing step by step: a wrong number costs time, or memory for nothing. */
+static size_t expected(const struct fl_json *head, const char *what)
+{
+    int64_t n = fl_json_int(head, what, 0);
+    return n < 0 ? 0 : n > EXPECT_MAX ? EXPECT_MAX : (size_t)n;
+}
+
 static void read_head(struct fl_corr *c, struct fl_unpack *u, struct fl_topo *topo, struct fl_err *err)
 {
     size_t n;
@@ -292,6 +301,9 @@ static void read_head(struct fl_corr *c, struct fl_unpack *u, struct fl_topo *to
     c->load->head = head;
     c->next_number = (uint64_t)fl_json_int(head, "next", 1);
     c->holds = (uint64_t)fl_json_int(head, "holds", 0);
+    table_expect(&c->by_key, expected(head, "episodes"));
+    table_expect(&c->newest, expected(head, "episodes"));
+    fl_pool_expect(c->pool, expected(head, "texts"));
     const struct fl_json *st = fl_json_get(head, "stats");
     uint64_t *const counters[] = {&c->stats.episodes, &c->stats.repeats,    &c->stats.late,
                                   &c->stats.unmapped, &c->stats.opened,     &c->stats.merged,

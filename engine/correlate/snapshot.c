@@ -247,6 +247,8 @@ static void put_head(struct writer *w, const struct fl_corr *c)
     fl_jw_obj(&j, NULL);
     fl_jw_int(&j, "next", (int64_t)c->next_number);
     fl_jw_int(&j, "holds", (int64_t)c->holds);
+    fl_jw_int(&j, "episodes", (int64_t)c->by_key.n);
+    fl_jw_int(&j, "texts", (int64_t)fl_pool_count(c->pool));
     fl_jw_arr(&j, "stats");
     for (size_t k = 0; k < FL_ARRAY_LEN(counters); k++)
         fl_jw_int(&j, NULL, (int64_t)counters[k]);

@@ -14,9 +14,9 @@ static size_t after(const struct table *t, size_t i)
     return i + 1 == t->cap ? 0 : i + 1;
 }
 
-static void grow(struct table *t)
+static void resize(struct table *t, size_t cap)
 {
-    struct table bigger = {.kind = t->kind, .cap = t->cap ? t->cap + t->cap / 2 : 64};
+    struct table bigger = {.kind = t->kind, .n = t->n, .cap = cap};
     FL_REQUIRE(bigger.cap < UINT32_MAX);
     bigger.v = fl_core_alloc(bigger.cap, sizeof(void *));
     for (size_t i = 0; i < t->cap; i++) {
@@ -28,8 +28,13 @@ static void grow(struct table *t)
         bigger.v[k] = t->v[i];
     }
     free(t->v);
-    t->v = bigger.v;
-    t->cap = bigger.cap;
+    *t = bigger;
+}
+
+void table_expect(struct table *t, size_t n)
+{
+    if (n * 5 > t->cap * 4)
+        resize(t, n + n / 4 + 64);
 }
 
 static size_t place(const struct table *t, const void *key)
@@ -48,7 +53,7 @@ void *table_find(const struct table *t, const void *key)
 void table_put(struct table *t, void *item)
 {
     if ((t->n + 1) * 5 > t->cap * 4)
-        grow(t);
+        resize(t, t->cap ? t->cap + t->cap / 2 : 64);
     size_t at = place(t, t->kind->key(item));
     t->n += !t->v[at];
     t->v[at] = item;

@@ -48,9 +48,9 @@ static size_t after(const struct fl_pool *p, size_t i)
     return i + 1 == p->cap ? 0 : i + 1;
 }
 
-static void grow(struct fl_pool *p)
+static void resize(struct fl_pool *p, size_t cap)
 {
-    struct fl_pool bigger = {.cap = p->cap ? p->cap + p->cap / 2 : 64};
+    struct fl_pool bigger = {.n = p->n, .cap = cap};
     FL_REQUIRE(bigger.cap < UINT32_MAX);
     bigger.v = fl_core_alloc(bigger.cap, sizeof(struct kept *));
     for (size_t i = 0; i < p->cap; i++) {
@@ -62,8 +62,13 @@ static void grow(struct fl_pool *p)
         bigger.v[k] = p->v[i];
     }
     free(p->v);
-    p->v = bigger.v;
-    p->cap = bigger.cap;
+    *p = bigger;
+}
+
+void fl_pool_expect(struct fl_pool *p, size_t n)
+{
+    if (n * 5 > p->cap * 4)
+        resize(p, n + n / 4 + 64);
 }
 
 /* Where the text is or would be; the table has a free place. */
@@ -91,7 +96,7 @@ const char *fl_pool_keep(struct fl_pool *p, const char *text)
     if (!text)
         return NULL;
     if ((p->n + 1) * 5 > p->cap * 4)
-        grow(p);
+        resize(p, p->cap ? p->cap + p->cap / 2 : 64);
     size_t n = strlen(text);
     uint32_t hash = hash_of(text, n);
     size_t at = place(p, text, hash);

@@ -24,6 +24,8 @@ bool fl_pool_shared(const char *kept);
 /** Keyed hash of a text, and the same of one the pool keeps, in no time. */
 uint32_t fl_pool_hash(const char *text);
 uint32_t fl_pool_kept_hash(const char *kept);
+/** Room for so many different texts at once. */
+void fl_pool_expect(struct fl_pool *p, size_t n);
 size_t fl_pool_count(const struct fl_pool *p); /* different texts */
 
 /** A copy of the alert whose texts are the pool's; aborts instead of NULL. */

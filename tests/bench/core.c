@@ -4,16 +4,25 @@
  *   core [--alerts 100000] [--body 64] [--incidents N]
  *
  * --incidents: spread over that many values of alertname, each of which opens an incident of its own. Prints one
- * JSON object: microseconds and bytes an alert, and what a snapshot takes. */
+ * JSON object: microseconds of processor time and bytes an alert, and what a snapshot takes. */
 #include <faultline/flow.h>
 
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static size_t n_alerts = 100000, n_body = 64, n_incidents = 1;
 static const fl_usec T0 = INT64_C(1790000000) * FL_USEC_PER_SEC;
+
+/* Processor time, so that others on the machine do not count. */
+static fl_usec spent_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (fl_usec)t.tv_sec * FL_USEC_PER_SEC + t.tv_nsec / 1000;
+}
 
 static size_t in_use(void)
 {
@@ -84,21 +93,21 @@ static void snapshot(struct fl_flow *f)
     struct fl_err err = {0};
     struct fl_pack b = fl_pack_init(0);
     struct fl_flow *again = NULL;
-    fl_usec began = fl_mono();
+    fl_usec began = spent_now();
     if (fl_flow_snapshot(f, &b) != FL_OK) {
         fprintf(stderr, "no snapshot\n");
         exit(1);
     }
-    double wrote = (double)(fl_mono() - began) / 1e3;
+    double wrote = (double)(spent_now() - began) / 1e3;
     size_t n = b.bytes;
     fl_flow_free(f);
-    began = fl_mono();
+    began = spent_now();
     if (fl_flow_restore(&(struct fl_flow_options){.realm = "default"}, &b, &again, &err) != FL_OK) {
         fprintf(stderr, "restore: %s\n", err.text);
         exit(1);
     }
     printf(",\"snapshot_bytes\":%zu,\"snapshot_ms\":%.0f,\"restore_ms\":%.0f", n, wrote,
-           (double)(fl_mono() - began) / 1e3);
+           (double)(spent_now() - began) / 1e3);
     struct fl_pack second = fl_pack_init(0);
     bool same = fl_flow_snapshot(again, &second) == FL_OK && same_bytes(&b, &second);
     printf(",\"snapshot_same\":%s", same ? "true" : "false");
@@ -125,9 +134,9 @@ int main(int argc, char **argv)
         for (size_t k = 0; k < n_body && i < n_alerts; k++)
             one(&b, i++);
         fl_buf_chr(&b, ']');
-        fl_usec began = fl_mono();
+        fl_usec began = spent_now();
         step(f, ++seq, &b, FL_EV_ALERTS);
-        spent += fl_mono() - began;
+        spent += spent_now() - began;
     }
     fl_buf_done(&b);
     struct fl_flow_stats st;
@@ -135,10 +144,10 @@ int main(int argc, char **argv)
     printf("{\"alerts\":%zu,\"incidents\":%llu,\"us_an_alert\":%.2f,\"bytes_an_alert\":%.0f", n_alerts,
            (unsigned long long)st.incidents_open, (double)spent / (double)n_alerts,
            (double)(in_use() - before) / (double)n_alerts);
-    fl_usec began = fl_mono();
+    fl_usec began = spent_now();
     for (int i = 0; i < 1000; i++)
         step(f, ++seq, &none, FL_EV_TICK);
-    printf(",\"us_an_empty_step\":%.2f", (double)(fl_mono() - began) / 1000);
+    printf(",\"us_an_empty_step\":%.2f", (double)(spent_now() - began) / 1000);
     snapshot(f);
     printf("}\n");
     return 0;
