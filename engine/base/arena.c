@@ -26,6 +26,7 @@ struct block {
 struct fl_arena {
     struct block *head; /* the one in use; older ones behind it */
     size_t max, total, used;
+    size_t others;                   /* bytes that the adopted ones occupied when they were adopted */
     struct fl_arena *adopted, *next; /* freed with this one; next: of those adopted by the same */
 };
 
@@ -71,6 +72,7 @@ void fl_arena_adopt(struct fl_arena *a, struct fl_arena *child)
     child->next = a->adopted;
     a->adopted = child;
     a->used += child->used;
+    a->others += fl_arena_held(child);
 }
 
 void fl_arena_freep(struct fl_arena **a)
@@ -81,7 +83,7 @@ void fl_arena_freep(struct fl_arena **a)
 void fl_arena_reset(struct fl_arena *a)
 {
     free_adopted(a);
-    a->used = 0;
+    a->used = a->others = 0;
     struct block *b = a->head;
     if (!b)
         return;
@@ -186,4 +188,9 @@ char *fl_arena_printf(struct fl_arena *a, const char *fmt, ...)
 size_t fl_arena_used(const struct fl_arena *a)
 {
     return a->used;
+}
+
+size_t fl_arena_held(const struct fl_arena *a)
+{
+    return a->total + a->others;
 }

@@ -649,6 +649,7 @@ fl_status fl_daemon_run(const struct fl_config *c, struct fl_err *err)
     for (size_t i = 0; i < FL_ARRAY_LEN(levels); i++)
         if (fl_streq(c->log_level, levels[i]))
             fl_log_set_level((fl_log_level)i);
+    memory_begin();
     e->config = c;
     atomic_store(&e->orders_from, UINT64_MAX);
     e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -177,6 +177,7 @@ struct memory_watch {
     size_t floor; /* resident bytes after the last time */
     uint64_t seq; /* of the core, a second ago */
 };
+void memory_begin(void); /* before the first thread */
 void memory_turn(struct memory_watch *w, uint64_t seq);
 
 /* notify.c: systemd's protocol, nothing when NOTIFY_SOCKET is not set */

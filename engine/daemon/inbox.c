@@ -43,7 +43,7 @@ static bool stay(struct engine *e, uint64_t seq)
 void core_deliver(void *ctx, const struct fl_event *ev, struct fl_submission *sub)
 {
     struct engine *e = ctx;
-    size_t bytes = fl_arena_used(sub->arena);
+    size_t bytes = fl_arena_held(sub->arena);
     if (may_stay(e, sub, bytes) && stay(e, ev->seq)) {
         atomic_fetch_add(&e->reread, 1);
         fl_arena_free(sub->arena);

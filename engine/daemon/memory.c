@@ -21,6 +21,16 @@ static size_t resident(void)
     return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+/* Left to itself the allocator stops giving large blocks back once it has seen one freed (bodies, effects of a large body,
+ * pieces of a snapshot), and makes eight arenas a core, each with free memory of its own. */
+void memory_begin(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 512 << 10);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+    mallopt(M_TOP_PAD, 1 << 20);
+    mallopt(M_ARENA_MAX, 4);
+}
+
 void memory_turn(struct memory_watch *w, uint64_t seq)
 {
     bool idle = seq == w->seq;

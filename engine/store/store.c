@@ -303,7 +303,7 @@ fl_status fl_store_submit(struct fl_store *s, struct fl_submission *sub)
     }
     fl_status st = FL_E_FULL;
     if (sub->reserved || !fl_store_is_behind(s))
-        st = fl_queue_push(s->journal_q, sub, sub->body_len + 512, sub->reserved);
+        st = fl_queue_push(s->journal_q, sub, fl_arena_held(sub->arena), sub->reserved);
     if (st == FL_E_FULL)
         s->refused_full++;
     else if (st)
@@ -315,7 +315,7 @@ void fl_store_project(struct fl_store *s, struct fl_effects *fx, struct fl_submi
 {
     fl_crash_point("core.stepped");
     struct fl_step *step = malloc(sizeof *step);
-    size_t bytes = fl_arena_used(fx->arena) + 256 + (sub ? fl_arena_used(sub->arena) : 0);
+    size_t bytes = fl_arena_held(fx->arena) + 256 + (sub ? fl_arena_held(sub->arena) : 0);
     /* Without these few bytes the step would be lost and the realm would stop: nothing sensible is left to do. */
     FL_REQUIRE(step);
     *step = (struct fl_step){fx, sub};

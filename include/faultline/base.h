@@ -97,6 +97,8 @@ void *fl_arena_dup(struct fl_arena *a, const void *p, size_t n);
 size_t fl_arena_used(const struct fl_arena *a);
 /** `child` lives as long as `a`, counts as used by it, and is freed with it: nobody else frees it from now on. */
 void fl_arena_adopt(struct fl_arena *a, struct fl_arena *child);
+/** Bytes of memory it occupies, used or not: what a bound on memory counts. */
+size_t fl_arena_held(const struct fl_arena *a);
 
 /* ---- growing buffer ------------------------------------------------------------------------- */
 

@@ -77,7 +77,7 @@ struct fl_submission {
 
 struct fl_store_options {
     const char *conninfo, *realm, *owner; /* owner: unique name of this process */
-    size_t queue_bytes;                   /* journal queue; over it submit says FL_E_FULL */
+    size_t queue_bytes;                   /* journal queue, memory of what waits; over it submit says FL_E_FULL */
     size_t lag_events; /* projections may lag this far; past it submit says FL_E_FULL. An event counts by its body: one for 32 KiB */
     /** Journal thread → core: an event in seq order. Takes ownership of sub (it owns the event's memory). */
     void (*deliver)(void *ctx, const struct fl_event *ev, struct fl_submission *sub);

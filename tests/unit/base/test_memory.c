@@ -30,6 +30,17 @@ static void an_arena_aligns_zeroes_and_copies(void **state)
     fl_arena_reset(a);
     assert_int_equal(fl_arena_used(a), 0);
     assert_non_null(fl_arena_alloc(a, 100));
+    size_t held = fl_arena_held(a);
+    assert_true(held >= 100);
+    assert_non_null(fl_arena_alloc(a, held)); /* does not fit into what there is */
+    assert_true(fl_arena_held(a) >= held + held);
+    struct fl_arena *child = fl_arena_new(0);
+    assert_non_null(fl_arena_alloc(child, 5000));
+    held = fl_arena_held(a);
+    fl_arena_adopt(a, child);
+    assert_true(fl_arena_held(a) >= held + 5000);
+    fl_arena_reset(a);
+    assert_true(fl_arena_held(a) < held + 5000);
     assert_null(fl_arena_free(NULL));
 }
 
