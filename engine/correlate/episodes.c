@@ -71,11 +71,13 @@ void episode_map(struct fl_corr *c, struct episode *e, const struct fl_rules *ru
 
 /* ---- the row, with the alert's path so far in words ---- */
 
+/* One more than is told is enough to say that there are more. */
 static bool nowhere(void *ctx, const struct fl_mapping_rule *rule, const char *node, const char *peer)
 {
+    struct tries *t = ctx;
     (void)peer;
-    tell_try(ctx, rule, node);
-    return false;
+    tell_try(t, rule, node);
+    return t->n > TRIES_TOLD;
 }
 
 /* What episode_map() found just now is used; of an older episode it is found out again. */
