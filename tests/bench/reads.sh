@@ -47,6 +47,7 @@ fill() { "$load" "$@" --connections 4 --alerts 64 --requests $(((alerts + 63) / 
 row() { echo "| $1 | $2 | $3 | $4 |"; }
 
 cat >"$work/am.yml" <<'YML'
+global: {resolve_timeout: 2h}
 route:
   group_by: [alertname, cluster, service]
   group_wait: 30s
@@ -81,21 +82,24 @@ row 'resident bytes an active alert' "$a" "$f" "$(ratio "$f" "$a")"
 auth="Authorization: Bearer $(cat "$token")"
 before=$(peak "$engine_pid")
 echo 5 >"/proc/$engine_pid/clear_refs" && before=$(peak "$engine_pid")
+# The short ones first: on a busy machine the five minutes that an alert is good for pass before the long ones are through.
+f=$(rounds=$((rounds * 10)) timed "$url/api/v2/alerts?$filter" -H "$auth") # too short for a few
+[ "$(jq length "$work/out")" -eq 1 ] || fail "the filter finds $(jq length "$work/out") alerts"
+a=$(timed "http://127.0.0.1:$p/api/v2/alerts?$filter")
+[ "$(jq length "$work/out")" -eq 1 ] || fail "alertmanager's filter finds $(jq length "$work/out") alerts"
+filtered=$f
+row 'GET with filter=instance="…", s' "$a" "$f" "$(ratio "$a" "$f") x"
+f=$(cost "$engine_pid" 200 "$url/api/v2/alerts?$filter" -H "$auth")
+a=$(cost "$am" "$rounds" "http://127.0.0.1:$p/api/v2/alerts?$filter")
+row '… processor time of one, ms' "$a" "$f" "$(ratio "$a" "$f") x"
 f=$(timed "$url/api/v2/alerts" -H "$auth")
 [ "$(jq length "$work/out")" -ge "$alerts" ] || fail "only $(jq length "$work/out") alerts in the list"
 after=$(peak "$engine_pid")
 a=$(timed "http://127.0.0.1:$p/api/v2/alerts")
+[ "$(jq length "$work/out")" -ge "$alerts" ] || fail "only $(jq length "$work/out") alerts in alertmanager's list"
 row 'GET /api/v2/alerts, all of them, s' "$a" "$f" "$(ratio "$a" "$f") x"
-full=$a
 row '… and what it adds to resident memory, MB' "$((($(peak "$am") - am1) / 1024))" "$(((after - before) / 1024))" ''
-f=$(rounds=$((rounds * 10)) timed "$url/api/v2/alerts?$filter" -H "$auth") # too short for a few
-[ "$(jq length "$work/out")" -eq 1 ] || fail "the filter finds $(jq length "$work/out") alerts"
-a=$(timed "http://127.0.0.1:$p/api/v2/alerts?$filter")
-row 'GET with filter=instance="…", s' "$a" "$f" "$(ratio "$a" "$f") x"
-row '… against a GET of all' "$full" "$f" "$(ratio "$full" "$f") x"
-f=$(cost "$engine_pid" 200 "$url/api/v2/alerts?$filter" -H "$auth")
-a=$(cost "$am" "$rounds" "http://127.0.0.1:$p/api/v2/alerts?$filter")
-row '… processor time of one, ms' "$a" "$f" "$(ratio "$a" "$f") x"
+row 'GET with filter against a GET of all' "$a" "$filtered" "$(ratio "$a" "$filtered") x"
 f=$(timed "$url/api/v2/alerts/groups" -H "$auth")
 a=$(timed "http://127.0.0.1:$p/api/v2/alerts/groups")
 row 'GET /api/v2/alerts/groups, s' "$a" "$f" "$(ratio "$a" "$f") x"
