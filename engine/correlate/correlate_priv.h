@@ -31,6 +31,22 @@ void table_drop(struct table *t, const void *key);
 void table_expect(struct table *t, size_t n); /* room for n items at once */
 void table_done(struct table *t);
 
+/* heap.c: what comes first, of many */
+struct heap_kind {
+    bool (*before)(const void *a, const void *b); /* a strict order of all items */
+    size_t *(*place)(void *item); /* where an item keeps its place, from 1; 0: it is in none */
+};
+struct heap {
+    const struct heap_kind *kind;
+    void **v;
+    size_t n, cap;
+};
+extern const struct heap_kind holds_by_end, incidents_by_due, incidents_by_number, flaps_by_due;
+void heap_put(struct heap *h, void *item);
+void heap_drop(struct heap *h, void *item); /* fine when it is not in; does not look at its key */
+void *heap_first(const struct heap *h);     /* NULL when empty */
+void heap_done(struct heap *h);
+
 /* Key of an episode; 16 bytes without padding, hashed as they are. */
 struct ep_key {
     uint64_t fingerprint;
@@ -120,6 +136,7 @@ struct remind {
 struct part {
     char *id; /* owned; key */
     fl_vertex vertex;
+    fl_vertex service; /* for which it is among those that alert (services_alerting); -1: none */
     size_t firing, total;
     UT_hash_handle hh;
 };
@@ -137,6 +154,11 @@ struct incident {
     struct part *parts;
     char *group;                  /* owned; key of an incident of alerts with no component, else NULL */
     bool dirty;                   /* row to be written at the end of the step */
+    bool changed;                 /* it is among those that this step looks at */
+    fl_usec due;                  /* its key in that heap: the deadline that comes first; 0: it has none */
+    size_t due_at, over_at;       /* places in heaps */
+    struct incident *busy;        /* while some are set aside */
+    fl_vertex first_at;           /* of the vertices it is found at; -1: none */
     size_t joined_now;            /* alerts that joined in this step */
     struct shot shot;             /* nothing to the state */
     size_t quiet_now;             /* alerts that were silenced, inhibited or released in this step */
@@ -183,6 +205,12 @@ struct tries {
     const struct episode *of; /* compared, never followed; NULL: of none */
 };
 
+/* A vertex in the list of those that find the same incident. */
+struct at {
+    struct incident *i;
+    fl_vertex prev, next; /* -1: none */
+};
+
 enum { CURSORS_MAX = 16, CURSOR_LABELS = 4 };
 struct cursor {
     uint64_t handle, used; /* used: order of use; 0: free */
@@ -204,8 +232,19 @@ struct fl_corr {
     struct pair *pairs;
     struct incident *by_id, *by_group;
     struct incident *first, *last;
-    struct incident **at_vertex; /* the active incident each vertex belongs to */
+    struct {
+        struct incident **v; /* those that this step looks at: changed, or due */
+        size_t n, cap;
+        bool unsorted;
+    } changed;
+    struct heap due;      /* incidents that have a deadline, by (due, number) */
+    struct heap over;     /* that are over for good, by number: the first ones leave memory */
+    size_t open;          /* active incidents */
+    size_t firing, stale; /* their alerts */
+    struct at *at;        /* by vertex: the active incident it belongs to */
     size_t n_vertices;
+    uint32_t *service_parts;  /* by vertex of a service: components of it that alert in active incidents */
+    size_t services_alerting; /* of them, with at least one */
     uint64_t next_number;
     int last_year;
     struct fl_corr_stats stats;
@@ -229,22 +268,20 @@ struct fl_corr {
     struct grades *grades;   /* NULL: none yet */
     size_t held;             /* live episodes in no incident */
     struct gate *gates;      /* groups of thresholds and grouping windows */
-    struct {
-        struct episode **v; /* a heap by (until, n) */
-        size_t n, cap;
-    } timers;
-    uint64_t holds;         /* that ever began */
-    struct window *windows; /* of maintenance, in order of creation */
+    struct heap timers;      /* episodes whose hold ends by time, by (until, n) */
+    uint64_t holds;          /* that ever began */
+    struct window *windows;  /* of maintenance, in order of creation */
     uint64_t window_number;
     fl_usec window_due; /* when one of them opens or closes; 0 = never */
     bool windows_moved; /* whom they cover is to be found out again */
     size_t hidden[2],
         reminded[2]; /* by kind: alerts that silences, windows hide; those that were spoken of and still do */
-    bool reminders_moved;               /* what they hide changed in this step */
-    fl_usec remind_due;                 /* when one of them is to be spoken of; 0 = never */
-    uint64_t reminders_seen;            /* the reminders of the rules; a hash */
-    struct flap *flaps;                 /* histories of changes, by fingerprint */
-    fl_usec flap_due;                   /* before that none of them is quiet for long enough; 0 = never */
+    bool reminders_moved;    /* what they hide changed in this step */
+    fl_usec remind_due;      /* when one of them is to be spoken of; 0 = never */
+    uint64_t reminders_seen; /* the reminders of the rules; a hash */
+    struct flap *flaps;      /* histories of changes, by fingerprint */
+    struct heap flaps_due;   /* of them, those that flap, by (when they are quiet for long enough, turn) */
+    uint64_t flap_turns;
     struct up_node *up;                 /* components with alerts on a side of a graph inhibition */
     struct up_node *up_first, *up_last; /* of them, where alerts began or stopped to inhibit in this step */
     fl_vertex
@@ -287,14 +324,52 @@ void incident_replace(struct fl_corr *c, struct incident *i, struct episode *old
 void incident_drop(struct fl_corr *c, struct incident *i, struct episode *e);
 void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into, struct incident *from,
                      const char *why);
-void incident_touch(struct incident *i, struct fl_step *s);
+void incident_touch(struct fl_corr *c, struct incident *i, struct fl_step *s);
 /* An episode changed between firing, stale and resolved: counts, parts, and the state that follows. */
 void incident_episode_changed(struct fl_corr *c, struct fl_step *s, struct episode *e,
                               fl_alert_status before);
 void incident_title(struct incident *i);
 void incident_forget(struct fl_corr *c, struct incident *i);
+/* It is not active any more: it counts for nothing. */
+void incident_left(struct fl_corr *c, struct incident *i);
+/* If it is over and no alert of it fires: it may leave memory, once there are enough younger ones. */
+void incident_over(struct fl_corr *c, struct incident *i);
 struct fl_episode episode_view(const struct episode *e);
 struct part *incident_part(struct incident *i, const char *id, fl_vertex v);
+
+/* due.c: which incidents a step looks at: those that changed in it and those whose time has come, in order of number */
+/* Every writer of state, dirty, last_alert_at, recovering_at, rank_due, joined_now, quiet_now calls it. */
+void incident_changed(struct fl_corr *c, struct incident *i);
+/* Its row is to be written, too. */
+static inline void incident_dirty(struct fl_corr *c, struct incident *i)
+{
+    i->dirty = true;
+    incident_changed(c, i);
+}
+/* Other rules, other deadlines: look at all that are active. */
+void due_rules(struct fl_corr *c);
+/* After all incidents of a snapshot are there. */
+void due_restored(struct fl_corr *c, const struct fl_rules *rules);
+/* Those whose time has come are among the changed ones from here on. */
+void due_on_time(struct fl_corr *c, fl_usec at);
+/* At the end of a step: keys of the heap are right again, nothing is changed. */
+void due_settled(struct fl_corr *c, const struct fl_rules *rules);
+void changed_sort(struct fl_corr *c);
+fl_usec state_deadline(const struct incident *i, const struct fl_rules *rules);
+fl_usec incident_deadline(const struct incident *i,
+                          const struct fl_rules *rules); /* or its next ranking; 0 = never */
+
+/* where.c: which incident is found at a vertex; which services alert */
+struct incident *vertex_incident(const struct fl_corr *c, fl_vertex v); /* NULL: none, or no such vertex */
+void vertex_set(struct fl_corr *c, fl_vertex v, struct incident *i);    /* no such vertex: nothing */
+void vertices_move(struct fl_corr *c, struct incident *from, struct incident *to); /* to NULL: nowhere */
+void vertices_reset(struct fl_corr *c, size_t n);
+/* A component of i has `by` more alerts that are not over. */
+void part_count(struct fl_corr *c, const struct incident *i, struct part *p, int by);
+/* i is not active any more: nothing of it counts. */
+void services_leave(struct fl_corr *c, struct incident *i);
+/* Count again: another graph, or a restored state. */
+void services_reset(struct fl_corr *c);
 
 /* silence.c */
 /* Ids of the silences that hide e ("," between; NULL: none); *ret_text says which, and is left alone when none does. */
@@ -441,6 +516,7 @@ void flap_fired(struct fl_corr *c, struct fl_step *s, struct episode *e);
 bool flap_waits(const struct fl_corr *c, uint64_t fingerprint, fl_usec *ret_ends_at);
 void flap_still_fires(struct fl_corr *c, uint64_t fingerprint);
 void flaps_on_time(struct fl_corr *c, struct fl_step *s);
+fl_usec flaps_due(const struct fl_corr *c); /* 0 = never */
 void flaps_free(struct fl_corr *c);
 void flaps_write(const struct fl_corr *c, struct fl_pack *out);
 void flap_read(struct fl_corr *c, struct fl_unpack *u);

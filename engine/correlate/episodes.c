@@ -337,7 +337,7 @@ static void regrade(struct fl_corr *c, struct fl_step *s, struct episode *e)
     struct incident *i = e->incident;
     if (i && e->severity > i->pub.severity) {
         i->pub.severity = e->severity;
-        incident_touch(i, s);
+        incident_touch(c, i, s);
     }
 }
 
@@ -622,9 +622,7 @@ static void map_held(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 {
     c->topo = topo;
-    c->n_vertices = topo ? fl_topo_n_nodes(topo) : 0;
-    free(c->at_vertex);
-    c->at_vertex = fl_core_alloc(c->n_vertices, sizeof *c->at_vertex);
+    vertices_reset(c, topo ? fl_topo_n_nodes(topo) : 0);
     quiet_rules(c, s->rules);
     map_held(c, s, topo);
     for (struct incident *i = c->first; i; i = i->next)
@@ -644,11 +642,11 @@ void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
                 p->total++;
                 in->pub.mapped = true;
                 if (is_active(in))
-                    c->at_vertex[e->node] = in;
+                    vertex_set(c, e->node, in);
             }
             if (!fl_streq(before, e->node_id)) {
                 episode_row(c, s, e);
-                incident_touch(in, s);
+                incident_touch(c, in, s);
             }
             free(before);
         }
@@ -664,8 +662,9 @@ void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
         }
         /* The graph is evidence: every open incident is ranked again on the new one. */
         if (is_active(i))
-            incident_touch(i, s);
+            incident_touch(c, i, s);
     }
+    services_reset(c);
     upstream_topology(c, s->rules);
     windows_topology(c);
 }

@@ -19,6 +19,9 @@ struct flap {
     fl_usec ends_at;   /* when the sender says that was */
     unsigned n, cap;
     fl_usec *at;       /* owned: the last changes, oldest first */
+    fl_usec due;       /* its key in the heap */
+    uint64_t turn;     /* order of the last change */
+    size_t due_at;     /* place in the heap; 0: it does not flap */
     UT_hash_handle hh; /* insertion order = order of the last change */
 };
 
@@ -41,6 +44,7 @@ static struct flap *find(const struct fl_corr *c, uint64_t fingerprint)
 static void drop(struct fl_corr *c, struct flap *f)
 {
     HASH_DEL(c->flaps, f);
+    heap_drop(&c->flaps_due, f);
     c->stats.flapping -= f->since != 0;
     free(f->at);
     free(f);
@@ -50,6 +54,7 @@ void flaps_free(struct fl_corr *c)
 {
     while (c->flaps)
         drop(c, c->flaps);
+    heap_done(&c->flaps_due);
 }
 
 static fl_usec last_change(const struct flap *f)
@@ -57,15 +62,40 @@ static fl_usec last_change(const struct flap *f)
     return f->n ? f->at[f->n - 1] : 0;
 }
 
-static fl_usec due(const struct flap *f)
+/* When it is quiet for long enough, if nothing changes. */
+static fl_usec steady_at(const struct flap *f)
 {
-    return f->since ? last_change(f) + f->quiet_for : 0;
+    return last_change(f) + f->quiet_for;
 }
 
-static void sooner(struct fl_corr *c, fl_usec at)
+static bool sooner(const void *a, const void *b)
 {
-    if (at && (!c->flap_due || at < c->flap_due))
-        c->flap_due = at;
+    const struct flap *x = a, *y = b;
+    return x->due != y->due ? x->due < y->due : x->turn < y->turn;
+}
+
+static size_t *place(void *item)
+{
+    return &((struct flap *)item)->due_at;
+}
+
+const struct heap_kind flaps_by_due = {sooner, place};
+
+/* After a change of it, and last in the order of changes. */
+static void append(struct fl_corr *c, struct flap *f)
+{
+    heap_drop(&c->flaps_due, f);
+    HASH_ADD(hh, c->flaps, fingerprint, sizeof f->fingerprint, f);
+    f->turn = ++c->flap_turns;
+    f->due = steady_at(f);
+    if (f->since)
+        heap_put(&c->flaps_due, f);
+}
+
+fl_usec flaps_due(const struct fl_corr *c)
+{
+    const struct flap *f = heap_first(&c->flaps_due);
+    return f ? f->due : 0;
 }
 
 /* ---- saying it ---- */
@@ -94,7 +124,7 @@ static void show(const struct fl_step *s, const struct flap *f, struct episode *
         fl_buf_printf(&b, " (rule \"%.100s\")", r->name);
     fl_buf_printf(&b,
                   ": counts as firing until it has not changed for %s, at %s if it does not change before",
-                  fl_format_duration(f->quiet_for, quiet), fl_time_format_ms(due(f), earliest));
+                  fl_format_duration(f->quiet_for, quiet), fl_time_format_ms(steady_at(f), earliest));
     set_text(&hold_of(e)->flap, b.p);
 }
 
@@ -145,11 +175,10 @@ static struct flap *change(struct fl_corr *c, struct fl_step *s, struct episode 
     else
         f = fl_core_alloc(1, sizeof *f);
     f->fingerprint = e->key.fingerprint;
-    HASH_ADD(hh, c->flaps, fingerprint, sizeof f->fingerprint, f);
     add(f, s->at, r ? r->changes + 1 : f->cap);
     if (!f->since && r && f->n > r->changes && last_change(f) - f->at[0] <= r->within)
         begins(c, s, f, r, e);
-    sooner(c, due(f));
+    append(c, f);
     return f;
 }
 
@@ -198,6 +227,7 @@ static void ends(struct fl_corr *c, struct fl_step *s, struct flap *f)
     struct episode *e = episode_newest(c, f->fingerprint);
     char quiet[24];
     f->since = f->ended = 0;
+    heap_drop(&c->flaps_due, f);
     c->stats.flapping--;
     if (!e || !is_live(e) || !e->hold || !e->hold->flap)
         return;
@@ -211,20 +241,35 @@ static void ends(struct fl_corr *c, struct fl_step *s, struct flap *f)
         episode_row(c, s, e);
 }
 
+static int by_turn(const void *a, const void *b)
+{
+    const struct flap *const *x = a, *const *y = b;
+    return ((*x)->turn > (*y)->turn) - ((*x)->turn < (*y)->turn);
+}
+
+/* Those that are quiet for long enough, in the order of their last changes. */
+static void end_due(struct fl_corr *c, struct fl_step *s)
+{
+    size_t n = 0, cap = c->flaps_due.n;
+    struct flap **v = fl_core_alloc(cap, sizeof(struct flap *));
+    for (struct flap *f; (f = heap_first(&c->flaps_due)) && f->due <= s->at;) {
+        heap_drop(&c->flaps_due, f);
+        v[n++] = f;
+    }
+    qsort(v, n, sizeof(struct flap *), by_turn);
+    for (size_t k = 0; k < n; k++)
+        ends(c, s, v[k]);
+    free(v);
+}
+
 void flaps_on_time(struct fl_corr *c, struct fl_step *s)
 {
     fl_usec longest = 0;
     for (size_t k = 0; k < s->rules->n_flapping; k++)
         if (s->rules->flapping[k].within > longest)
             longest = s->rules->flapping[k].within;
-    if (c->flap_due && c->flap_due <= s->at) {
-        c->flap_due = 0;
-        for (struct flap *f = c->flaps; f; f = f->hh.next) {
-            if (f->since && due(f) <= s->at)
-                ends(c, s, f);
-            sooner(c, due(f));
-        }
-    }
+    if (c->flaps_due.n && flaps_due(c) <= s->at)
+        end_due(c, s);
     while (c->flaps && (HASH_COUNT(c->flaps) > FLAPS_MAX ||
                         (!c->flaps->since && last_change(c->flaps) + longest < s->at))) {
         if (c->flaps->since)
@@ -273,7 +318,6 @@ void flap_read(struct fl_corr *c, struct fl_unpack *u)
         free(f);
         return;
     }
-    HASH_ADD(hh, c->flaps, fingerprint, sizeof f->fingerprint, f);
+    append(c, f);
     c->stats.flapping += f->since != 0;
-    sooner(c, due(f));
 }

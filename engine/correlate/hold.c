@@ -24,78 +24,41 @@ const char *hold_word(const struct episode *e)
     return h->window ? "maintenance" : !h->kind && h->flap ? "flapping" : words[h->kind];
 }
 
-/* ---- timers: a heap, so that a storm of holds costs what it must ---- */
+/* ---- timers ---- */
 
-static bool before(const struct episode *a, const struct episode *b)
+static bool before(const void *a, const void *b)
 {
-    return a->hold->until != b->hold->until ? a->hold->until < b->hold->until : a->hold->n < b->hold->n;
+    const struct hold *x = ((const struct episode *)a)->hold, *y = ((const struct episode *)b)->hold;
+    return x->until != y->until ? x->until < y->until : x->n < y->n;
 }
 
-static void put(struct fl_corr *c, size_t at, struct episode *e)
+static size_t *place(void *item)
 {
-    c->timers.v[at] = e;
-    e->hold->at = at + 1;
+    return &((struct episode *)item)->hold->at;
 }
 
-static void sift_up(struct fl_corr *c, size_t at, struct episode *e)
-{
-    for (; at && before(e, c->timers.v[(at - 1) / 2]); at = (at - 1) / 2)
-        put(c, at, c->timers.v[(at - 1) / 2]);
-    put(c, at, e);
-}
+const struct heap_kind holds_by_end = {before, place};
 
-static void sift_down(struct fl_corr *c, size_t at, struct episode *e)
-{
-    for (size_t kid; (kid = 2 * at + 1) < c->timers.n; at = kid) {
-        if (kid + 1 < c->timers.n && before(c->timers.v[kid + 1], c->timers.v[kid]))
-            kid++;
-        if (!before(c->timers.v[kid], e))
-            break;
-        put(c, at, c->timers.v[kid]);
-    }
-    put(c, at, e);
-}
-
-static void timer_drop(struct fl_corr *c, struct episode *e)
-{
-    if (!e->hold->at)
-        return;
-    size_t at = e->hold->at - 1;
-    e->hold->at = 0;
-    struct episode *last = c->timers.v[--c->timers.n];
-    if (last == e)
-        return;
-    sift_up(c, at, last);
-    sift_down(c, last->hold->at - 1, last);
-}
-
+/* Its key may have changed while it is in there: leaving does not look at it. */
 static void timer_set(struct fl_corr *c, struct episode *e)
 {
-    timer_drop(c, e);
-    if (!e->hold->until)
-        return;
-    if (c->timers.n == c->timers.cap) {
-        size_t cap = c->timers.cap ? c->timers.cap * 2 : 64;
-        struct episode **v = realloc(c->timers.v, cap * sizeof *v);
-        FL_REQUIRE(v != NULL);
-        c->timers.v = v;
-        c->timers.cap = cap;
-    }
-    sift_up(c, c->timers.n++, e);
+    heap_drop(&c->timers, e);
+    if (e->hold->until)
+        heap_put(&c->timers, e);
 }
 
 void holds_on_time(struct fl_corr *c, fl_usec at)
 {
-    while (c->timers.n && c->timers.v[0]->hold->until <= at) {
-        struct episode *e = c->timers.v[0];
-        timer_drop(c, e);
+    for (struct episode *e; (e = heap_first(&c->timers)) && e->hold->until <= at;) {
+        heap_drop(&c->timers, e);
         settle_later(c, e);
     }
 }
 
 fl_usec holds_due(const struct fl_corr *c)
 {
-    return c->timers.n ? c->timers.v[0]->hold->until : 0;
+    const struct episode *e = heap_first(&c->timers);
+    return e ? e->hold->until : 0;
 }
 
 /* ---- one episode ---- */
@@ -128,7 +91,7 @@ void hold_free(struct fl_corr *c, struct episode *e)
     if (!e->hold)
         return;
     gate_unlist(c, e);
-    timer_drop(c, e);
+    heap_drop(&c->timers, e);
     free(e->hold->flap);
     free(e->hold->window);
     free(e->hold);

@@ -72,7 +72,7 @@ bool incident_event(struct fl_corr *c, struct fl_step *s, struct incident *i, en
         return true;
     i->pub.state = (fl_incident_state)row->to;
     i->pub.updated_at = s->at;
-    i->dirty = true;
+    incident_dirty(c, i);
     set_text(&i->pub.reason, row->reason);
     if (i->pub.state == FL_INC_RECOVERING)
         i->pub.recovering_at = s->at;
@@ -81,6 +81,7 @@ bool incident_event(struct fl_corr *c, struct fl_step *s, struct incident *i, en
         i->pub.rank_due = 0;
         if (i->pub.state == FL_INC_RESOLVED)
             c->stats.resolved++;
+        incident_left(c, i);
     }
     char action[64];
     snprintf(action, sizeof action, "incident.%s", state_name(row->to));

@@ -14,6 +14,10 @@ struct fl_corr *fl_corr_new(void)
     c->by_key.kind = &episodes_by_key;
     c->newest.kind = &episodes_by_fingerprint;
     c->tombs_by_key.kind = &tombs_by_key;
+    c->timers.kind = &holds_by_end;
+    c->flaps_due.kind = &flaps_by_due;
+    c->due.kind = &incidents_by_due;
+    c->over.kind = &incidents_by_number;
     return c;
 }
 
@@ -57,14 +61,18 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
     fl_buf_done(&c->group);
     grades_free(c);
     upstream_forget_graph(c);
-    free(c->timers.v);
+    heap_done(&c->timers);
+    heap_done(&c->due);
+    heap_done(&c->over);
+    free(c->changed.v);
     HASH_CLEAR(hh_group, c->by_group);
     HASH_CLEAR(hh, c->by_id);
     for (struct incident *i = c->first, *next; i; i = next) {
         next = i->next;
         free_incident(i);
     }
-    free(c->at_vertex);
+    free(c->at);
+    free(c->service_parts);
     free(c);
     return NULL;
 }
@@ -81,6 +89,7 @@ struct incident *incident_new(struct fl_corr *c, uint64_t number, int year)
 {
     struct incident *i = fl_core_alloc(1, sizeof *i);
     i->pub.number = number;
+    i->first_at = -1;
     snprintf(i->pub.id, sizeof i->pub.id, "INC-%04d-%06llu", year, (unsigned long long)number);
     HASH_ADD(hh, c->by_id, pub.id, strlen(i->pub.id), i);
     i->prev = c->last;
@@ -99,7 +108,8 @@ struct incident *incident_open(struct fl_corr *c, struct fl_step *s, const struc
     i->pub.opened_at = i->pub.updated_at = i->pub.last_alert_at = s->at;
     i->pub.mapped = first->node_id != NULL;
     i->pub.reason = fl_core_strdup("opened");
-    i->dirty = true;
+    incident_dirty(c, i);
+    c->open++;
     if (group) {
         i->group = fl_core_strdup(group);
         struct incident *old;
@@ -120,6 +130,7 @@ struct part *incident_part(struct incident *i, const char *id, fl_vertex v)
     if (!p) {
         p = fl_core_alloc(1, sizeof *p);
         p->id = fl_core_strdup(id);
+        p->service = -1;
         HASH_ADD_KEYPTR(hh, i->parts, p->id, strlen(p->id), p);
         i->pub.components++;
     }
@@ -158,17 +169,20 @@ static void link_episode(struct incident *i, struct episode *e)
     i->tail = e;
 }
 
-static void count(struct incident *i, const struct episode *e, int by)
+static void count(struct fl_corr *c, struct incident *i, const struct episode *e, int by)
 {
-    size_t d = (size_t)(ptrdiff_t)by;
-    if (e->status == FL_ALERT_FIRING)
+    size_t d = (size_t)(ptrdiff_t)by, of_all = is_active(i) ? d : 0;
+    if (e->status == FL_ALERT_FIRING) {
         i->pub.alerts_firing += d;
-    else if (e->status == FL_ALERT_STALE)
+        c->firing += of_all;
+    } else if (e->status == FL_ALERT_STALE) {
         i->pub.alerts_stale += d;
+        c->stale += of_all;
+    }
     if (e->node_id) {
         struct part *p = incident_part(i, e->node_id, e->node);
         if (is_live(e))
-            p->firing += d;
+            part_count(c, i, p, by);
     }
 }
 
@@ -176,25 +190,23 @@ void incident_add(struct fl_corr *c, struct fl_step *s, struct incident *i, stru
 {
     link_episode(i, e);
     i->pub.alerts_total++;
-    count(i, e, 1);
+    count(c, i, e, 1);
     if (e->node_id) {
         incident_part(i, e->node_id, e->node)->total++;
         i->pub.mapped = true;
-        if (e->node >= 0 && (size_t)e->node < c->n_vertices)
-            c->at_vertex[e->node] = i;
+        vertex_set(c, e->node, i);
     }
     if (e->severity > i->pub.severity)
         i->pub.severity = e->severity;
     i->pub.last_alert_at = s->at;
     i->joined_now++;
-    incident_touch(i, s);
+    incident_touch(c, i, s);
     incident_event(c, s, i, IE_ALERT, NULL);
 }
 
 void incident_drop(struct fl_corr *c, struct incident *i, struct episode *e)
 {
-    (void)c;
-    count(i, e, -1);
+    count(c, i, e, -1);
     i->pub.alerts_total--;
     if (e->node_id) {
         struct part *p = incident_part(i, e->node_id, e->node);
@@ -233,16 +245,16 @@ void incident_replace(struct fl_corr *c, struct incident *i, struct episode *old
     else
         i->tail = e;
     i->pub.alerts_total++;
-    count(i, e, 1);
+    count(c, i, e, 1);
     if (e->node_id)
         incident_part(i, e->node_id, e->node)->total++;
-    i->dirty = true;
+    incident_dirty(c, i);
 }
 
 /* Ranked again at once the first time, then at most every rerank_delay: a storm costs a few rankings. */
-void incident_touch(struct incident *i, struct fl_step *s)
+void incident_touch(struct fl_corr *c, struct incident *i, struct fl_step *s)
 {
-    i->dirty = true;
+    incident_dirty(c, i);
     i->pub.updated_at = s->at;
     if (!is_active(i) || i->pub.rank_due)
         return;
@@ -257,10 +269,11 @@ void incident_episode_changed(struct fl_corr *c, struct fl_step *s, struct episo
         return;
     fl_alert_status now = e->status;
     e->status = before;
-    count(i, e, -1);
+    count(c, i, e, -1);
     e->status = now;
-    count(i, e, 1);
-    incident_touch(i, s);
+    count(c, i, e, 1);
+    incident_over(c, i);
+    incident_touch(c, i, s);
     if (now == FL_ALERT_FIRING) {
         i->pub.last_alert_at = s->at;
         incident_event(c, s, i, IE_ALERT, NULL);
@@ -277,7 +290,7 @@ void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into
         incident_drop(c, from, e);
         link_episode(into, e);
         into->pub.alerts_total++;
-        count(into, e, 1);
+        count(c, into, e, 1);
         if (e->node_id) {
             incident_part(into, e->node_id, e->node)->total++;
             into->pub.mapped = true;
@@ -286,9 +299,7 @@ void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into
             into->pub.severity = e->severity;
         episode_row(c, s, e);
     }
-    for (size_t v = 0; v < c->n_vertices; v++)
-        if (c->at_vertex[v] == from)
-            c->at_vertex[v] = into;
+    vertices_move(c, from, into);
     if (from->pub.last_alert_at > into->pub.last_alert_at)
         into->pub.last_alert_at = from->pub.last_alert_at;
     set_text(&from->pub.merged_into, into->pub.id);
@@ -299,7 +310,7 @@ void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into
                    .incident = into->pub.id,
                    .subject = from->pub.id,
                    .text = fl_fx_printf(s->fx, "%s was merged into this incident: %s", from->pub.id, why)});
-    incident_touch(into, s);
+    incident_touch(c, into, s);
     if (into->pub.alerts_firing)
         incident_event(c, s, into, IE_ALERT, NULL);
     c->stats.merged++;
@@ -308,9 +319,8 @@ void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into
 /* An incident that is over leaves memory; its rows stay in the database. */
 void incident_forget(struct fl_corr *c, struct incident *i)
 {
-    for (size_t v = 0; v < c->n_vertices; v++)
-        if (c->at_vertex[v] == i)
-            c->at_vertex[v] = NULL;
+    vertices_move(c, i, NULL);
+    heap_drop(&c->over, i);
     while (i->head) {
         struct episode *e = i->head;
         incident_drop(c, i, e);
@@ -361,7 +371,9 @@ static void incident_row(struct fl_step *s, struct incident *i)
 
 void fl_corr_flush(struct fl_corr *c, struct fl_step *s)
 {
-    for (struct incident *i = c->first; i; i = i->next) {
+    changed_sort(c);
+    for (size_t k = 0; k < c->changed.n; k++) {
+        struct incident *i = c->changed.v[k];
         if (i->quiet_now > JOINS_TOLD)
             s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
                                          .action = "alert.silenced",
@@ -384,58 +396,74 @@ void fl_corr_flush(struct fl_corr *c, struct fl_step *s)
         i->dirty = false;
         i->joined_now = i->quiet_now = 0;
     }
+    due_settled(c, s->rules);
 }
 
-/* The youngest OVER_KEEP incidents that are over stay, so that commands on them answer with a reason. Before the tick
- * settles who is suppressed: an alert that leaves memory inhibits nobody any more. */
+/* ---- what is over ---- */
+
+static bool older(const void *a, const void *b)
+{
+    const struct incident *x = a, *y = b;
+    return x->pub.number < y->pub.number;
+}
+
+static size_t *place_by_number(void *item)
+{
+    return &((struct incident *)item)->over_at;
+}
+
+const struct heap_kind incidents_by_number = {older, place_by_number};
+
+void incident_over(struct fl_corr *c, struct incident *i)
+{
+    if (!is_active(i) && !i->over_at && !i->pub.alerts_firing && !i->pub.alerts_stale)
+        heap_put(&c->over, i);
+}
+
+void incident_left(struct fl_corr *c, struct incident *i)
+{
+    c->open--;
+    c->firing -= i->pub.alerts_firing;
+    c->stale -= i->pub.alerts_stale;
+    services_leave(c, i);
+    incident_over(c, i);
+}
+
+/* The youngest OVER_KEEP incidents that are over stay, so that commands on them answer with a reason. One that a person closed stays
+ * while an alert of it fires: its next report would be an alert that nobody knows. Before the tick settles who is suppressed: an
+ * alert that leaves memory inhibits nobody any more. */
 static void forget_over(struct fl_corr *c)
 {
-    size_t over = 0;
-    for (struct incident *i = c->first; i; i = i->next)
-        over += !is_active(i);
-    for (struct incident *i = c->first, *next; i && over > OVER_KEEP; i = next) {
-        next = i->next;
-        if (!is_active(i) && !i->dirty) {
+    struct incident *busy = NULL; /* of this step: their rows are not written yet */
+    size_t n_busy = 0;
+    while (c->over.n + n_busy > OVER_KEEP && c->over.n) {
+        struct incident *i = heap_first(&c->over);
+        if (!i->changed) {
             incident_forget(c, i);
-            over--;
+            continue;
         }
+        heap_drop(&c->over, i);
+        i->busy = busy;
+        busy = i;
+        n_busy++;
     }
-}
-
-static fl_usec state_deadline(const struct incident *i, const struct fl_rules *rules)
-{
-    if (i->pub.state == FL_INC_OPEN)
-        return i->pub.last_alert_at + rules->correlation.quiet_after;
-    if (i->pub.state == FL_INC_RECOVERING)
-        return i->pub.recovering_at + rules->correlation.resolve_after;
-    return 0;
+    for (; busy; busy = busy->busy)
+        heap_put(&c->over, busy);
 }
 
 void fl_corr_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 {
     forget_over(c);
     suppress_tick(c, s, topo);
-    for (struct incident *i = c->first; i; i = i->next) {
+    due_on_time(c, s->at);
+    changed_sort(c);
+    for (size_t k = 0; k < c->changed.n; k++) {
+        struct incident *i = c->changed.v[k];
         fl_usec due = state_deadline(i, s->rules);
-        if (!due || due > s->at)
-            continue;
-        incident_event(c, s, i, i->pub.state == FL_INC_OPEN ? IE_QUIET : IE_SETTLED, NULL);
+        if (due && due <= s->at)
+            incident_event(c, s, i, i->pub.state == FL_INC_OPEN ? IE_QUIET : IE_SETTLED, NULL);
     }
     tombs_expire(c, s->at);
-}
-
-fl_usec fl_corr_deadline(const struct fl_corr *c, const struct fl_rules *rules)
-{
-    fl_usec least = suppress_due(c);
-    for (const struct incident *i = c->first; i; i = i->next) {
-        fl_usec due = state_deadline(i, rules);
-        if (due && (!least || due < least))
-            least = due;
-        due = i->pub.rank_due;
-        if (due && (!least || due < least))
-            least = due;
-    }
-    return least;
 }
 
 struct fl_incident *fl_corr_find(struct fl_corr *c, const char *id)
@@ -516,35 +544,16 @@ size_t fl_corr_firing_on(struct fl_corr *c, const struct fl_incident *i, const c
     return p ? p->firing : 0;
 }
 
-size_t fl_corr_alerting_services(struct fl_corr *c, struct fl_topo *topo)
-{
-    size_t n = fl_topo_n_nodes(topo), found = 0;
-    bool *seen = fl_core_alloc(n, 1);
-    for (struct incident *i = c->first; i; i = i->next)
-        for (struct part *p = is_active(i) ? i->parts : NULL; p; p = p->hh.next) {
-            fl_vertex v = p->firing && p->vertex >= 0 && (size_t)p->vertex < n
-                              ? fl_topo_service_of(topo, p->vertex)
-                              : -1;
-            if (v >= 0 && !seen[v]) {
-                seen[v] = true;
-                found++;
-            }
-        }
-    free(seen);
-    return found;
-}
-
 void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *pub, const char *cause,
                     double confidence)
 {
-    (void)c;
     struct incident *i = (struct incident *)pub;
     pub->rank_due = 0;
     pub->ranked_at = s->at;
     pub->rankings++;
     pub->confidence = confidence;
     set_text(&pub->cause, cause && *cause ? cause : NULL);
-    i->dirty = true;
+    incident_dirty(c, i);
 }
 
 bool fl_corr_no_playbook(struct fl_corr *c, struct fl_incident *i, const char *why)
@@ -568,10 +577,7 @@ void fl_corr_stats(const struct fl_corr *c, struct fl_corr_stats *ret)
     ret->held = c->held;
     memcpy(ret->hidden, c->hidden, sizeof ret->hidden);
     memcpy(ret->reminded, c->reminded, sizeof ret->reminded);
-    for (const struct incident *i = c->first; i; i = i->next)
-        if (is_active(i)) {
-            ret->open_incidents++;
-            ret->firing += i->pub.alerts_firing;
-            ret->stale += i->pub.alerts_stale;
-        }
+    ret->open_incidents = c->open;
+    ret->firing = c->firing;
+    ret->stale = c->stale;
 }

@@ -29,7 +29,7 @@ static bool in_window(const struct incident *i, const struct fl_step *s)
 static bool look(void *ctx, fl_vertex v, unsigned hops)
 {
     struct search *q = ctx;
-    struct incident *i = (size_t)v < q->c->n_vertices ? q->c->at_vertex[v] : NULL;
+    struct incident *i = vertex_incident(q->c, v);
     if (!i || !is_active(i) || !in_window(i, q->s))
         return false;
     for (size_t k = 0; k < q->n; k++)
@@ -89,7 +89,7 @@ void join_into(struct fl_corr *c, struct fl_step *s, struct incident *i, struct 
 
 static struct incident *on_same(struct fl_corr *c, const struct fl_step *s, const struct episode *e)
 {
-    struct incident *i = (size_t)e->node < c->n_vertices ? c->at_vertex[e->node] : NULL;
+    struct incident *i = vertex_incident(c, e->node);
     return i && is_active(i) && (in_window(i, s) || fl_corr_firing_on(c, &i->pub, e->node_id)) ? i : NULL;
 }
 

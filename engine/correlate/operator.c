@@ -41,7 +41,7 @@ fl_status fl_corr_ack(struct fl_corr *c, struct fl_step *s, const char *id, stru
         return fl_fail(err, FL_E_CONFLICT, "incident", "%s is acknowledged already by %s", i->pub.id,
                        i->pub.acked_by);
     set_text(&i->pub.acked_by, s->actor);
-    i->dirty = true;
+    incident_dirty(c, i);
     say(s, i, "incident.acknowledged", fl_fx_printf(s->fx, "acknowledged by %s", s->actor));
     return FL_OK;
 }
@@ -56,7 +56,7 @@ fl_status fl_corr_assign(struct fl_corr *c, struct fl_step *s, const char *id, c
     if (!to || !*to)
         return fl_fail(err, FL_E_SHAPE, "to", "whom should %s be assigned to", i->pub.id);
     set_text(&i->pub.assignee, to);
-    i->dirty = true;
+    incident_dirty(c, i);
     say(s, i, "incident.assigned", fl_fx_printf(s->fx, "assigned to %s by %s", to, s->actor));
     return FL_OK;
 }
@@ -127,9 +127,9 @@ fl_status fl_corr_split(struct fl_corr *c, struct fl_step *s, const char *id, co
         episode_row(c, s, e);
     }
     for (struct episode *e = from->head; e; e = e->next)
-        if (e->node >= 0 && (size_t)e->node < c->n_vertices && c->at_vertex[e->node] == i)
-            c->at_vertex[e->node] = from;
-    incident_touch(from, s);
+        if (vertex_incident(c, e->node) == i)
+            vertex_set(c, e->node, from);
+    incident_touch(c, from, s);
     say(s, from, "incident.split", fl_fx_printf(s->fx, "%zu alerts were split off into %s", hits, i->pub.id));
     if (!from->pub.alerts_firing && !from->pub.alerts_stale)
         incident_event(c, s, from, IE_CLEAR, NULL);

@@ -250,7 +250,7 @@ static void read_place(struct fl_corr *c, struct fl_unpack *u)
     uint64_t v = fl_unpack_u64(u);
     struct incident *i = get_incident_ref(c, u);
     if (v < c->n_vertices)
-        c->at_vertex[v] = i;
+        vertex_set(c, (fl_vertex)v, i);
 }
 
 static void read_pair(struct fl_corr *c, struct fl_unpack *u)
@@ -310,9 +310,7 @@ static void read_head(struct fl_corr *c, struct fl_unpack *u, struct fl_topo *to
                                   &c->stats.resolved, &c->stats.suppressed, &c->stats.flaps};
     for (size_t k = 0; k < FL_ARRAY_LEN(counters); k++)
         *counters[k] = (uint64_t)fl_json_number(fl_json_at(st, k), 0);
-    c->n_vertices = topo ? fl_topo_n_nodes(topo) : 0;
-    free(c->at_vertex);
-    c->at_vertex = fl_core_alloc(c->n_vertices, sizeof *c->at_vertex);
+    vertices_reset(c, topo ? fl_topo_n_nodes(topo) : 0);
 }
 
 fl_status fl_corr_load(struct fl_corr *c, char kind, struct fl_unpack *u, struct fl_topo *topo,
@@ -370,10 +368,10 @@ fl_status fl_corr_loaded(struct fl_corr *c, struct fl_topo *topo, const struct f
     settle_nobody(c);
     upstream_not(c);
     c->topo = topo;
+    services_reset(c);
+    due_restored(c, rules);
     const struct fl_json *head = c->load->head;
     teams_read(c, head);
-    /* Not later than any is due, and perhaps sooner: the next tick is at the same time as without the snapshot. */
-    c->flap_due = fl_json_int(head, "flap_due", c->flap_due);
     fl_status st = windows_read(c, head, rules, err);
     if (st == FL_OK)
         st = silences_read(c, fl_json_get(head, "silences"), err);

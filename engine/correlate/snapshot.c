@@ -194,11 +194,11 @@ static void put_order(struct writer *w, const struct incident *i)
 static void put_places(struct writer *w, const struct fl_corr *c)
 {
     for (size_t v = 0; v < c->n_vertices; v++) {
-        if (!c->at_vertex[v])
+        if (!c->at[v].i)
             continue;
         fl_pack_begin(w->out, REC_PLACE);
         fl_pack_u64(w->out, v);
-        fl_pack_u64(w->out, c->at_vertex[v]->shot.ordinal);
+        fl_pack_u64(w->out, c->at[v].i->shot.ordinal);
         fl_pack_end(w->out);
     }
 }
@@ -256,7 +256,6 @@ static void put_head(struct writer *w, const struct fl_corr *c)
     silences_write(c, &j);
     windows_write(c, &j);
     reminders_write(c, &j);
-    fl_jw_int(&j, "flap_due", c->flap_due);
     teams_write(c, &j);
     fl_jw_obj_end(&j);
     FL_REQUIRE(!b.failed);

@@ -55,6 +55,7 @@ void quiet_rules(struct fl_corr *c, const struct fl_rules *rules)
     windows_rules(c, rules);
     reminders_rules(c, rules);
     quiet_index(c, rules);
+    due_rules(c);
     for (struct episode *e = order_first(c); e; e = order_later(e))
         if (is_live(e) && (e->roles || e->inhibited_by || e->hold))
             settle_later(c, e);
@@ -266,7 +267,7 @@ static void settle(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, s
              : e->inhibited_by                              ? "alert.inhibited"
                                                             : "alert.released",
              e->quiet);
-        incident_touch(e->incident, s);
+        incident_touch(c, e->incident, s);
     }
     episode_row(c, s, e);
 }
@@ -329,7 +330,7 @@ void suppress_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 
 fl_usec suppress_due(const struct fl_corr *c)
 {
-    const fl_usec due[] = {c->silence_due, c->window_due, c->flap_due, holds_due(c), c->remind_due};
+    const fl_usec due[] = {c->silence_due, c->window_due, flaps_due(c), holds_due(c), c->remind_due};
     fl_usec least = 0;
     for (size_t k = 0; k < FL_ARRAY_LEN(due); k++)
         if (due[k] && (!least || due[k] < least))

@@ -36,6 +36,14 @@ static void apply_playbooks(struct fl_flow *f, const struct fl_json *list)
     fl_resp_playbooks(f->resp, v, n);
 }
 
+static size_t count_services(const struct fl_topo *topo)
+{
+    size_t n = 0;
+    for (fl_vertex v = 0; (size_t)v < fl_topo_n_nodes(topo); v++)
+        n += fl_topo_service_of(topo, v) == v;
+    return n;
+}
+
 /* All or nothing: a part that does not hold leaves the old configuration in force. */
 fl_status flow_apply_config(struct fl_flow *f, struct fl_step *s, const struct fl_json *body,
                             struct fl_err *err)
@@ -94,6 +102,7 @@ fl_status flow_apply_topology(struct fl_flow *f, struct fl_step *s, const char *
     f->topo_text = fl_buf_take(&canonical, NULL);
     struct fl_topo *old = f->topo;
     f->topo = topo;
+    f->services = count_services(topo);
     if (s)
         fl_corr_topology(f->corr, s, topo);
     fl_topo_free(old);

@@ -326,6 +326,11 @@ fl_usec fl_flow_deadline(const struct fl_flow *f)
     return sooner(fl_corr_deadline(f->corr, f->rules), fl_resp_deadline(f->resp));
 }
 
+fl_status fl_flow_check(const struct fl_flow *f, struct fl_err *err)
+{
+    return fl_corr_check(f->corr, f->rules, f->at, err);
+}
+
 uint64_t fl_flow_seq(const struct fl_flow *f)
 {
     return f->seq;

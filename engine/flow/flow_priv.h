@@ -42,6 +42,7 @@ struct fl_flow {
     char *config_text; /* body of the last FL_EV_CONFIG, or NULL */
     struct fl_sha256 config_hash;
     struct fl_topo *topo; /* never NULL: an empty graph at first */
+    size_t services;      /* in it */
     char *topo_text;      /* canonical JSON of the graph, or NULL */
     struct fl_history *history;
     struct fl_corr *corr;
@@ -53,7 +54,7 @@ struct fl_flow {
     uint64_t seq, alerts_in, runs;
     fl_usec at;
     enum { LOAD_NOTHING, LOAD_BEGUN, LOAD_DONE } load; /* of a snapshot */
-    unsigned notes; /* timeline rows of the step under way */
+    unsigned notes;                                    /* timeline rows of the step under way */
 };
 
 /* notes.c */

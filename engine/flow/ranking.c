@@ -260,7 +260,7 @@ static bool collect_due(void *ctx, struct fl_incident *i)
 void flow_rank_due(struct fl_flow *f, struct fl_step *s)
 {
     struct due_list d = {.s = s};
-    fl_corr_each(f->corr, collect_due, &d);
+    fl_corr_each_changed(f->corr, collect_due, &d);
     for (size_t k = 0; k < d.n; k++)
         rank_one(f, s, d.v[k]);
     free(d.v);
@@ -305,5 +305,5 @@ static bool close_one(void *ctx, struct fl_incident *i)
 void flow_close_out(struct fl_flow *f, struct fl_step *s)
 {
     struct closing c = {f, s};
-    fl_corr_each(f->corr, close_one, &c);
+    fl_corr_each_changed(f->corr, close_one, &c);
 }

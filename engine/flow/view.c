@@ -129,14 +129,6 @@ static const char *cause_json(struct fl_step *s, const struct fl_topo *topo, fl_
     return fl_fx_str(s->fx, b.p);
 }
 
-static size_t known_services(const struct fl_topo *topo)
-{
-    size_t n = 0;
-    for (fl_vertex v = 0; (size_t)v < fl_topo_n_nodes(topo); v++)
-        n += fl_topo_service_of(topo, v) == v;
-    return n;
-}
-
 void flow_view(struct flow_view *ret, struct fl_flow *f, struct fl_step *s, struct fl_incident *i,
                const struct fl_ranking *r)
 {
@@ -168,8 +160,8 @@ void flow_view(struct flow_view *ret, struct fl_flow *f, struct fl_step *s, stru
     }
     v->incident_json = incident_json(f, s, i);
     v->cause_json = cause_json(s, f->topo, node, i);
-    v->services_known = known_services(f->topo);
-    v->services_alerting = fl_corr_alerting_services(f->corr, f->topo);
+    v->services_known = f->services;
+    v->services_alerting = fl_corr_alerting_services(f->corr);
 }
 
 /* ---- lists ---- */

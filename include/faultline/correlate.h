@@ -68,7 +68,9 @@ fl_usec fl_corr_deadline(const struct fl_corr *c, const struct fl_rules *rules);
 
 /** NULL when unknown or long over. Merged ones are followed to where they went. */
 struct fl_incident *fl_corr_find(struct fl_corr *c, const char *id);
-/** Incidents in order of opening. */
+/** Incidents that changed in the step under way, or whose time had come at its tick; in order of opening. */
+void fl_corr_each_changed(struct fl_corr *c, bool (*visit)(void *ctx, struct fl_incident *i), void *ctx);
+/** All incidents in memory, in order of opening: costs what is open. */
 void fl_corr_each(struct fl_corr *c, bool (*visit)(void *ctx, struct fl_incident *i), void *ctx);
 /** Episodes of an incident in order of joining; visit returns true to stop. */
 void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,
@@ -86,8 +88,8 @@ bool fl_corr_episode(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at,
 void fl_corr_each_active(struct fl_corr *c, void (*visit)(void *ctx, const struct fl_episode *e), void *ctx);
 /** Firing or stale alerts of an incident on one component (node NULL: all of them). */
 size_t fl_corr_firing_on(struct fl_corr *c, const struct fl_incident *i, const char *node);
-/** Distinct known services with a firing alert, for the brake on mass remediation. */
-size_t fl_corr_alerting_services(struct fl_corr *c, struct fl_topo *topo);
+/** Distinct known services with a firing alert, for the brake on mass remediation. Costs nothing: it is kept. */
+size_t fl_corr_alerting_services(const struct fl_corr *c);
 
 /** The ranking of an incident was made: cause "" or NULL = none. Marks the row changed. */
 void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *i, const char *cause, double confidence);
@@ -145,6 +147,12 @@ FL_MUST_CHECK fl_status fl_corr_load(struct fl_corr *c, char kind, struct fl_unp
                                      struct fl_err *err);
 FL_MUST_CHECK fl_status fl_corr_loaded(struct fl_corr *c, struct fl_topo *topo, const struct fl_rules *rules,
                                        struct fl_err *err);
+
+/**
+ * For tests, between two steps: everything that is kept as it goes (deadlines, counters, who is found where) is found out again by
+ * visiting all, and nothing was due at `at` or before. FL_E_INTERNAL says what differs. Costs what is open.
+ */
+FL_MUST_CHECK fl_status fl_corr_check(const struct fl_corr *c, const struct fl_rules *rules, fl_usec at, struct fl_err *err);
 
 /** The incident's state machine (docs, diagram, tests). */
 const struct fl_fsm *fl_incident_fsm(void);

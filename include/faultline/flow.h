@@ -28,6 +28,8 @@ FL_MUST_CHECK fl_status fl_flow_step(struct fl_flow *f, const struct fl_event *e
                                      struct fl_err *err);
 /** When a FL_EV_TICK is due next; 0 = never. */
 fl_usec fl_flow_deadline(const struct fl_flow *f);
+/** For tests, between two steps: fl_corr_check() at the time of the last event. */
+FL_MUST_CHECK fl_status fl_flow_check(const struct fl_flow *f, struct fl_err *err);
 uint64_t fl_flow_seq(const struct fl_flow *f);
 const struct fl_audit_chain *fl_flow_chain(const struct fl_flow *f);
 /** Hash of the canonical text of the last FL_EV_CONFIG body (keys sorted), NULL when there was none. */

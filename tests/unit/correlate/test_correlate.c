@@ -289,6 +289,50 @@ static void test_unmapped_alerts_group_by_labels(void **state)
     assert_false(inc(w, "INC-2026-000001")->mapped);
 }
 
+/* Incident number n, about an alert of `on` that is over already or fires on, is closed by a person. */
+static void close_by_hand(struct world *w, fl_usec t, int n, const char *on, bool fires_on)
+{
+    struct fl_err err = {0};
+    char id[FL_ID_LEN];
+    send(w, t, on, "Down", FL_ALERT_FIRING, t);
+    if (!fires_on)
+        send(w, t, on, "Down", FL_ALERT_RESOLVED, t);
+    begin(w, t);
+    snprintf(id, sizeof id, "INC-2026-%06d", n);
+    assert_int_equal(fl_corr_resolve(w->c, &w->step, id, "seen to", &err), FL_OK);
+    fl_corr_tick(w->c, &w->step, w->topo);
+    fl_corr_flush(w->c, &w->step);
+    if (fl_corr_check(w->c, w->rules, t, &err) != FL_OK)
+        fail_msg("%d: %s %s", n, err.where, err.text);
+}
+
+/* What a person closed while it fires stays known until its alerts are over, however many incidents come after it. */
+static void test_closed_by_hand_while_it_fires(void **state)
+{
+    struct world *w = *state;
+    fl_usec t = T0;
+    int n = 0;
+    close_by_hand(w, t, ++n, "printer", true);
+    while (n < 1102)
+        close_by_hand(w, t += SEC, ++n, "db", false);
+    /* the first one is over for longest, but its alert fires; the second one is gone */
+    assert_int_equal(inc(w, "INC-2026-000001")->alerts_firing, 1);
+    assert_null(fl_corr_find(w->c, "INC-2026-000002"));
+    assert_non_null(fl_corr_find(w->c, "INC-2026-000200"));
+    send(w, t, "printer", "Down", FL_ALERT_FIRING, T0);
+    assert_int_equal(w->fx->n, 0); /* known */
+    struct fl_corr_stats st;
+    fl_corr_stats(w->c, &st);
+    assert_int_equal(st.opened, 1102);
+    send(w, t += SEC, "printer", "Down", FL_ALERT_RESOLVED, T0);
+    assert_int_equal(w->fx->v[0].kind, FL_FX_ALERT);
+    assert_int_equal(w->fx->v[0].alert.status, FL_ALERT_RESOLVED);
+    assert_string_equal(w->fx->v[0].alert.incident, "INC-2026-000001");
+    /* and now it goes as any other */
+    close_by_hand(w, t += SEC, ++n, "db", false);
+    assert_null(fl_corr_find(w->c, "INC-2026-000001"));
+}
+
 static void test_operator_merge_split_resolve(void **state)
 {
     struct world *w = *state;
@@ -432,6 +476,7 @@ int main(void)
         T(test_an_alert_that_gets_worse),
         T(test_stale_is_not_resolved),
         T(test_unmapped_alerts_group_by_labels),
+        T(test_closed_by_hand_while_it_fires),
         T(test_operator_merge_split_resolve),
         T(test_a_new_graph_maps_old_alerts),
         T(test_texts_are_told_once),
