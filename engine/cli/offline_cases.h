@@ -5,7 +5,7 @@
 #include <faultline/case.h>
 #include <faultline/rank.h>
 
-#define FL_OFF_L2 0.2         /* chosen by cross-validation: docs/accuracy.md */
+#define FL_OFF_L2 0.1         /* chosen by cross-validation: docs/accuracy.md */
 #define FL_OFF_THRESHOLD 0.25 /* confidence below which no cause is convincing */
 
 struct fl_off_case {

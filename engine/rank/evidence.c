@@ -445,25 +445,30 @@ static int by_text_of(const struct fl_labels *a, const struct fl_labels *b)
     return a->n < b->n ? -1 : a->n > b->n;
 }
 
+struct listed {
+    uint64_t fingerprint;
+    const struct fl_rank_alert *a;
+};
+
 /* A total order over what alerts say: sums come out the same to the last bit, and of equals the same one is
  * shown, in whatever order the alerts came. */
 static int alert_order(const void *pa, const void *pb)
 {
-    const struct fl_alert *a = (*(const struct fl_rank_alert *const *)pa)->alert,
-                          *b = (*(const struct fl_rank_alert *const *)pb)->alert;
-    if (a->fingerprint != b->fingerprint)
-        return a->fingerprint < b->fingerprint ? -1 : 1;
+    const struct listed *la = pa, *lb = pb;
+    if (la->fingerprint != lb->fingerprint)
+        return la->fingerprint < lb->fingerprint ? -1 : 1;
+    const struct fl_alert *a = la->a->alert, *b = lb->a->alert;
     if (a->starts_at != b->starts_at)
         return a->starts_at < b->starts_at ? -1 : 1;
     return by_text_of(&a->annotations, &b->annotations);
 }
 
-static const struct fl_rank_alert **in_order(struct fl_arena *arena, const struct fl_rank_input *in)
+static const struct listed *in_order(struct fl_arena *arena, const struct fl_rank_input *in)
 {
-    const struct fl_rank_alert **v = fl_arena_alloc(arena, (in->n_alerts + 1) * sizeof *v);
+    struct listed *v = fl_arena_alloc(arena, (in->n_alerts + 1) * sizeof *v);
     bool sorted = true;
     for (size_t i = 0; v && i < in->n_alerts; i++) {
-        v[i] = &in->alerts[i];
+        v[i] = (struct listed){in->alerts[i].alert->fingerprint, &in->alerts[i]};
         sorted = sorted && (i == 0 || alert_order(&v[i - 1], &v[i]) <= 0);
     }
     if (v && !sorted)
@@ -484,11 +489,11 @@ fl_status fl_evidence_build(struct fl_arena *arena, const struct fl_rank_input *
         cut_edge(ret, fl_evidence_group(ret, skip_edge[0]), fl_evidence_group(ret, skip_edge[1]));
     ret->entry = fl_evidence_group(ret, in->entry);
     ret->items = fl_arena_alloc(arena, (CREDITS * in->n_alerts + 1) * sizeof *ret->items);
-    const struct fl_rank_alert **order = in_order(arena, in);
+    const struct listed *order = in_order(arena, in);
     if (!ret->items || !order)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     for (size_t k = 0; k < in->n_alerts; k++) {
-        const struct fl_rank_alert *a = order[k];
+        const struct fl_rank_alert *a = order[k].a;
         size_t i = (size_t)(a - in->alerts);
         if (a->node < 0 || i == skip_alert)
             continue;

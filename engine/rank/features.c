@@ -79,6 +79,10 @@ static const char *const single_names[F_SINGLE_N] = {"rarity_share",
                                                      "calls_bad",
                                                      "calls_worst",
                                                      "calls_mean",
+                                                     "gap_in",
+                                                     "gap_all_in",
+                                                     "gap_out",
+                                                     "gap_bad",
                                                      "said_share",
                                                      "said_rarest",
                                                      "said_and_rare"};
@@ -498,6 +502,8 @@ fl_status fl_features_build(struct fl_evidence *ev, double **ret, struct fl_err 
         st = fl_said_features(ev, x, err);
     if (!st)
         st = fl_call_features(ev, x, err);
+    if (!st)
+        st = fl_gap_features(ev, x, err);
     if (!st)
         st = rank_features(ev, x, err);
     if (!st)

@@ -74,6 +74,10 @@ enum {
     F_CALLS_BAD,
     F_CALLS_WORST,
     F_CALLS_MEAN,
+    F_GAP_IN,
+    F_GAP_ALL_IN,
+    F_GAP_OUT,
+    F_GAP_BAD,
     F_SAID_SHARE,
     F_SAID_MOST,
     F_SAID_RARE,
@@ -102,5 +106,7 @@ void fl_class_features(const struct fl_evidence *ev, uint32_t *seen, uint32_t *m
                        double *x);
 /** Bad calls as edges between two groups. */
 FL_MUST_CHECK fl_status fl_call_features(const struct fl_evidence *ev, double *x, struct fl_err *err);
+/** Calls that their caller finds slow or failed and the one that is called does not: trouble between the two. */
+FL_MUST_CHECK fl_status fl_gap_features(const struct fl_evidence *ev, double *x, struct fl_err *err);
 /** What is said, whoever says it: by one group only, or never before. */
 FL_MUST_CHECK fl_status fl_said_features(const struct fl_evidence *ev, double *x, struct fl_err *err);

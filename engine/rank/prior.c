@@ -34,3 +34,9 @@ bool fl_feature_fixed(size_t i)
 {
     return i % F_N == F_STORE || i % F_N == F_LEAF;
 }
+
+/* What is said a second time for untimed incidents is said by two sets only: it must be shown more strongly. */
+double fl_feature_pull(size_t i)
+{
+    return i < F_N ? 1 : 4;
+}

@@ -125,6 +125,8 @@ enum { FL_FEATURES_MAX = 320 };
 double fl_feature_prior(size_t i);
 /** It keeps that weight: training does not move it. */
 bool fl_feature_fixed(size_t i);
+/** How strongly training pulls this feature to its prior weight, against the others. */
+double fl_feature_pull(size_t i);
 /** One row of fl_feature_count() values per group. */
 FL_MUST_CHECK fl_status fl_features_build(struct fl_evidence *ev, double **ret, struct fl_err *err);
 

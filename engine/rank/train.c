@@ -13,8 +13,8 @@ struct problem {
     const struct fl_train_case *cases;
     size_t n, f;
     double *scale; /* 1 / spread of each feature */
-    double l2;
-    double *prior; /* what it is pulled to, in units of spread */
+    double *pull;  /* how strongly each is pulled … */
+    double *prior; /* … to what, in units of spread */
 };
 
 /* Spread of a feature around its mean within each incident: what the softmax can see. */
@@ -73,8 +73,8 @@ static double loss(const struct problem *p, const double *w, double *grad, doubl
     for (size_t c = 0; c < p->n; c++)
         sum += case_loss(p, &p->cases[c], w, grad, score);
     for (size_t j = 0; j < p->f; j++) {
-        sum += 0.5 * p->l2 * (w[j] - p->prior[j]) * (w[j] - p->prior[j]);
-        grad[j] += p->l2 * (w[j] - p->prior[j]);
+        sum += 0.5 * p->pull[j] * (w[j] - p->prior[j]) * (w[j] - p->prior[j]);
+        grad[j] += p->pull[j] * (w[j] - p->prior[j]);
     }
     return sum;
 }
@@ -158,7 +158,7 @@ static double descend(const struct problem *p, double *w, unsigned iterations, d
 fl_status fl_model_train(const struct fl_train_case *cases, size_t n, const struct fl_train_options *opt,
                          struct fl_train_result *ret, struct fl_err *err)
 {
-    struct problem p = {.cases = cases, .n = n, .f = fl_feature_count(), .l2 = opt->l2};
+    struct problem p = {.cases = cases, .n = n, .f = fl_feature_count()};
     double w[FL_FEATURES_MAX] = {0}, scale[FL_FEATURES_MAX] = {0};
     size_t most = 1;
     for (size_t c = 0; c < n; c++)
@@ -168,12 +168,15 @@ fl_status fl_model_train(const struct fl_train_case *cases, size_t n, const stru
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     if (!n)
         return fl_fail(err, FL_E_USAGE, NULL, "no labelled case to train on");
-    double prior[FL_FEATURES_MAX];
+    double prior[FL_FEATURES_MAX], pull[FL_FEATURES_MAX];
     p.scale = scale;
     p.prior = prior;
+    p.pull = pull;
     spreads(&p);
-    for (size_t j = 0; j < p.f; j++)
+    for (size_t j = 0; j < p.f; j++) {
         prior[j] = w[j] = scale[j] > 0 ? fl_feature_prior(j) / scale[j] : 0;
+        pull[j] = opt->l2 * fl_feature_pull(j);
+    }
     *ret = (struct fl_train_result){.scale = 1};
     ret->loss = descend(&p, w, opt->iterations ? opt->iterations : 300, score);
     for (size_t j = 0; j < p.f; j++)

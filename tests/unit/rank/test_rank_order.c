@@ -211,7 +211,7 @@ static void contributions_cancel(void **state)
             size += fabs(r->candidates[i].contributions[k].value);
         }
     assert_true(size > 1);
-    assert_true(fabs(sum) < 0.05 * 17 * (double)r->n_candidates); /* terms below 0.05 are not told */
+    assert_true(fabs(sum) < 0.05 * 18 * (double)r->n_candidates); /* terms below 0.05 are not told */
 }
 
 static const char *culprit(struct shop *s, const struct fl_change *v, size_t n)

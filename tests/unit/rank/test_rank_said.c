@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test_rank_said.c -- single features, each ranked by alone: what is said by anyone, readings in labels, the end
- * of a chain of errors, bad calls as edges. */
+ * of a chain of errors, bad calls as edges, trouble between two. */
 #include "shop.h"
 
 #include <stdio.h>
@@ -140,6 +140,36 @@ static void all_calls_to_one_are_bad(void **state)
     assert_float_equal(score_of(r, "cart"), 0, 1e-9);
 }
 
+/* A span inside the caller that names the one it calls. */
+static void client_span(struct shop *s, const char *caller, const char *operation)
+{
+    shop_alert(s, "SlowSpan", caller, caller, FL_EC_LATENCY, 0);
+    add_label(s, "operation", operation);
+}
+
+/* The caller finds its call slow; whether the one that is called does, too, decides where the time was lost. */
+static void slow_on_the_way(void **state)
+{
+    struct shop *s = *state;
+    client_span(s, "web", "/shop.Cart/Get");
+    client_span(s, "web", "/shop.Catalog/List");
+    client_span(s, "cart", "redis/get");
+    shop_alert(s, "SlowCall", "catalog", "web", FL_EC_LATENCY, 0); /* catalog itself is slow, too */
+    struct fl_ranking *r = rank_by(s, "gap_all_in", NULL);
+    assert_float_equal(score_of(r, "cart"), 1, 1e-9);
+    assert_float_equal(score_of(r, "redis"), 1, 1e-9);
+    assert_float_equal(score_of(r, "catalog"), 0, 1e-9);
+    r = rank_by(s, "gap_in", NULL);
+    assert_float_equal(score_of(r, "cart"), 0.5, 1e-9);
+    assert_float_equal(score_of(r, "catalog"), 0, 1e-9);
+    r = rank_by(s, "gap_out", NULL);
+    assert_float_equal(score_of(r, "web"), 0.5, 1e-9);
+    assert_float_equal(score_of(r, "cart"), 0.5, 1e-9);
+    r = rank_by(s, "gap_bad", NULL);
+    assert_float_equal(score_of(r, "cart"), 1, 1e-9);      /* web → cart and cart → redis: all it has */
+    assert_float_equal(score_of(r, "web"), 1.0 / 3, 1e-8); /* one of the three it calls */
+}
+
 /* An error line that says itself that the fault lies elsewhere is not the component's own failure. */
 static void a_line_that_blames_another(void **state)
 {
@@ -159,8 +189,11 @@ int main(void)
     if (fl_base_init())
         return 1;
     fl_topo_init();
-    const struct CMUnitTest tests[] = {T(a_reading_is_no_identity), T(what_others_said_before_is_no_news),
-                                       T(errors_end_where_nothing_below_fails), T(all_calls_to_one_are_bad),
+    const struct CMUnitTest tests[] = {T(a_reading_is_no_identity),
+                                       T(what_others_said_before_is_no_news),
+                                       T(errors_end_where_nothing_below_fails),
+                                       T(all_calls_to_one_are_bad),
+                                       T(slow_on_the_way),
                                        T(a_line_that_blames_another)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
