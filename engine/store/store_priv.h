@@ -19,7 +19,7 @@
 #define FL_MERGE_BODIES 128          /* … and this many bodies (FL_BODIES_MAX is what a reader takes) */
 #define FL_PROJECT_STEPS 1024        /* steps … */
 #define FL_PROJECT_PAUSE (20 * 1000) /* microseconds between commits nobody waits for */
-#define FL_PROJECT_ROWS 60000        /* … and rows in one projection transaction */
+#define FL_PROJECT_ROWS 20000        /* … and rows in one projection transaction, which a take-over waits for */
 #define FL_LEASE (10 * FL_USEC_PER_SEC)
 #define FL_STALL (2 * FL_USEC_PER_SEC) /* a commit that takes longer: stop accepting until it ends */
 
