@@ -100,7 +100,12 @@ a=$(timed "http://127.0.0.1:$p/api/v2/alerts")
 row 'GET /api/v2/alerts, all of them, s' "$a" "$f" "$(ratio "$a" "$f") x"
 row '… and what it adds to resident memory, MB' "$((($(peak "$am") - am1) / 1024))" "$(((after - before) / 1024))" ''
 row 'GET with filter against a GET of all' "$a" "$filtered" "$(ratio "$a" "$filtered") x"
+in_groups() { # WHOSE
+    [ "$(jq '[.[].alerts | length] | add' "$work/out")" -ge "$alerts" ] || fail "$1's groups hold $(jq '[.[].alerts | length] | add' "$work/out") alerts: the machine is too busy"
+}
 f=$(timed "$url/api/v2/alerts/groups" -H "$auth")
+in_groups faultline
 a=$(timed "http://127.0.0.1:$p/api/v2/alerts/groups")
+in_groups alertmanager
 row 'GET /api/v2/alerts/groups, s' "$a" "$f" "$(ratio "$a" "$f") x"
 engine_stop
