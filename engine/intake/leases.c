@@ -80,25 +80,54 @@ struct fl_leases *fl_leases_free(struct fl_leases *l)
 
 /* ---- content ---- */
 
-static uint64_t mix(uint64_t h, const char *s)
+/* Texts, each with its NUL, gathered so that few calls hash many of them. */
+struct digest {
+    uint64_t h;
+    size_t n;
+    char part[2048];
+};
+
+static void mix(struct digest *d, const void *p, size_t n)
 {
-    h ^= fl_keyed_hash(s, strlen(s));
-    return ((h << 29) | (h >> 35)) * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    uint64_t h = d->h ^ fl_keyed_hash(p, n);
+    d->h = ((h << 29) | (h >> 35)) * UINT64_C(0x9e3779b97f4a7c15) + 1;
 }
 
-static uint64_t mix_labels(uint64_t h, const struct fl_labels *l)
+static void take(struct digest *d, const char *s)
 {
-    for (size_t i = 0; i < l->n; i++)
-        h = mix(mix(h, l->v[i].name), l->v[i].value);
-    return mix(h + l->n, "");
+    size_t n = strlen(s) + 1;
+    if (n > sizeof d->part - d->n) {
+        mix(d, d->part, d->n);
+        d->n = 0;
+    }
+    if (n > sizeof d->part) {
+        mix(d, s, n);
+        return;
+    }
+    memcpy(d->part + d->n, s, n);
+    d->n += n;
+}
+
+static void take_labels(struct digest *d, const struct fl_labels *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        take(d, l->v[i].name);
+        take(d, l->v[i].value);
+    }
+    take(d, ""); /* no name is empty: here they end */
 }
 
 /* Everything but the times a repeat moves. The labels too: 64 bits of fingerprint can collide. */
 static uint64_t content_of(const struct fl_alert *a)
 {
-    uint64_t h = mix_labels((uint64_t)a->status, &a->labels);
-    h = mix(mix_labels(h, &a->annotations), a->generator_url ? a->generator_url : "");
-    return a->status == FL_ALERT_RESOLVED ? h ^ (uint64_t)a->ends_at : h;
+    struct digest d;
+    d.h = (uint64_t)a->status;
+    d.n = 0;
+    take_labels(&d, &a->labels);
+    take_labels(&d, &a->annotations);
+    take(&d, a->generator_url ? a->generator_url : "");
+    mix(&d, d.part, d.n);
+    return a->status == FL_ALERT_RESOLVED ? d.h ^ (uint64_t)a->ends_at : d.h;
 }
 
 static lease_state state_of(const struct fl_alert *a)
@@ -243,19 +272,18 @@ bool fl_leases_renew_all(struct fl_leases *l, const struct fl_alert *alerts, siz
     return true;
 }
 
-static void commit(struct shard *s, const struct fl_alert *a, fl_usec end)
+static void commit(struct shard *s, const struct fl_alert *a, uint64_t content, fl_usec end)
 {
     struct entry *e = find(s, a);
     if (e) {
         set(e, end, state_of(a));
-        e->content = content_of(a);
+        e->content = content;
     } else {
         limit_episodes(s, a->fingerprint);
         bool full = (s->n + 1) * 5 > s->cap * 4;
         if (s->n >= ENTRIES_MAX || (full && !resize(s, s->cap ? s->cap + s->cap / 2 : 16)))
             return; /* not remembered: its repeats are journalled, which is safe */
-        struct entry fresh = {
-            .fingerprint = a->fingerprint, .content = content_of(a), .starts_at = a->starts_at};
+        struct entry fresh = {.fingerprint = a->fingerprint, .content = content, .starts_at = a->starts_at};
         set(&fresh, end, state_of(a));
         put(s, &fresh);
     }
@@ -269,8 +297,9 @@ void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t
     for (size_t i = 0; i < n; i++) {
         struct shard *s = shard_of(l, alerts[i].fingerprint);
         fl_usec end = lease_end(l, &alerts[i], now, grace);
+        uint64_t content = content_of(&alerts[i]);
         pthread_mutex_lock(&s->lock);
-        commit(s, &alerts[i], end);
+        commit(s, &alerts[i], content, end);
         pthread_mutex_unlock(&s->lock);
     }
 }
