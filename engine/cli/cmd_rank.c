@@ -87,7 +87,7 @@ static fl_status draw(const struct fl_off_case *c, const struct fl_ranking *r, c
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     for (size_t i = 0; i < c->c.n_alerts; i++)
         at[i] = c->alerts[i].node;
-    return picture_write(c->topo, c->c.name ? c->c.name : "Incident", r, at, c->c.n_alerts, file, err);
+    return picture_write(c->topo, c->c.name ? c->c.name : "Incident", r, at, c->c.n_alerts, NULL, file, err);
 }
 
 static fl_status rank_one(struct fl_off *off, struct fl_off *past, bool has_past, struct fl_off_case *c,

@@ -122,7 +122,8 @@ int incident_picture(struct args *a, const char *id, const struct fl_json *incid
     const char *about = fl_json_str(incident, "title", "");
     fl_buf_printf(&title, "%s%s%s", id, about && *about ? ": " : "", about ? about : "");
     if (!st)
-        st = picture_write(g.topo, title.p ? title.p : id, &ranking, at, n, file, &err);
+        st = picture_write(g.topo, title.p ? title.p : id, &ranking, at, n,
+                           fl_json_str(fl_json_get(incident, "ranked"), "topology_hash", NULL), file, &err);
     if (st)
         return fail_with("incident show", &err);
     fprintf(stderr, "the picture is in %s\n", file);

@@ -28,7 +28,8 @@ static fl_status save(const char *file, const struct fl_buf *b, struct fl_err *e
 }
 
 fl_status picture_write(const struct fl_topo *t, const char *title, const struct fl_ranking *r,
-                        const fl_vertex *alerts, size_t n_alerts, const char *file, struct fl_err *err)
+                        const fl_vertex *alerts, size_t n_alerts, const char *ranked_on, const char *file,
+                        struct fl_err *err)
 {
     const struct fl_contribution *way = path_of(r);
     fl_vertex candidates[CANDIDATES_DRAWN], path[64];
@@ -40,7 +41,8 @@ fl_status picture_write(const struct fl_topo *t, const char *title, const struct
                         .confidence = confidence,
                         .alerts = alerts,
                         .n_alerts = n_alerts,
-                        .convincing = r->convincing};
+                        .convincing = r->convincing,
+                        .ranked_on = ranked_on};
     for (; d.n_candidates < r->n_candidates && d.n_candidates < CANDIDATES_DRAWN; d.n_candidates++) {
         candidates[d.n_candidates] = fl_topo_find(t, r->candidates[d.n_candidates].node);
         confidence[d.n_candidates] = r->candidates[d.n_candidates].confidence;

@@ -56,7 +56,8 @@ static fl_status draw(const struct fl_topo *t, struct picture *p)
                         .n_candidates = w->n_candidates,
                         .alerts = find_all(t, p->arena, w->alerts, w->n_alerts),
                         .n_alerts = w->n_alerts,
-                        .convincing = w->convincing};
+                        .convincing = w->convincing,
+                        .ranked_on = w->ranked_on};
     if (!d.path || !d.candidates || !d.alerts)
         return fl_fail(&p->err, FL_E_NOMEM, "picture", "out of memory");
     return fl_topo_svg(t, &d, &p->svg, &p->err);
@@ -112,6 +113,7 @@ static struct picture *picture_new(const struct fl_picture *w)
     p->what = *w;
     p->what.n_alerts = w->n_alerts < PARTS_MAX ? w->n_alerts : PARTS_MAX;
     p->what.title = fl_arena_strdup(a, w->title);
+    p->what.ranked_on = fl_arena_strdup(a, w->ranked_on ? w->ranked_on : "");
     p->what.path = copy_all(a, w->path, w->n_path);
     p->what.candidates = copy_all(a, w->candidates, w->n_candidates);
     p->what.alerts = copy_all(a, w->alerts, p->what.n_alerts);
@@ -119,7 +121,8 @@ static struct picture *picture_new(const struct fl_picture *w)
     for (size_t i = 0; confidence && i < w->n_candidates; i++)
         confidence[i] = w->confidence[i];
     p->what.confidence = confidence;
-    if (p->what.title && p->what.path && p->what.candidates && p->what.alerts && confidence)
+    if (p->what.title && p->what.ranked_on && p->what.path && p->what.candidates && p->what.alerts &&
+        confidence)
         return p;
     fl_arena_free(a);
     return NULL;

@@ -55,6 +55,7 @@ fl_status picture_draw(struct request *r, const struct fl_json *incident, struct
     fl_buf_printf(&title, "%s: %s", str(incident, "id") ? str(incident, "id") : "",
                   str(incident, "title") ? str(incident, "title") : "");
     p.alerts = at;
+    p.ranked_on = str(fl_json_get(incident, "ranked"), "topology_hash");
     p.title = title.p ? title.p : "";
     p.convincing = p.n_candidates && fl_json_bool(ranking, "convincing", false);
     return r->http->o.picture(r->http->o.ctx, &p, out, err);

@@ -17,6 +17,7 @@ struct fl_picture {
     const char *const *alerts;     /* node of each alert, NULL = none */
     size_t n_alerts;
     bool convincing;
+    const char *ranked_on;         /* hash of the topology that was ranked on, in hex; NULL: not known */
 };
 
 struct fl_flow;

@@ -68,6 +68,7 @@ struct fl_draw {
     const fl_vertex *alerts;     /* the component of each alert: one that repeats has several */
     size_t n_alerts;
     bool convincing;             /* false: the first candidate is not called the cause */
+    const char *ranked_on;       /* hash of the topology that was ranked on, in hex; NULL: not known */
 };
 /**
  * The picture of an incident's neighbourhood as one self-contained SVG (no script, nothing fetched): what needs

@@ -234,14 +234,150 @@ static void a_deep_chain_is_drawn_along_its_bends(void **state)
         begin--;
     size_t points = 0;
     for (const char *p = begin; p < line; p++)
-        points += *p == 'L';
-    assert_int_equal(points, LONG); /* 69 bends and the end */
+        points += *p == 'C' || *p == 'V';
+    assert_int_equal(points, 2 * (LONG - 1) + 1); /* past the boxes of 69 layers, and to the end */
+    fl_topo_free(t);
+}
+
+/* ---- nothing hides anything ---- */
+
+struct rect {
+    long x, y, w, h;
+};
+
+/* Boxes of the picture: rectangles, and the outer octagon of the cause. */
+static size_t read_boxes(const char *svg, struct rect *v, size_t cap)
+{
+    size_t n = 0;
+    for (const char *p = svg; (p = strstr(p, "<g><title>")) && n < cap; p++) {
+        const char *rect = strstr(p, "<rect class=\"b"), *path = strstr(p, "<path class=\"b");
+        const char *end = strstr(p, "</g>");
+        long cut;
+        assert_non_null(end);
+        if (rect && rect < end) {
+            rect = strstr(rect, " x=\"");
+            assert_int_equal(sscanf(rect, " x=\"%ld\" y=\"%ld\" width=\"%ld\" height=\"%ld\"", &v[n].x,
+                                    &v[n].y, &v[n].w, &v[n].h),
+                             4);
+        } else {
+            path = strstr(path, " d=\"");
+            assert_int_equal(sscanf(path, " d=\"M%ld %ldh%ldl%ld", &v[n].x, &v[n].y, &v[n].w, &cut), 4);
+            v[n].x -= cut;
+            v[n].w += 2 * cut;
+            v[n].h = 62;
+        }
+        n++;
+    }
+    return n;
+}
+
+static void outside_all(const struct rect *v, size_t n, double x, double y, const char *what)
+{
+    for (size_t i = 0; i < n; i++)
+        if (x > (double)v[i].x && x < (double)(v[i].x + v[i].w) && y > (double)v[i].y &&
+            y < (double)(v[i].y + v[i].h))
+            fail_msg("a line is hidden by box %zu at %.0f, %.0f: %.300s", i, x, y, what);
+}
+
+static double cubic(double a, double b, double c, double d, double t)
+{
+    double u = 1 - t;
+    return u * u * u * a + 3 * u * u * t * b + 3 * u * t * t * c + t * t * t * d;
+}
+
+/* Along one line, in steps of a few pixels. */
+static void follow(const char *d, const struct rect *v, size_t n)
+{
+    double x, y, a, b, c, e, to_x, to_y;
+    int used = 0;
+    const char *p = d;
+    assert_int_equal(sscanf(p, "M%lf %lf%n", &x, &y, &used), 2);
+    for (p += used; *p != '"'; p += used) {
+        bool curve = sscanf(p, "C%lf %lf %lf %lf %lf %lf%n", &a, &b, &c, &e, &to_x, &to_y, &used) == 6;
+        if (!curve) {
+            assert_int_equal(sscanf(p, "V%lf%n", &to_y, &used), 1);
+            to_x = a = c = x;
+            b = e = y;
+        }
+        for (int k = 0; k <= 40; k++) {
+            double t = k / 40.0;
+            outside_all(v, n, curve ? cubic(x, a, c, to_x, t) : x,
+                        curve ? cubic(y, b, e, to_y, t) : y + (to_y - y) * t, d);
+        }
+        x = to_x;
+        y = to_y;
+    }
+}
+
+/* 30 components, edges over many layers, cycles: boxes stand apart, no line runs behind one, each line has its own end. */
+static void lines_cross_no_box_and_boxes_no_box(void **state)
+{
+    (void)state;
+    enum { N = 30 };
+    static char ids[N][40];
+    static struct fl_node nodes[N];
+    static struct fl_edge edges[4 * N];
+    static fl_vertex all[N];
+    size_t m = 0;
+    for (int i = 0; i < N; i++) {
+        snprintf(ids[i], sizeof ids[i], "component-with-a-long-name-%02d", i);
+        nodes[i] = (struct fl_node){.id = ids[i], .type = "service"};
+        all[i] = i;
+    }
+    for (int i = 1; i < N; i++) {
+        edges[m++] = (struct fl_edge){ids[i], ids[i * i % (i > 3 ? i / 2 : 1)], "calls", 1};
+        if (i % 2)
+            edges[m++] = (struct fl_edge){ids[i], ids[i / 3], "data", 1};
+        if (i % 5 == 0)
+            edges[m++] = (struct fl_edge){ids[i / 5], ids[i], "calls", 1}; /* against the others: cycles */
+    }
+    struct fl_topo *t = make(nodes, N, edges, m);
+    struct fl_draw d = {
+        .candidates = all, .n_candidates = 3, .alerts = all, .n_alerts = N, .convincing = true};
+    FL_AUTO_BUF svg = fl_buf_init(4 << 20);
+    draw(t, &d, &svg);
+    struct rect boxes[N];
+    assert_int_equal(read_boxes(svg.p, boxes, N), N);
+    for (size_t i = 0; i < N; i++)
+        for (size_t k = 0; k < i; k++)
+            if (labs(boxes[i].x - boxes[k].x) < boxes[i].w && labs(boxes[i].y - boxes[k].y) < boxes[i].h)
+                fail_msg("boxes %zu and %zu overlap", i, k);
+    size_t lines = 0;
+    for (const char *p = svg.p; (p = strstr(p, "<path class=\"e")); lines++) {
+        p = strstr(p, " d=\"") + 4;
+        follow(p, boxes, N);
+    }
+    assert_true(lines > N);
+    assert_int_equal(times(svg.p, "style=\"font-size"), N); /* names too wide for their boxes are set smaller */
+    fl_topo_free(t);
+}
+
+/* A picture of today's graph says so when the ranking saw another one. */
+static void says_which_graph_it_is(void **state)
+{
+    (void)state;
+    struct fl_topology_doc doc = {.nodes = shop_nodes, .n_nodes = 5, .hash = {{0xab, 0xcd}}};
+    struct fl_topo *t = NULL;
+    char now[65];
+    assert_int_equal(fl_topo_new(&doc, &t, NULL), FL_OK);
+    fl_sha256_hex(&doc.hash, now);
+    struct fl_draw d = {.title = "x", .ranked_on = now};
+    FL_AUTO_BUF same = fl_buf_init(1 << 20), other = fl_buf_init(1 << 20);
+    draw(t, &d, &same);
+    has(&same, ">topology version abcd00000000</text>");
+    assert_int_equal(times(same.p, "the ranking used"), 0);
+    d.ranked_on = "0123456789abcdef0123456789abcdef";
+    draw(t, &d, &other);
+    has(&other, ">topology version abcd00000000 (the ranking used 0123456789ab: ");
+    has(&other, "Drawn on topology version abcd00000000 (the ranking used 0123456789ab");
     fl_topo_free(t);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_cross_no_box_and_boxes_no_box),
+        cmocka_unit_test(says_which_graph_it_is),
         cmocka_unit_test(marks_cause_path_and_alerts_in_words),
         cmocka_unit_test(without_a_convincing_cause_none_is_marked),
         cmocka_unit_test(the_same_bytes_each_time),
