@@ -29,8 +29,16 @@ int cmd_deadletter_list(struct args *a)
         return EXIT_FINE;
     }
     const struct fl_json *list = list_of(r.json, "deadletters");
+    size_t lost = 0;
     if (fl_json_len(list))
         print_table(list, columns, FL_ARRAY_LEN(columns));
+    for (size_t i = 0; i < fl_json_len(list); i++)
+        lost += fl_json_str(fl_json_at(list, i), "no_retry", NULL) != NULL;
+    if (lost)
+        fprintf(
+            stderr,
+            "%zu of these cannot be retried (KEPT part or nothing): `faultline deadletter show N` says why and what to do\n",
+            lost);
     fprintf(stderr, "%lld dead letter%s held, %.1f MB of %.0f", (long long)fl_json_int(r.json, "held", 0),
             fl_json_int(r.json, "held", 0) == 1 ? "" : "s", (double)fl_json_int(r.json, "bytes", 0) / 1e6,
             (double)fl_json_int(r.json, "max_bytes", 0) / 1e6);
@@ -63,6 +71,13 @@ int cmd_deadletter_show(struct args *a)
     put_text(stdout, fl_json_str(l, "where", ""), 0);
     printf("%s", *fl_json_str(l, "where", "") ? ": " : "");
     put_text(stdout, fl_json_str(l, "reason", "?"), 0);
+    if (fl_json_str(l, "no_retry", NULL)) {
+        printf("\ncannot be retried: ");
+        put_text(stdout, fl_json_str(l, "no_retry", ""), 0);
+    } else {
+        printf("\nnext: put right what is wrong, then faultline deadletter retry %lld",
+               (long long)fl_json_int(l, "n", 0));
+    }
     printf("\n\n");
     put_text(stdout, fl_json_str(r.json, "raw", ""), 0);
     printf("\n");

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RAW_MAX = 16384, GROUP_TEXT_MAX = 65536 };
+enum { RAW_MAX = FL_REJECT_RAW_MAX, GROUP_TEXT_MAX = 65536 };
 
 static const char *const formats[FL_FORMAT_N] = {"alertmanager", "alertmanager-v2", "grafana",
                                                  "pagerduty",    "cloudevents",     "nagios",

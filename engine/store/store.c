@@ -167,7 +167,7 @@ static struct fl_store *alloc_store(const struct fl_store_options *o)
     fl_fingerprint_hex(tag, s->tag);
     s->journal_q = fl_queue_new(0, o->queue_bytes ? o->queue_bytes : (size_t)64 << 20);
     s->project_q = fl_queue_new(fl_store_lag_allowed(s), (size_t)128 << 20);
-    s->letter_q = fl_queue_new(10000, (size_t)16 << 20);
+    s->letter_q = fl_queue_new(10000, (size_t)32 << 20);
     if (!s->conninfo || !s->realm || !s->owner || !s->journal_q || !s->project_q || !s->letter_q)
         return free_store(s);
     return s;

@@ -5,7 +5,7 @@
 #include <faultline/model.h>
 
 /** One element of a body that cannot be an alert: kept for the dead-letter list and the answer. */
-#define FL_REJECT_RAW_MAX 16384u
+#define FL_REJECT_RAW_MAX 65536u
 struct fl_reject {
     size_t index; /* place in the body */
     fl_status status;

@@ -208,7 +208,7 @@ FL_MUST_CHECK fl_status fl_read_journal(struct fl_reader *r, const char *realm, 
 
 #define FL_DEADLETTERS_MAX 100000u      /* of a realm; over it, or over the bytes, the oldest is dropped and counted */
 #define FL_DEADLETTERS_BYTES (128u << 20)
-#define FL_DEADLETTER_RAW_MAX 65536u    /* bytes kept of one */
+#define FL_DEADLETTER_RAW_MAX 262144u   /* bytes kept of one */
 struct fl_deadletter {
     const char *source, *where, *reason, *raw;
     bool whole; /* raw is a body as it was sent, not one element of it */

@@ -53,6 +53,64 @@ trail() { api '/api/v1/audit?limit=1000' | jq -r ".entries[] | select(.action ==
 wait_for 10 "the retry is in the audit" trail deadletter.retried
 grep -qF '"outcome":"accepted"' "$work/trail" || fail "the audit: $(<"$work/trail")"
 
+# ---- long ones: what is kept whole is retried, and what is not says so beforehand, with the next step
+source_with /name
+api /-/reload -X POST
+pad() { head -c "$1" /dev/zero | tr '\0' x; }
+printf '{"alarms":[{"title":"Long1","pad":"%s"}]}' "$(pad 200000)" >"$work/long"
+printf '{"alarms":[{"title":"Long2","pad":"%s"}]}' "$(pad 300000)" >"$work/longer"
+printf '{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"Fine"}},{"status":"firing","labels":{"alertname":"Odd"},"startsAt":"never","annotations":{"pad":"%s"}}]}' \
+    "$(pad 40000)" >"$work/element"
+for name in shop/long shop/longer alertmanager/element; do
+    api "/api/v1/intake/${name%/*}" -H 'Content-Type: application/json' --data-binary @"$work/${name#*/}" >/dev/null 2>&1 || true
+done
+wait_for 10 "three more letters" held 4
+number() { api /api/v1/deadletters | jq "[.deadletters[] | select(.kept == \"$1\" and .source == \"$2\")] | first | .n"; }
+long=$(number body mapped:shop) longer=$(number part mapped:shop) element=$(number element alertmanager)
+[ "$long" != null ] && [ "$longer" != null ] && [ "$element" != null ] || fail "not a body, a part and an element: $(fl deadletter list)"
+api "/api/v1/deadletters/$long" | jq -e '.letter.no_retry == null and (.raw | length > 200000)' >/dev/null || fail "200 kB are not kept whole"
+api /api/v1/deadletters | jq -e "[.deadletters[] | select(.no_retry) | .n] == [$longer]" >/dev/null || fail "the list does not say which cannot be retried"
+fl deadletter list >/dev/null 2>"$work/again"
+grep -q '^1 of these cannot be retried' "$work/again" || fail "nor does the command: $(<"$work/again")"
+fl deadletter show "$longer" >"$work/again"
+grep -q '^cannot be retried: only its first part was kept.*have the sender send it again' "$work/again" || fail "show: $(head -c 400 "$work/again")"
+fl deadletter show "$long" >"$work/again"
+grep -q "^next: .*faultline deadletter retry $long" "$work/again" || fail "show: $(head -c 400 "$work/again")"
+rc=0
+fl deadletter retry "$element" >"$work/again" || rc=$?
+[ "$rc" = 1 ] && grep -q 'startsAt' "$work/again" || fail "the element: $rc $(<"$work/again")"
+# The same body in two letters, read again one after the other: one alert.
+api /api/v1/intake/shop -H 'Content-Type: application/json' --data-binary @"$work/long" >/dev/null 2>&1 || true
+wait_for 10 "the same once more" held 5
+source_with /title
+api /-/reload -X POST
+fl deadletter retry "$long" >/dev/null || fail "200 kB are not read again"
+again=$(number body mapped:shop)
+rc=0
+fl deadletter retry "$long" 2>"$work/again" || rc=$?
+[ "$rc" = 1 ] && grep -q "no dead letter $long" "$work/again" || fail "a letter that was read is there: $rc $(<"$work/again")"
+wait_for 10 "the long one is there" alert_is Long1 firing
+fl deadletter retry "$again" >/dev/null || fail "the second one is not read"
+rc=0
+fl deadletter retry --all --source mapped:shop >"$work/again" || rc=$?
+[ "$rc" = 1 ] && grep -q "$longer refused: .*send it again" "$work/again" || fail "the part: $rc $(<"$work/again")"
+alert_is Long1 firing || fail "one alert became several"
+fl deadletter drop "$longer" "$element" --reason "the sender has been told" >/dev/null || fail "not dropped"
+
+# ---- each format: what is wrong in itself stays, with its reason and one more try
+for source in alertmanager grafana pagerduty cloudevents nagios zabbix kubernetes; do send "$source" '{"neither":["fish","nor"],"alerts":7,"event_action":7}'; done
+send pagerduty '{"event_action":"trigger","payload":7}'
+wait_for 10 "letters of each format" sh -c "[ \"\$(curl -fsS '$url/metrics' | sed -n 's/^faultline_deadletters //p')\" -ge 6 ]"
+rc=0
+fl deadletter retry --all >"$work/again" || rc=$?
+[ "$rc" = 1 ] || fail "retry of what cannot be read exits $rc"
+! grep -v ' refused: .' "$work/again" || fail "not each has a reason"
+api '/api/v1/deadletters?limit=1000' | jq -e 'all(.deadletters[]; .tries >= 1) and ([.deadletters[].source] | unique | length >= 5)' >/dev/null ||
+    fail "tries of each format: $(api /api/v1/deadletters | jq -c '[.deadletters[] | [.source, .tries]]')"
+fl deadletter drop --all --source alertmanager >/dev/null
+for n in $(api '/api/v1/deadletters?limit=1000' | jq '.deadletters[:-1][].n'); do fl deadletter drop "$n" >/dev/null; done
+wait_for 10 "one is left again" held 1
+
 last=$(api /api/v1/deadletters | jq '.deadletters[0].n')
 fl deadletter drop "$last" --reason "a test" || fail "not dropped"
 held 0 || fail "it is still there"
