@@ -7,7 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CANDIDATES_SHOWN = 3, REASONS_SHOWN = 4, ALERTS_SHOWN = 12, TIMELINE_SHOWN = 15 };
+enum {
+    CANDIDATES_SHOWN = 3,
+    REASONS_SHOWN = 4,
+    REASONS_OF_OTHERS = 2,
+    ALERTS_SHOWN = 12,
+    TIMELINE_SHOWN = 15
+};
 
 struct page {
     struct args *a;
@@ -107,17 +113,17 @@ static void print_behind(const struct fl_json *alerts)
     putchar('\n');
 }
 
-static void print_reasons(const struct page *p, const struct fl_json *c)
+static void print_reasons(const struct page *p, const struct fl_json *c, size_t most)
 {
     const struct fl_json *list = fl_json_get(c, "contributions");
     size_t n = list ? fl_json_len(list) : 0, shown = 0;
     bool path_shown = false;
-    for (size_t k = 0; k < n && (p->all || shown < REASONS_SHOWN); k++) {
+    for (size_t k = 0; k < n && (p->all || shown < most); k++) {
         const struct fl_json *r = fl_json_at(list, k);
         const char *text = text_of(r, "text");
         if (!*text)
             continue;
-        printf("     %+5.2f  ", fl_json_real(r, "value", 0));
+        printf("     %+5.2f  ", fl_json_real(r, "value", 0)); /* points: log-odds before the model's scale */
         put_text(stdout, text, 0);
         putchar('\n');
         shown++;
@@ -147,7 +153,9 @@ static void print_cause(const struct page *p)
     }
     if (!fl_json_bool(r, "convincing", true))
         printf("  no convincing cause: the evidence is weak; these are the best guesses\n");
-    printf("  %% sure: among these candidates; + speaks for one and - against it, the more the larger\n");
+    printf(
+        "  %% sure: how likely among these candidates, given that it is one of them\n"
+        "  points: + speaks for one, - against it, beside an average candidate; one point is a factor of 2 to 3 in its odds\n");
     for (size_t k = 0; k < n && k < (p->all ? n : CANDIDATES_SHOWN); k++) {
         const struct fl_json *c = fl_json_at(list, k);
         printf("  %zu. ", k + 1);
@@ -159,8 +167,7 @@ static void print_cause(const struct page *p)
             putchar(')');
         }
         putchar('\n');
-        if (!k || p->all)
-            print_reasons(p, c);
+        print_reasons(p, c, k ? REASONS_OF_OTHERS : REASONS_SHOWN);
     }
     if (*text_of(r, "culprit_text")) {
         fputs("  change: ", stdout);
