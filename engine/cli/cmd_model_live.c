@@ -15,6 +15,19 @@ enum { MODEL_FILE_MAX = 64 << 20 };
 
 /* ---- list ---- */
 
+/* How the one on trial does against those that were live beside it. */
+static void list_pairs(const struct fl_json *shadow)
+{
+    const struct fl_json *pairs = fl_json_get(shadow, "pairs");
+    char text[160];
+    for (size_t i = 0; i < fl_json_len(pairs); i++) {
+        const struct fl_json *p = fl_json_at(pairs, i);
+        if (!strcmp(fl_json_str(p, "shadow", ""), fl_json_str(shadow, "id", "")))
+            printf("%s against %s: %s\n", fl_json_str(p, "shadow", ""), fl_json_str(p, "live", ""),
+                   model_difference(p, text, sizeof text));
+    }
+}
+
 int cmd_model_list(struct args *a)
 {
     AUTO_REPLY r = {0};
@@ -38,6 +51,9 @@ int cmd_model_list(struct args *a)
         put_text(stdout, fl_json_str(m, "note", ""), 60);
         putchar('\n');
     }
+    for (size_t i = 0; i < fl_json_len(list); i++)
+        if (!strcmp(fl_json_str(fl_json_at(list, i), "state", ""), "shadow"))
+            list_pairs(fl_json_at(list, i));
     fprintf(
         stderr,
         "RIGHT: its first candidate was the cause, by people's verdicts; faultline model evaluate says more\n");
@@ -180,6 +196,7 @@ static int show_id(struct args *a, const char *id)
     printf("\nverdicts   first was right %s, cause among first 3 %s\n",
            model_share(live, "right1", "verdicts", one, sizeof one),
            model_share(live, "right3", "known3", three, sizeof three));
+    model_pairs(fl_json_get(r.json, "pairs"));
     model_page(model, arg_set(a, "all"));
     print_uses(fl_json_get(r.json, "uses"));
     return EXIT_FINE;
@@ -216,8 +233,8 @@ static int command(struct args *a, const char *path, bool off)
         return EXIT_FINE;
     }
     const char *shadow = fl_json_str(r.json, "shadow", NULL);
-    fprintf(stderr, "live: %s%s%s; what is open is ranked by it from its next ranking on\n",
-            fl_json_str(r.json, "live", "?"), shadow ? ", beside it: " : "", shadow ? shadow : "");
+    fprintf(stderr, "live: %s%s%s; what is open is ranked anew\n", fl_json_str(r.json, "live", "?"),
+            shadow ? ", beside it: " : "", shadow ? shadow : "");
     return EXIT_FINE;
 }
 

@@ -99,9 +99,23 @@ static void print_models(const struct fl_json *list)
     }
 }
 
-static void print_pairs(const struct fl_json *list)
+const char *model_difference(const struct fl_json *pair, char *buf, size_t cap)
 {
-    char live[64], shadow[64];
+    enum { ENOUGH = 10 }; /* as `evaluate --compare` has it */
+    long long n = fl_json_int(pair, "verdicts", 0);
+    double low = fl_json_real(pair, "low", -1), high = fl_json_real(pair, "high", 1);
+    snprintf(buf, cap, "%+.0f points, 95 %% interval %+.0f … %+.0f on %lld incident%s: %s",
+             100 * fl_json_real(pair, "difference", 0), 100 * low, 100 * high, n, n == 1 ? "" : "s",
+             n < ENOUGH ? "too few incidents to tell"
+             : low > 0  ? "the shadow is better"
+             : high < 0 ? "the shadow is worse"
+                        : "no clear difference");
+    return buf;
+}
+
+void model_pairs(const struct fl_json *list)
+{
+    char live[64], shadow[64], difference[160];
     for (size_t i = 0; i < fl_json_len(list); i++) {
         const struct fl_json *p = fl_json_at(list, i);
         printf("\nshadow %s against live %s, on the same incidents\n", fl_json_str(p, "shadow", ""),
@@ -112,6 +126,7 @@ static void print_pairs(const struct fl_json *list)
         printf("  cause among first 3   live %s, shadow %s\n",
                model_share(p, "live_right3", "verdicts", live, sizeof live),
                model_share(p, "shadow_right3", "verdicts", shadow, sizeof shadow));
+        printf("  difference            %s\n", model_difference(p, difference, sizeof difference));
         printf("  shadow better on %lld, worse on %lld\n", (long long)fl_json_int(p, "better", 0),
                (long long)fl_json_int(p, "worse", 0));
     }
@@ -137,7 +152,7 @@ void model_evaluation_page(const struct fl_json *doc)
     printf("%lld verdicts\n", (long long)fl_json_int(doc, "verdicts", 0));
     if (fl_json_len(fl_json_get(doc, "models")))
         print_models(fl_json_get(doc, "models"));
-    print_pairs(fl_json_get(doc, "pairs"));
+    model_pairs(fl_json_get(doc, "pairs"));
     print_reliability(fl_json_get(doc, "reliability"));
     if (fl_json_int(none, "rankings", 0))
         printf("\n\"no convincing cause\" was the answer in %lld of them; the best guess was right in %lld\n",

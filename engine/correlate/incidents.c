@@ -544,6 +544,17 @@ size_t fl_corr_firing_on(struct fl_corr *c, const struct fl_incident *i, const c
     return p ? p->firing : 0;
 }
 
+void fl_corr_rank_at(struct fl_corr *c, struct fl_step *s, struct fl_incident *pub, fl_usec at)
+{
+    struct incident *i = (struct incident *)pub;
+    fl_usec was = pub->rank_due;
+    if (!is_active(i))
+        return;
+    incident_touch(c, i, s);
+    if (!was || was > at)
+        pub->rank_due = at;
+}
+
 void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *pub, const char *cause,
                     double confidence)
 {

@@ -22,11 +22,16 @@ struct item {
     fl_usec at;
     bool told; /* its row is written */
 };
+/* A step of the way back. The document of one that came with a snapshot may be of an older program: then only its name is left. */
+struct step_back {
+    struct item *i; /* NULL: it cannot rank any more */
+    char id[MODEL_ID_LEN];
+};
 struct flow_models {
     struct item *v[MODELS_MAX + 2]; /* in order of arrival */
     size_t n;
     struct item *live, *shadow;
-    struct item *back[BACK_MAX]; /* what was live before, last one last */
+    struct step_back back[BACK_MAX]; /* what was live before, last one last */
     size_t n_back;
     char configured[MODEL_ID_LEN]; /* what the last configuration named */
     bool pinned, changed;          /* changed: what is in force has to be told */
@@ -72,7 +77,7 @@ static struct item *find(const struct flow_models *k, const char *id)
 static bool in_use(const struct flow_models *k, const struct item *i)
 {
     for (size_t b = 0; b < k->n_back; b++)
-        if (k->back[b] == i)
+        if (k->back[b].i == i)
             return true;
     return i == k->live || i == k->shadow || !i->own;
 }
@@ -131,16 +136,21 @@ static void push_back(struct flow_models *k, struct item *i)
 {
     if (k->n_back == BACK_MAX)
         memmove(k->back, k->back + 1, --k->n_back * sizeof *k->back);
-    k->back[k->n_back++] = i;
+    k->back[k->n_back].i = i;
+    snprintf(k->back[k->n_back++].id, MODEL_ID_LEN, "%s", fl_model_id(i->m));
 }
 
-static void go_live(struct fl_flow *f, struct item *i, const char *why)
+/* What is open is ranked anew under it; s is NULL while a snapshot is read, whose rankings are its own. */
+static void go_live(struct fl_flow *f, struct fl_step *s, struct item *i, const char *why)
 {
     struct flow_models *k = f->models;
+    const struct fl_model *was = f->model;
     k->live = i;
     if (k->shadow == i)
         k->shadow = NULL; /* a model is no trial of itself */
     set_in_force(f, why);
+    if (s && f->model != was)
+        flow_rank_open(f, s);
 }
 
 static void say(struct fl_step *s, const char *action, const struct item *i, const char *before,
@@ -170,7 +180,7 @@ void flow_models_config(struct fl_flow *f, struct fl_step *s, struct fl_model *m
     }
     const char *before = fl_model_id(k->live->m);
     push_back(k, k->live);
-    go_live(f, i, "the configuration names it");
+    go_live(f, s, i, "the configuration names it");
     if (s)
         say(s, "model.activated", i, before,
             fl_fx_printf(s->fx, "the configuration names model %s: it ranks from now on, instead of %s",
@@ -238,7 +248,7 @@ fl_status flow_model_activate(struct fl_flow *f, struct fl_step *s, const char *
         return fl_fail(err, FL_E_CONFLICT, "model", "%s ranks already", fl_model_id(i->m));
     const char *before = fl_model_id(k->live->m);
     push_back(k, k->live);
-    go_live(f, i, fl_fx_printf(s->fx, "activated%s", because(s, why)));
+    go_live(f, s, i, fl_fx_printf(s->fx, "activated%s", because(s, why)));
     say(s, "model.activated", i, before,
         fl_fx_printf(s->fx, "model %s ranks from now on, instead of %s%s", id, before, because(s, why)));
     return FL_OK;
@@ -277,8 +287,21 @@ fl_status flow_model_rollback(struct fl_flow *f, struct fl_step *s, const char *
         return FL_E_CONFLICT;
     }
     const char *before = fl_model_id(k->live->m);
-    struct item *i = k->back[--k->n_back];
-    go_live(f, i, fl_fx_printf(s->fx, "rolled back%s", because(s, why)));
+    const struct step_back *to = &k->back[k->n_back - 1];
+    if (!to->i) {
+        fl_fail(
+            err, FL_E_CONFLICT, "model",
+            "model %s was live before %s, but this program cannot rank with it: its document is missing or of "
+            "another version",
+            to->id, before);
+        for (size_t b = k->n_back - 1; b--;)
+            if (k->back[b].i && k->back[b].i != k->live)
+                fl_hint(err, "the one before it: faultline model activate %s", k->back[b].id);
+        fl_hint(err, "faultline model list, then faultline model activate ID");
+        return FL_E_CONFLICT;
+    }
+    struct item *i = k->back[--k->n_back].i;
+    go_live(f, s, i, fl_fx_printf(s->fx, "rolled back%s", because(s, why)));
     say(s, "model.rolled_back", i, before,
         fl_fx_printf(s->fx, "back to model %s, from %s%s", fl_model_id(i->m), before, because(s, why)));
     return FL_OK;
@@ -320,7 +343,7 @@ void flow_models_flush(struct fl_flow *f, struct fl_step *s)
         .at = s->at,
         .live = fl_fx_str(s->fx, fl_model_id(f->model)),
         .shadow = fl_fx_str(s->fx, f->shadow ? fl_model_id(f->shadow) : ""),
-        .actor = fl_fx_str(s->fx, k->why ? s->actor : "engine"),
+        .actor = fl_fx_str(s->fx, k->why && s->actor && *s->actor ? s->actor : "engine"),
         .reason = fl_fx_str(s->fx, k->why ? k->why : "in force at the start")};
     k->changed = false;
     free(k->why);
@@ -352,7 +375,7 @@ void flow_models_write(const struct fl_flow *f, struct fl_jw *w, const char *key
     fl_jw_str(w, "shadow", k->shadow ? fl_model_id(k->shadow->m) : NULL);
     fl_jw_arr(w, "back");
     for (size_t i = 0; i < k->n_back; i++)
-        fl_jw_str(w, NULL, fl_model_id(k->back[i]->m));
+        fl_jw_str(w, NULL, k->back[i].id);
     fl_jw_arr_end(w);
     fl_jw_str(w, "configured", k->configured);
     fl_jw_obj_end(w);
@@ -404,16 +427,26 @@ fl_status flow_models_read(struct fl_flow *f, const struct fl_json *v, struct fl
         if (st != FL_OK)
             return st;
     }
-    struct item *live = named(k, fl_json_str(v, "live", NULL), was_shipped);
+    const char *live_id = fl_json_str(v, "live", NULL);
+    struct item *live = named(k, live_id, was_shipped);
     k->live = live ? live : k->v[0];
     k->shadow = named(k, fl_json_str(v, "shadow", NULL), was_shipped);
     for (size_t i = 0; i < fl_json_len(back) && k->n_back < BACK_MAX; i++) {
-        struct item *b = named(k, fl_json_string(fl_json_at(back, i)), was_shipped);
-        if (b)
-            k->back[k->n_back++] = b;
+        const char *id = fl_json_string(fl_json_at(back, i));
+        struct step_back *to = &k->back[k->n_back++];
+        to->i = named(k, id, was_shipped);
+        snprintf(to->id, sizeof to->id, "%s", to->i ? fl_model_id(to->i->m) : id ? id : "?");
     }
     snprintf(k->configured, sizeof k->configured, "%s", fl_json_str(v, "configured", ""));
-    set_in_force(f, NULL);
+    if (live || !live_id) {
+        set_in_force(f, NULL);
+    } else { /* told with the row that engine.started writes */
+        char why[200];
+        snprintf(why, sizeof why,
+                 "model %.40s was live, but this program cannot rank with it: the shipped one ranks",
+                 live_id);
+        set_in_force(f, why);
+    }
     k->changed = false; /* told before the snapshot; engine.started says it again */
     return FL_OK;
 }

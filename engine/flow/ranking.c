@@ -266,6 +266,31 @@ void flow_rank_due(struct fl_flow *f, struct fl_step *s)
     free(d.v);
 }
 
+/* Twenty take some tens of milliseconds: alerts that come meanwhile wait no longer than that. */
+enum { RANK_AT_ONCE = 20 };
+#define RANK_GAP (FL_USEC_PER_SEC / 5)
+
+struct spread {
+    struct fl_flow *f;
+    struct fl_step *s;
+    size_t n;
+};
+
+static bool spread_one(void *ctx, struct fl_incident *i)
+{
+    struct spread *p = ctx;
+    if (i->state > FL_INC_RECOVERING || !i->rankings)
+        return false;
+    fl_corr_rank_at(p->f->corr, p->s, i, p->s->at + (fl_usec)(p->n++ / RANK_AT_ONCE) * RANK_GAP);
+    return false;
+}
+
+void flow_rank_open(struct fl_flow *f, struct fl_step *s)
+{
+    struct spread p = {f, s, 0};
+    fl_corr_each(f->corr, spread_one, &p);
+}
+
 /* ---- what follows the end of an incident ---- */
 
 struct closing {

@@ -47,10 +47,14 @@
     "json_build_object('n', c.n, 'fn', c.fn, 'step', c.step, 'args', c.args, 'args_hash', " HEX(                        \
         "c.args_hash") ", 'state', c.state, 'result', c.result, 'reason', c.reason, 'intent_at', rfc3339(c.intent_at)," \
                        " 'outcome_at', rfc3339(c.outcome_at))"
+#define NO_RETRY                                                                                                      \
+    "CASE WHEN d.cut THEN 'only its first part was kept, it is too long for a letter: have the sender send it again'" \
+    " WHEN octet_length(d.raw) = 0 THEN 'its body was not kept, it may have held a credential: have the sender send it again' END"
 #define LETTER                                                                                                   \
     "json_build_object('n', d.n, 'at', rfc3339(d.at), 'source', d.source, 'where', d.place, 'reason', d.reason," \
     " 'kept', CASE WHEN d.cut THEN 'part' WHEN octet_length(d.raw) = 0 THEN 'nothing' WHEN d.whole THEN 'body'"  \
-    " ELSE 'element' END, 'bytes', d.bytes, 'tries', d.tries, 'tried_at', rfc3339(d.tried_at))"
+    " ELSE 'element' END, 'no_retry', " NO_RETRY                                                                 \
+    ", 'bytes', d.bytes, 'tries', d.tries, 'tried_at', rfc3339(d.tried_at))"
 #define KNOWN(t)                                                                                      \
     "((q.until IS NULL AND " t ".true_until = 'infinity' AND " t                                      \
     ".known_until = 'infinity') OR (q.until IS NOT NULL"                                              \
@@ -65,12 +69,32 @@
 #define HITS                                                                                                        \
     "'verdicts', count(*), 'right1', count(*) FILTER (WHERE j.r = 1), 'known3', count(*) FILTER (WHERE j.r <> -2)," \
     " 'right3', count(*) FILTER (WHERE j.r BETWEEN 1 AND 3)"
+/* A shadow against the live model on the same incidents, of `where`; one may be better by luck, so the difference of
+ * "the first was right" has a 95 % interval: Bonett and Price (2012), Wald's for paired proportions with one incident
+ * more on either side, which holds with few of them, too. d = (b - w) / (n + 2), b + 1 and w + 1 of n + 2 disagree. */
+#define PAIRED_D "(1.0 * (c.better - c.worse) / (c.n + 2))"
+#define PAIRED_MARGIN \
+    "(1.96 * sqrt(((c.better + c.worse + 2.0) / (c.n + 2) - " PAIRED_D " * " PAIRED_D ") / (c.n + 2)))"
+#define PAIRS(where)                                                                                                  \
+    "(SELECT coalesce(json_agg(json_build_object('live', c.model, 'shadow', c.shadow_model, 'verdicts', c.n,"         \
+    " 'live_right1', c.live1, 'shadow_right1', c.shadow1, 'live_right3', c.live3, 'shadow_right3', c.shadow3,"        \
+    " 'better', c.better, 'worse', c.worse, 'difference', round(1.0 * (c.better - c.worse) / c.n, 4),"                \
+    " 'low', round(greatest(" PAIRED_D " - " PAIRED_MARGIN ", -1)::numeric, 4),"                                      \
+    " 'high', round(least(" PAIRED_D " + " PAIRED_MARGIN                                                              \
+    ", 1)::numeric, 4)) ORDER BY c.model, c.shadow_model), '[]'::json)"                                               \
+    " FROM (SELECT v.model, v.shadow_model, count(*) AS n, count(*) FILTER (WHERE v.rank = 1) AS live1,"              \
+    " count(*) FILTER (WHERE v.shadow_rank = 1) AS shadow1, count(*) FILTER (WHERE v.rank BETWEEN 1 AND 3) AS live3," \
+    " count(*) FILTER (WHERE v.shadow_rank BETWEEN 1 AND 3) AS shadow3,"                                              \
+    " count(*) FILTER (WHERE v.shadow_rank = 1 AND v.rank <> 1) AS better,"                                           \
+    " count(*) FILTER (WHERE v.shadow_rank <> 1 AND v.rank = 1) AS worse FROM verdict v"                              \
+    " WHERE v.rank >= 0 AND v.shadow_rank >= 0 AND " where " GROUP BY v.model, v.shadow_model) c)"
 #define MODEL                                                                                                            \
     "'id', m.id, 'hash', m.hash, 'state', m.state, 'origin', m.origin, 'note', m.note, 'added_at', rfc3339(m.added_at)," \
     " 'added_by', m.added_by, 'as_live', (SELECT json_build_object(" HITS ") FROM " JUDGED                               \
     " j WHERE j.realm = m.realm AND j.model = m.id AND j.role = 'live'),"                                                \
     " 'as_shadow', (SELECT json_build_object(" HITS ") FROM " JUDGED                                                     \
-    " j WHERE j.realm = m.realm AND j.model = m.id AND j.role = 'shadow')"
+    " j WHERE j.realm = m.realm AND j.model = m.id AND j.role = 'shadow'),"                                              \
+    " 'pairs', " PAIRS("v.realm = m.realm AND m.id IN (v.model, v.shadow_model)")
 /* The incident and all that ended in it. */
 #define ABSORBED                                                                                                 \
     ", absorbed AS (SELECT q.id FROM q UNION SELECT i.id FROM incident i, absorbed a, q WHERE i.realm = q.realm" \
@@ -123,9 +147,14 @@ static const char *const documents[] = {
     " 'alerts', (SELECT coalesce(json_agg(" ALERT " ORDER BY a.starts_at, a.fingerprint), '[]'::json) FROM"
     "   (SELECT * FROM alert b WHERE b.realm = i.realm AND b.incident = i.id ORDER BY b.starts_at, b.fingerprint LIMIT 10000) a),"
     " 'ranking', (SELECT k.ranking FROM ranking k WHERE k.realm = i.realm AND k.incident = i.id ORDER BY k.version DESC LIMIT 1),"
-    " 'runs', (SELECT coalesce(json_agg(json_build_object(" RUN ") ORDER BY r.created_at, r.id), '[]'::json)"
-    "   FROM run r WHERE r.realm = i.realm AND r.incident = i.id))::text"
-    " FROM incident i, q WHERE i.realm = q.realm AND i.id = q.id",
+    " 'ranked', (SELECT json_build_object('version', k.version, 'at', rfc3339(k.at), 'model', k.model,"
+    "   'topology_hash', " HEX(
+        "k.topology_hash") ") FROM ranking k WHERE k.realm = i.realm AND k.incident = i.id"
+                           "   ORDER BY k.version DESC LIMIT 1),"
+                           " 'runs', (SELECT coalesce(json_agg(json_build_object(" RUN
+                           ") ORDER BY r.created_at, r.id), '[]'::json)"
+                           "   FROM run r WHERE r.realm = i.realm AND r.incident = i.id))::text"
+                           " FROM incident i, q WHERE i.realm = q.realm AND i.id = q.id",
     [FL_READ_TIMELINE] = LIST_OF(
         ABSORBED,
         "SELECT json_build_object('event_seq', t.event_seq, 'n', t.n, 'incident', t.incident, 'at', rfc3339(t.at),"
@@ -180,24 +209,17 @@ static const char *const documents[] = {
              "   json_build_object('model', j.model, 'role', j.role, " HITS ") AS doc FROM " JUDGED
              " j WHERE j.realm = q.realm AND " SINCE(
                  "j") " GROUP BY j.role, j.model) x),"
-                      " 'pairs', (SELECT coalesce(json_agg(x.doc ORDER BY x.model, x.shadow_model), '[]'::json) FROM (SELECT v.model, v.shadow_model,"
-                      "   json_build_object('live', v.model, 'shadow', v.shadow_model, 'verdicts', count(*),"
-                      "   'live_right1', count(*) FILTER (WHERE v.rank = 1), 'shadow_right1', count(*) FILTER (WHERE v.shadow_rank = 1),"
-                      "   'live_right3', count(*) FILTER (WHERE v.rank BETWEEN 1 AND 3),"
-                      "   'shadow_right3', count(*) FILTER (WHERE v.shadow_rank BETWEEN 1 AND 3),"
-                      "   'better', count(*) FILTER (WHERE v.shadow_rank = 1 AND v.rank <> 1),"
-                      "   'worse', count(*) FILTER (WHERE v.shadow_rank <> 1 AND v.rank = 1)) AS doc FROM verdict v"
-                      "   WHERE v.realm = q.realm AND v.rank >= 0 AND v.shadow_rank >= 0 AND " SINCE(
-                          "v") "   GROUP BY v.model, v.shadow_model) x),"
-                               " 'reliability', (SELECT coalesce(json_agg(x.doc ORDER BY x.bin), '[]'::json) FROM (SELECT"
-                               "   least(floor(v.confidence * 10), 9)::int AS bin, json_build_object('from', least(floor(v.confidence * 10), 9)::int / 10.0,"
-                               "   'to', (least(floor(v.confidence * 10), 9)::int + 1) / 10.0, 'rankings', count(*),"
-                               "   'said', round(avg(v.confidence)::numeric, 3), 'right', round(avg((v.rank = 1)::int)::numeric, 3)) AS doc"
-                               "   FROM verdict v WHERE v.realm = q.realm AND v.rank IS NOT NULL AND v.version > 0 AND " SINCE(
-                                   "v") " GROUP BY 1) x),"
-                                        " 'unconvincing', (SELECT json_build_object('rankings', count(*), 'right1', count(*) FILTER (WHERE v.rank = 1))"
-                                        "   FROM verdict v WHERE v.realm = q.realm AND v.rank IS NOT NULL AND v.version > 0 AND NOT v.convincing AND " SINCE(
-                                            "v") "))::text FROM q",
+                      " 'pairs', " PAIRS("v.realm = q.realm AND " SINCE(
+                          "v")) ","
+                                " 'reliability', (SELECT coalesce(json_agg(x.doc ORDER BY x.bin), '[]'::json) FROM (SELECT"
+                                "   least(floor(v.confidence * 10), 9)::int AS bin, json_build_object('from', least(floor(v.confidence * 10), 9)::int / 10.0,"
+                                "   'to', (least(floor(v.confidence * 10), 9)::int + 1) / 10.0, 'rankings', count(*),"
+                                "   'said', round(avg(v.confidence)::numeric, 3), 'right', round(avg((v.rank = 1)::int)::numeric, 3)) AS doc"
+                                "   FROM verdict v WHERE v.realm = q.realm AND v.rank IS NOT NULL AND v.version > 0 AND " SINCE(
+                                    "v") " GROUP BY 1) x),"
+                                         " 'unconvincing', (SELECT json_build_object('rankings', count(*), 'right1', count(*) FILTER (WHERE v.rank = 1))"
+                                         "   FROM verdict v WHERE v.realm = q.realm AND v.rank IS NOT NULL AND v.version > 0 AND NOT v.convincing AND " SINCE(
+                                             "v") "))::text FROM q",
     [FL_READ_MAINTENANCE] = LIST(
         "SELECT json_build_object('id', m.id, 'state', m.state, 'next_at', rfc3339(m.next_at), 'created_by', m.created_by,"
         " 'window', m.definition, 'updated_at', rfc3339(m.updated_at)) AS doc,"

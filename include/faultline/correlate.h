@@ -91,6 +91,8 @@ size_t fl_corr_firing_on(struct fl_corr *c, const struct fl_incident *i, const c
 /** Distinct known services with a firing alert, for the brake on mass remediation. Costs nothing: it is kept. */
 size_t fl_corr_alerting_services(const struct fl_corr *c);
 
+/** Ask for another ranking of an active incident at `at`; one that is due sooner stays. */
+void fl_corr_rank_at(struct fl_corr *c, struct fl_step *s, struct fl_incident *i, fl_usec at);
 /** The ranking of an incident was made: cause "" or NULL = none. Marks the row changed. */
 void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *i, const char *cause, double confidence);
 /** Why no playbook was proposed; false: that has been told already. */

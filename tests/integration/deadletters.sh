@@ -57,8 +57,8 @@ grep -qF '"outcome":"accepted"' "$work/trail" || fail "the audit: $(<"$work/trai
 source_with /name
 api /-/reload -X POST
 pad() { head -c "$1" /dev/zero | tr '\0' x; }
-printf '{"alarms":[{"title":"Long1","pad":"%s"}]}' "$(pad 200000)" >"$work/long"
-printf '{"alarms":[{"title":"Long2","pad":"%s"}]}' "$(pad 300000)" >"$work/longer"
+printf '{"alarms":[{"title":"Long1","pad":"%s"}]}' "$(pad 50000)" >"$work/long"
+printf '{"alarms":[{"title":"Long2","pad":"%s"}]}' "$(pad 70000)" >"$work/longer"
 printf '{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"Fine"}},{"status":"firing","labels":{"alertname":"Odd"},"startsAt":"never","annotations":{"pad":"%s"}}]}' \
     "$(pad 40000)" >"$work/element"
 for name in shop/long shop/longer alertmanager/element; do
@@ -66,9 +66,9 @@ for name in shop/long shop/longer alertmanager/element; do
 done
 wait_for 10 "three more letters" held 4
 number() { api /api/v1/deadletters | jq "[.deadletters[] | select(.kept == \"$1\" and .source == \"$2\")] | first | .n"; }
-long=$(number body mapped:shop) longer=$(number part mapped:shop) element=$(number element alertmanager)
-[ "$long" != null ] && [ "$longer" != null ] && [ "$element" != null ] || fail "not a body, a part and an element: $(fl deadletter list)"
-api "/api/v1/deadletters/$long" | jq -e '.letter.no_retry == null and (.raw | length > 200000)' >/dev/null || fail "200 kB are not kept whole"
+long=$(number element mapped:shop) longer=$(number part mapped:shop) element=$(number element alertmanager)
+[ "$long" != null ] && [ "$longer" != null ] && [ "$element" != null ] || fail "not two elements and a part: $(fl deadletter list)"
+api "/api/v1/deadletters/$long" | jq -e '.letter.no_retry == null and (.raw | length > 50000)' >/dev/null || fail "50 kB are not kept whole"
 api /api/v1/deadletters | jq -e "[.deadletters[] | select(.no_retry) | .n] == [$longer]" >/dev/null || fail "the list does not say which cannot be retried"
 fl deadletter list >/dev/null 2>"$work/again"
 grep -q '^1 of these cannot be retried' "$work/again" || fail "nor does the command: $(<"$work/again")"
@@ -84,8 +84,8 @@ api /api/v1/intake/shop -H 'Content-Type: application/json' --data-binary @"$wor
 wait_for 10 "the same once more" held 5
 source_with /title
 api /-/reload -X POST
-fl deadletter retry "$long" >/dev/null || fail "200 kB are not read again"
-again=$(number body mapped:shop)
+fl deadletter retry "$long" >/dev/null || fail "50 kB are not read again"
+again=$(number element mapped:shop)
 rc=0
 fl deadletter retry "$long" 2>"$work/again" || rc=$?
 [ "$rc" = 1 ] && grep -q "no dead letter $long" "$work/again" || fail "a letter that was read is there: $rc $(<"$work/again")"

@@ -68,6 +68,12 @@ wait_for 10 "the rejection counts" verdict '.verdicts == 1 and (.models[] | sele
 fl incident confirm "$incident" "$first" 2>/dev/null
 wait_for 10 "the last word counts" verdict '.verdicts == 1 and (.models[] | select(.role == "live") | .verdicts == 1 and .right1 == 1)'
 verdict '.pairs | length == 1 and (.[0] | .verdicts == 1 and .live_right1 == 1 and .better + .worse <= 1)' >/dev/null || fail "live and shadow are not compared: $(api /api/v1/models/evaluation)"
+verdict '.pairs[0] | .low < .difference + 0.5 and .low < .high and .low >= -1 and .high <= 1 and .low <= 0 and .high >= 0' >/dev/null || fail "no interval: $(api /api/v1/models/evaluation)"
+exits 0 fl model list
+grep -q "^$down against first-day: .* 95 % interval .* on 1 incident: too few incidents to tell" "$work/out" || fail "model list does not compare: $(cat "$work/out")"
+exits 0 fl model show "$down"
+grep -q 'difference  .*too few incidents to tell' "$work/out" || fail "model show does not compare: $(cat "$work/out")"
+api "/api/v1/models/$down" | jq -e --arg d "$down" '.pairs | length == 1 and .[0].shadow == $d and .[0].verdicts == 1' >/dev/null || fail "no pairs over HTTP"
 verdict '.reliability | length == 1 and .[0].right == 1 and .[0].said > 0' >/dev/null || fail "no reliability table"
 exits 0 fl model evaluate
 grep -q 'shadow .* against live .*, on the same incidents' "$work/out" || fail "model evaluate does not compare: $(cat "$work/out")"
@@ -79,12 +85,14 @@ api /metrics | grep -q "^faultline_model_info{model=\"$down\",role=\"shadow\"} 1
 fl model activate "$down" --reason 'to see what happens' 2>/dev/null
 live() { api /api/v1/models | jq -e --arg m "$1" '.models[0] | .state == "live" and .id == $m'; }
 wait_for 10 "the new model is live" live "$down"
+by_down() { api "/api/v1/incidents/$incident/ranking" | jq -e --arg d "$down" '.model == $d and .shadow == null'; }
+wait_for 20 "what is open is ranked anew by it, without a new alert" by_down
+api "/api/v1/incidents/$incident" | jq -e --arg d "$down" '.ranked.model == $d' >/dev/null || fail "the incident does not say which model ranked it"
 kill -KILL "$engine_pid"
 wait "$engine_pid" 2>/dev/null || true
 engine_start --topology "$work/topology.json"
 wait_for 10 "the model outlives a kill" live "$down"
 api /api/v2/alerts -H 'Content-Type: application/json' --data-binary '[{"labels":{"alertname":"DiskFull","service":"redis","severity":"critical"}}]' >/dev/null
-by_down() { api "/api/v1/incidents/$incident/ranking" | jq -e --arg d "$down" '.model == $d and .shadow == null'; }
 wait_for 20 "it ranks" by_down
 exits 0 fl model show "$down" --all
 grep -q 'its share of all that is rare' "$work/out" && grep -q 'to see what happens' "$work/out" || fail "model show says too little: $(cat "$work/out")"
@@ -93,7 +101,6 @@ fl model show "$down" --text >"$work/again.json"
 fl model rollback --reason enough 2>/dev/null
 wait_for 10 "the old one is live again" live "$shipped"
 exits 1 fl model rollback
-api /api/v2/alerts -H 'Content-Type: application/json' --data-binary '[{"labels":{"alertname":"SlowQueries","service":"redis","severity":"critical"}}]' >/dev/null
 by_old() { api "/api/v1/incidents/$incident/ranking" | jq -e '.model == "first-day"'; }
 wait_for 20 "the old one ranks" by_old
 fl audit search --action 'model.*' -o json | jq -r '.entries[].action' | sort | uniq -c | tr -s ' \n' ' ' >"$work/acts"

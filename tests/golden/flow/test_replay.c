@@ -355,6 +355,83 @@ static void test_models_make_room(void **state)
     fl_flow_free(f);
 }
 
+static void tell(struct fl_flow *f, uint64_t seq, fl_event_kind kind, const char *body, struct fl_buf *out)
+{
+    struct fl_event ev = {.seq = seq,
+                          .at = 1790000000000000,
+                          .kind = kind,
+                          .realm = "default",
+                          .actor = kind == FL_EV_COMMAND ? "ann" : "",
+                          .source = "",
+                          .body = body,
+                          .body_len = strlen(body)};
+    fl_buf_reset(out);
+    step(f, &ev, out);
+}
+
+/* The id of a model that ranks by one feature. */
+static void add_model(struct fl_flow *f, uint64_t seq, int weight, char id[16])
+{
+    char body[256];
+    FL_AUTO_BUF out = fl_buf_init(0);
+    snprintf(body, sizeof body, "{\"op\":\"model.add\",\"model\":{\"weights\":{\"alerting\":%d}}}", weight);
+    tell(f, seq, FL_EV_COMMAND, body, &out);
+    const char *made = strstr(out.p, "\"json\":{\"model\":\"");
+    assert_non_null(made);
+    snprintf(id, 16, "%.12s", made + 17);
+}
+
+/* Its weight is of a feature that nobody knows from now on. */
+static void lose(struct fl_pack *snap, const char *weight)
+{
+    struct fl_piece *k = snap->first;
+    unsigned char *at = memmem(k->p, k->n, weight, strlen(weight));
+    assert_non_null(at);
+    *at = 'x';
+}
+
+/* A snapshot of another version: the documents of some of its models are of features that this program does not know. */
+static void test_a_lost_model_is_said(void **state)
+{
+    (void)state;
+    struct fl_flow *f = fresh(), *g;
+    struct fl_err err = {0};
+    struct fl_model_stats st;
+    char a[16], b[16], c[16], body[256];
+    FL_AUTO_BUF out = fl_buf_init(0);
+    FL_AUTO_PACK snap = fl_pack_init(0);
+    add_model(f, 1, 1, a);
+    add_model(f, 2, 2, b);
+    add_model(f, 3, 3, c);
+    const char *const order[] = {a, b, c};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(body, sizeof body, "{\"op\":\"model.activate\",\"model\":\"%s\"}", order[i]);
+        tell(f, 4 + i, FL_EV_COMMAND, body, &out);
+    }
+    assert_int_equal(fl_flow_snapshot(f, &snap), FL_OK);
+    fl_flow_free(f);
+    lose(&snap, "alerting\\\":2");
+    assert_int_equal(fl_flow_restore(&(struct fl_flow_options){.realm = "default"}, &snap, &g, &err), FL_OK);
+    fl_flow_model_stats(g, &st);
+    assert_string_equal(st.live, c);
+    tell(g, 7, FL_EV_COMMAND, "{\"op\":\"model.rollback\"}", &out);
+    snprintf(body, sizeof body, "model %s was live before %s, but this program cannot rank with it", b, c);
+    if (!strstr(out.p, body) || !strstr(out.p, "the one before it: faultline model activate ") ||
+        !strstr(out.p, a))
+        fail_msg("what is said of the way back: %s", out.p);
+    fl_flow_model_stats(g, &st);
+    assert_string_equal(st.live, c); /* nothing has changed */
+    fl_flow_free(g);
+    lose(&snap, "alerting\\\":3");
+    assert_int_equal(fl_flow_restore(&(struct fl_flow_options){.realm = "default"}, &snap, &g, &err), FL_OK);
+    tell(g, 7, FL_EV_ENGINE_STARTED, "{\"version\":\"x\",\"epoch\":2,\"projected_seq\":6}", &out);
+    snprintf(body, sizeof body,
+             "model %s was live, but this program cannot rank with it: the shipped one ranks", c);
+    if (!strstr(out.p, body))
+        fail_msg("what is said of the live one: %s", out.p);
+    fl_flow_free(g);
+}
+
 static void test_a_gap_is_refused(void **state)
 {
     (void)state;
@@ -525,6 +602,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_pinned_model_stays),
         cmocka_unit_test(test_drift_is_measured),
         cmocka_unit_test(test_models_make_room),
+        cmocka_unit_test(test_a_lost_model_is_said),
         cmocka_unit_test(test_a_gap_is_refused),
         cmocka_unit_test(test_hostile_bodies),
         cmocka_unit_test(test_several_bodies_in_a_row),

@@ -348,7 +348,8 @@ static void lines_cross_no_box_and_boxes_no_box(void **state)
         follow(p, boxes, N);
     }
     assert_true(lines > N);
-    assert_int_equal(times(svg.p, "style=\"font-size"), N); /* names too wide for their boxes are set smaller */
+    assert_int_equal(times(svg.p, "style=\"font-size"),
+                     N); /* names too wide for their boxes are set smaller */
     fl_topo_free(t);
 }
 
