@@ -7,7 +7,7 @@
 
 #include <faultline/json.h>
 
-enum { FL_FORM_RAW_MAX = 65536, FL_FORM_DETAILS_MAX = 64 };
+enum { FL_FORM_RAW_MAX = FL_REJECT_RAW_MAX, FL_FORM_DETAILS_MAX = 64 };
 
 /** One body being read. Stack: 8 KiB. */
 struct fl_form {

@@ -21,7 +21,8 @@ static void check_format(fl_format format, const char *p, size_t n)
     }
     for (size_t i = 0; i < one.n_rejects; i++) {
         const struct fl_reject *r = &one.rejects[i];
-        HOLDS(r->status && r->reason[0] && strlen(r->raw) <= 16384 && fl_utf8_valid(r->raw, strlen(r->raw)));
+        HOLDS(r->status && r->reason[0] && strlen(r->raw) <= FL_REJECT_RAW_MAX &&
+              fl_utf8_valid(r->raw, strlen(r->raw)));
         HOLDS(fl_utf8_valid(r->reason, strlen(r->reason)) && fl_utf8_valid(r->where, strlen(r->where)));
     }
     fl_arena_free(arena);

@@ -100,7 +100,7 @@ static inline int check_parse(fl_format format, const uint8_t *data, size_t size
             check_alert(&in.alerts[i]);
         for (size_t i = 0; i < in.n_rejects; i++) {
             const struct fl_reject *r = &in.rejects[i];
-            HOLDS(r->status && r->reason[0] && r->where[0] && strlen(r->raw) <= 16384);
+            HOLDS(r->status && r->reason[0] && r->where[0] && strlen(r->raw) <= FL_REJECT_RAW_MAX);
             HOLDS(fl_utf8_valid(r->reason, strlen(r->reason)) && fl_utf8_valid(r->raw, strlen(r->raw)));
             HOLDS(fl_utf8_valid(r->where, strlen(r->where)));
         }

@@ -270,7 +270,7 @@ static void limits_are_exact(void **state)
         if (cases[i].reason) {
             assert_string_equal(p.in.rejects[0].reason, cases[i].reason);
             assert_int_equal(p.in.rejects[0].status, FL_E_LIMIT);
-            assert_true(strlen(p.in.rejects[0].raw) <= 16384);
+            assert_true(strlen(p.in.rejects[0].raw) <= FL_REJECT_RAW_MAX);
         }
         done(&p);
     }

@@ -52,7 +52,7 @@ static void write_intake(struct fl_buf *b, const struct fl_intake *in)
     }
     for (size_t i = 0; i < in->n_rejects; i++) {
         const struct fl_reject *r = &in->rejects[i];
-        assert_true(strlen(r->raw) <= 16384 && fl_utf8_valid(r->raw, strlen(r->raw)));
+        assert_true(strlen(r->raw) <= FL_REJECT_RAW_MAX && fl_utf8_valid(r->raw, strlen(r->raw)));
         w = fl_jw_init(b);
         fl_jw_obj(&w, NULL);
         fl_jw_int(&w, "reject", (int64_t)r->index);
@@ -476,7 +476,7 @@ static void one_reject(fl_format f, const char *body, const char *where, const c
     assert_string_equal(p.in.rejects[0].where, where);
     assert_string_equal(p.in.rejects[0].reason, reason);
     assert_int_equal(p.in.rejects[0].status, FL_E_LIMIT);
-    assert_true(strlen(p.in.rejects[0].raw) <= 16384);
+    assert_true(strlen(p.in.rejects[0].raw) <= FL_REJECT_RAW_MAX);
     done(&p);
 }
 
