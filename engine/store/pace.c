@@ -13,9 +13,10 @@
 enum {
     WINDOW = 100000,   /* microseconds over which it is judged */
     JOURNAL_BUSY = 50, /* per cent of the window that the journal was at work */
-    MACHINE_IDLE = 10, /* per cent of the processors' time that nobody used */
+    MACHINE_IDLE = 10, /* per cent of the processors' time that nobody used, while derived work goes on */
+    IDLE_AT_REST = 40, /* the same while it rests: less, and it would only take turns with intake */
     SHARE_LEAST = 8,   /* per cent of its time that derived work keeps */
-    REST_MOST = 200000,
+    REST_MOST = 5000000,
 };
 
 /* Ticks of all processors: used or idle. False: this system does not tell. */
@@ -44,7 +45,7 @@ static bool machine_is_full(struct fl_pace *p)
         return false;
     uint64_t spent = all - p->ticks_all, unused = idle - p->ticks_idle;
     if (spent >= 5) {
-        p->full = p->ticks_all && unused * 100 < spent * MACHINE_IDLE;
+        p->full = p->ticks_all && unused * 100 < spent * (p->full ? IDLE_AT_REST : MACHINE_IDLE);
         p->ticks_all = all;
         p->ticks_idle = idle;
     }
@@ -77,12 +78,15 @@ void fl_store_rest(struct fl_store *s, fl_usec worked)
 {
     if (atomic_load(&s->closing) || fl_mono() >= atomic_load(&s->pace.hot_until))
         return;
-    unsigned share = fl_pace_share(fl_store_lag(s), fl_store_lag_allowed(s));
-    fl_usec rest = worked * (100 - share) / share;
-    fl_usec until = fl_mono() + (rest < REST_MOST ? rest : REST_MOST);
-    while (fl_mono() < until && fl_mono() < atomic_load(&s->pace.hot_until)) {
-        fl_usec left = until - fl_mono();
-        if (!fl_store_nap(s, left < WINDOW / 4 ? left : WINDOW / 4) || atomic_load(&s->closing))
+    /* A large batch has worked for long and so rests for long: how long is asked again at each nap, because the lag
+     * grows meanwhile, and with it the share. */
+    fl_usec began = fl_mono(), now = began;
+    while (now < atomic_load(&s->pace.hot_until)) {
+        unsigned share = fl_pace_share(fl_store_lag(s), fl_store_lag_allowed(s));
+        fl_usec rest = worked * (100 - share) / share;
+        fl_usec left = began + (rest < REST_MOST ? rest : REST_MOST) - now;
+        if (left <= 0 || !fl_store_nap(s, left < WINDOW / 4 ? left : WINDOW / 4) || atomic_load(&s->closing))
             return;
+        now = fl_mono();
     }
 }
