@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 enum {
-    WINDOW = 100000,   /* microseconds over which it is judged */
-    JOURNAL_BUSY = 50, /* per cent of the window that the journal was at work */
-    MACHINE_IDLE = 10, /* per cent of the processors' time that nobody used, while derived work goes on */
-    IDLE_AT_REST = 40, /* the same while it rests: less, and it would only take turns with intake */
-    SHARE_LEAST = 8,   /* per cent of its time that derived work keeps */
-    REST_MOST = 5000000,
+    WINDOW = 100000,     /* microseconds over which it is judged */
+    JOURNAL_BUSY = 50,   /* per cent of the window that the journal was at work */
+    MACHINE_IDLE = 10,   /* per cent of the processors' time that nobody used, while derived work goes on */
+    IDLE_AT_REST = 40,   /* the same while it rests: less, and it would only take turns with intake */
+    SHARE_LEAST = 8,     /* per cent of its time that derived work keeps */
+    REST_MOST = 2000000, /* a person may wait for what lies in the next batch */
 };
 
 /* Ticks of all processors: used or idle. False: this system does not tell. */
@@ -37,6 +37,11 @@ static bool read_ticks(uint64_t *ret_idle, uint64_t *ret_all)
     return true;
 }
 
+bool fl_pace_full(bool was, uint64_t spent, uint64_t unused)
+{
+    return unused * 100 < spent * (was ? IDLE_AT_REST : MACHINE_IDLE);
+}
+
 /* A window of less than some ticks says nothing: what was said before stands. */
 static bool machine_is_full(struct fl_pace *p)
 {
@@ -45,7 +50,7 @@ static bool machine_is_full(struct fl_pace *p)
         return false;
     uint64_t spent = all - p->ticks_all, unused = idle - p->ticks_idle;
     if (spent >= 5) {
-        p->full = p->ticks_all && unused * 100 < spent * (p->full ? IDLE_AT_REST : MACHINE_IDLE);
+        p->full = p->ticks_all && fl_pace_full(p->full, spent, unused);
         p->ticks_all = all;
         p->ticks_idle = idle;
     }
@@ -74,6 +79,13 @@ unsigned fl_pace_share(uint64_t lag, size_t allowed)
     return more + SHARE_LEAST < 100 ? (unsigned)more + SHARE_LEAST : 100;
 }
 
+fl_usec fl_pace_rest(fl_usec worked, uint64_t lag, size_t allowed)
+{
+    unsigned share = fl_pace_share(lag, allowed);
+    fl_usec rest = worked * (100 - share) / share;
+    return rest < REST_MOST ? rest : REST_MOST;
+}
+
 void fl_store_rest(struct fl_store *s, fl_usec worked)
 {
     if (atomic_load(&s->closing) || fl_mono() >= atomic_load(&s->pace.hot_until))
@@ -82,9 +94,7 @@ void fl_store_rest(struct fl_store *s, fl_usec worked)
      * grows meanwhile, and with it the share. */
     fl_usec began = fl_mono(), now = began;
     while (now < atomic_load(&s->pace.hot_until)) {
-        unsigned share = fl_pace_share(fl_store_lag(s), fl_store_lag_allowed(s));
-        fl_usec rest = worked * (100 - share) / share;
-        fl_usec left = began + (rest < REST_MOST ? rest : REST_MOST) - now;
+        fl_usec left = began + fl_pace_rest(worked, fl_store_lag(s), fl_store_lag_allowed(s)) - now;
         if (left <= 0 || !fl_store_nap(s, left < WINDOW / 4 ? left : WINDOW / 4) || atomic_load(&s->closing))
             return;
         now = fl_mono();

@@ -106,6 +106,11 @@ static inline uint64_t fl_event_weight(size_t body_len)
 void fl_pace_note(struct fl_store *s, fl_usec idle);
 /** Per cent of its time that derived work keeps while intake is busy. */
 unsigned fl_pace_share(uint64_t lag, size_t allowed);
+/** How long it rests for after it has worked so long, at most 2 s. */
+fl_usec fl_pace_rest(fl_usec worked, uint64_t lag, size_t allowed);
+/** Are the processors full, of whose time `spent` nobody used `unused`? Once they are, `was`, they are until much more is
+ *  left: what is free only because derived work rests is not free. */
+bool fl_pace_full(bool was, uint64_t spent, uint64_t unused);
 
 /* ---- rows.c, rows_sort.c, rows_copy.c: the rows of a batch of steps ------------------------------------------- */
 
