@@ -141,7 +141,23 @@ while [ "$SECONDS" -lt "$end" ] || [ "$kills" = 0 ] || [ "$stops" = 0 ]; do
 done
 
 # ---- afterwards
-right_at_last() { firing_is_right || { diff "$work/wanted" "$work/fires" >"$work/difference.log" || sleep 1 && false; }; }
+# What the record, the core and the senders say of what differs: printed when the wait ends in vain.
+tell_difference() {
+    local n f k
+    diff "$work/wanted" "$work/fires"
+    for n in $(diff "$work/wanted" "$work/fires" | sed -n 's/^[<>] \([^ ]*\) .*/\1/p' | head -n 2); do
+        jq -c --arg n "$n" '.alerts[] | select(.labels.instance == $n)' "$work/episodes.json"
+        for f in $(jq -r --arg n "$n" '.alerts[] | select(.labels.instance == $n) | .fingerprint' "$work/episodes.json" | sort -u); do
+            api "/api/v1/why/$f"
+        done
+        api "/api/v2/alerts?filter=instance%3D%22$n%22"
+        for k in 0 1; do
+            curl -fsS "http://127.0.0.1:${am_port[k]}/api/v2/alerts" | jq -c --arg n "$n" '.[] | select(.labels.instance == $n) | [.startsAt, .endsAt, .updatedAt]'
+            curl -fsS "http://127.0.0.1:${prom_port[k]}/api/v1/alerts" | jq -c --arg n "$n" '.data.alerts[] | select(.labels.instance == $n)'
+        done
+    done
+}
+right_at_last() { firing_is_right || { tell_difference >"$work/difference.log" 2>&1 || true; sleep 1 && false; }; }
 wait_for 120 "after all faults exactly what is down fires" right_at_last
 delivered() { # the second way too was really taken
     curl -fsS "http://127.0.0.1:${am_port[0]}/metrics" "http://127.0.0.1:${am_port[1]}/metrics" |
