@@ -38,7 +38,8 @@ static const struct fl_option options[] = {
      "firing alert whose sender promises no end: stale after this long without a repeat (twice Alertmanager's "
      "default repeat_interval and an hour)",
      true},
-    {"lease_grace", "duration", "5m", "", "after a restart, time for senders to renew before alerts go stale",
+    {"lease_grace", "duration", "5m", "",
+     "time for senders to renew before alerts go stale, after a restart and when an Alertmanager names a later start",
      true},
     {"max_workers", "integer", "4", "", "playbooks running at once", true},
     {"allow_private_targets", "boolean", "false", "",

@@ -385,7 +385,7 @@ static fl_status start_store(struct engine *e, struct fl_err *err)
     char host[64] = "host", id[40];
     gethostname(host, sizeof host - 1);
     snprintf(e->owner, sizeof e->owner, "%s/%d/%s", host, (int)getpid(), fl_uuid7(id));
-    e->leases = fl_leases_new(e->config->lease_default);
+    e->leases = fl_leases_new(e->config->lease_default, e->config->lease_grace);
     e->heartbeats = fl_heartbeats_new();
     e->noise = fl_noise_new();
     e->inbox = fl_queue_new(0, 0);

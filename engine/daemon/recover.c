@@ -76,7 +76,7 @@ static void vouch(void *ctx, const struct fl_alert *a)
 {
     struct engine *e = ctx;
     if (a->status == FL_ALERT_FIRING)
-        fl_leases_commit(e->leases, a, 1, fl_now(), e->config->lease_grace);
+        fl_leases_commit(e->leases, a, 1, fl_now(), e->config->lease_grace, !a->lease_until);
 }
 
 static void still_silent(void *ctx, const char *name)

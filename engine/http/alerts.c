@@ -114,6 +114,12 @@ static void one_committed(struct request *r)
         answer_good(r);
 }
 
+/* Prometheus posts for itself; whoever else sends is an alert manager of some kind. */
+static bool merges(const struct request *r)
+{
+    return r->format != FL_FORMAT_ALERTMANAGER_V2;
+}
+
 /* Journal thread. */
 static void on_committed(void *ctx, fl_status st, uint64_t seq, fl_usec at)
 {
@@ -122,7 +128,7 @@ static void on_committed(void *ctx, fl_status st, uint64_t seq, fl_usec at)
     if (st == FL_OK) {
         if (!r->settled)
             intake_settle(&r->intake, at);
-        fl_leases_commit(r->http->o.leases, r->intake.alerts, r->intake.n_alerts, at, 0);
+        fl_leases_commit(r->http->o.leases, r->intake.alerts, r->intake.n_alerts, at, 0, merges(r));
         atomic_fetch_add(&r->http->alerts_accepted, r->intake.n_alerts);
         one_committed(r);
     } else {
@@ -318,8 +324,8 @@ void intake_body(struct request *r)
         reply_error(r, 503, "nomem", NULL, NULL, "out of memory");
         return;
     }
-    bool known = r->intake.n_alerts &&
-                 fl_leases_renew_all(r->http->o.leases, r->intake.alerts, r->intake.n_alerts, r->received_at);
+    bool known = r->intake.n_alerts && fl_leases_renew_all(r->http->o.leases, r->intake.alerts,
+                                                           r->intake.n_alerts, r->received_at, merges(r));
     if (known)
         atomic_fetch_add(&r->http->alerts_repeated, r->intake.n_alerts);
     bool write_alerts = r->intake.n_alerts && !known;

@@ -75,7 +75,7 @@ static void on_committed(void *ctx, fl_status st, uint64_t seq, fl_usec at)
     (void)seq;
     if (st == FL_OK && i->in.n_alerts) {
         intake_settle(&i->in, at);
-        fl_leases_commit(i->b->leases, i->in.alerts, i->in.n_alerts, at, 0);
+        fl_leases_commit(i->b->leases, i->in.alerts, i->in.n_alerts, at, 0, false);
     }
     if (st != FL_OK || !i->answers)
         item_over(i, st);

@@ -51,16 +51,17 @@ struct shard {
     fl_usec earliest; /* no entry lapses before this: saves the scan */
 };
 struct fl_leases {
-    fl_usec default_lease;
+    fl_usec default_lease, moved_on;
     struct shard shard[SHARDS];
 };
 
-struct fl_leases *fl_leases_new(fl_usec default_lease)
+struct fl_leases *fl_leases_new(fl_usec default_lease, fl_usec moved_on)
 {
     struct fl_leases *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
     l->default_lease = default_lease;
+    l->moved_on = moved_on;
     for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_init(&l->shard[i].lock, NULL);
         l->shard[i].earliest = INT64_MAX;
@@ -250,7 +251,24 @@ static bool is_repeat(struct fl_leases *l, const struct fl_alert *a)
     return repeat;
 }
 
-static void renew(struct fl_leases *l, const struct fl_alert *a, fl_usec now)
+/* An alert manager knows one start of a fingerprint at a time: when it names a later one, nobody it hears from fires
+ * since the earlier one, whose resolve may have been lost while we were away. Who does fire since then says so again. */
+static void supersede(struct shard *s, const struct fl_alert *a, fl_usec end)
+{
+    if (a->starts_guessed || !s->cap)
+        return;
+    for (size_t i = home(s, a->fingerprint); state(&s->v[i]) != FREE; i = after(s, i)) {
+        struct entry *e = &s->v[i];
+        if (e->fingerprint != a->fingerprint || state(e) != FIRING || e->starts_at >= a->starts_at ||
+            fl_same_start(e->starts_at, a->starts_at) || until(e) <= end)
+            continue;
+        set(e, end, FIRING);
+        if (end < s->earliest)
+            s->earliest = end;
+    }
+}
+
+static void renew(struct fl_leases *l, const struct fl_alert *a, fl_usec now, bool merged)
 {
     struct shard *s = shard_of(l, a->fingerprint);
     fl_usec end = lease_end(l, a, now, 0);
@@ -259,16 +277,19 @@ static void renew(struct fl_leases *l, const struct fl_alert *a, fl_usec now)
     /* Never shortened: of an HA pair the one with the longer promise counts. */
     if (e && state(e) == state_of(a) && end > until(e))
         set(e, end, state(e));
+    if (merged)
+        supersede(s, a, now + l->moved_on);
     pthread_mutex_unlock(&s->lock);
 }
 
-bool fl_leases_renew_all(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now)
+bool fl_leases_renew_all(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now,
+                         bool merged)
 {
     for (size_t i = 0; i < n; i++)
         if (!is_repeat(l, &alerts[i]))
             return false;
     for (size_t i = 0; i < n; i++)
-        renew(l, &alerts[i], now);
+        renew(l, &alerts[i], now, merged);
     return true;
 }
 
@@ -292,7 +313,7 @@ static void commit(struct shard *s, const struct fl_alert *a, uint64_t content, 
 }
 
 void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now,
-                      fl_usec grace)
+                      fl_usec grace, bool merged)
 {
     for (size_t i = 0; i < n; i++) {
         struct shard *s = shard_of(l, alerts[i].fingerprint);
@@ -300,6 +321,8 @@ void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t
         uint64_t content = content_of(&alerts[i]);
         pthread_mutex_lock(&s->lock);
         commit(s, &alerts[i], content, end);
+        if (merged)
+            supersede(s, &alerts[i], now + l->moved_on);
         pthread_mutex_unlock(&s->lock);
     }
 }

@@ -156,18 +156,21 @@ FL_MUST_CHECK fl_status fl_intake_changes(struct fl_arena *arena, const char *bo
 /* ---- leases: what the journal already knows, and until when its sender vouches for it ---------------- */
 
 struct fl_leases; /* thread safe; outside the deterministic core */
-struct fl_leases *fl_leases_new(fl_usec default_lease);
+/** An alert whose sender promises no end is vouched for during default_lease. Once a sender that merges what it hears of a
+ *  fingerprint names a later start of it, the earlier one is vouched for during moved_on at most, unless somebody repeats it. */
+struct fl_leases *fl_leases_new(fl_usec default_lease, fl_usec moved_on);
 struct fl_leases *fl_leases_free(struct fl_leases *l);
 /**
  * True when *every* alert is a repeat of a committed, firing (or already resolved) episode with the same
  * content: then the leases are renewed and nothing needs to be written. Any thread.
+ * @param merged  the sender has merged all it hears of a fingerprint, as an alert manager does: all but /api/v2/alerts
  */
-bool fl_leases_renew_all(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now);
+bool fl_leases_renew_all(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now, bool merged);
 /** After the commit of alerts (grace 0), or while rebuilding after a restart: an alert with a lease of its own
  *  is then vouched for until now + grace at least, one on the default lease for a full default lease from now,
  *  because renewals write nothing and its sender may repeat only hours later. */
 void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now,
-                      fl_usec grace);
+                      fl_usec grace, bool merged);
 struct fl_lapsed {
     uint64_t fingerprint;
     fl_usec starts_at;

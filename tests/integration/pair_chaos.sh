@@ -20,7 +20,8 @@ cp "$src"/rules/*.lua "$work/rules/"
 cat >"$work/rules/zz_test.lua" <<'LUA'
 return { correlation = { resolve_after = "1m" } }
 LUA
-engine_start --rules "$work/rules"
+# A resolve that is lost while the engine is away, and a new outage after it, count for lease_grace (lost_resolve.sh).
+engine_start --rules "$work/rules" --lease-grace 20s
 pgdata=$(dirname -- "$(find "$work/data/postgres" -name postmaster.pid)")
 
 # ---- what is watched: targets that never answer; one is down while it is in this list
@@ -114,7 +115,7 @@ fault() {
         wait "$engine_pid" 2>/dev/null || true
         kills=$((kills + 1))
         sleep "$((RANDOM % 4)).$((RANDOM % 10))"
-        engine_start --rules "$work/rules"
+        engine_start --rules "$work/rules" --lease-grace 20s
         ;;
     2)
         pid=$(postmaster) || return 0

@@ -420,7 +420,7 @@ struct fl_http *fake_server(const char *auth, int64_t deadline_s, int64_t max_bo
         config->max_connections = fake.max_connections;
     config->grafana_secret = fake.grafana_secret ? fake.grafana_secret : "";
     assert_int_equal(fl_flow_new(&(struct fl_flow_options){0}, &flow, &err), FL_OK);
-    leases = fl_leases_new(60 * FL_USEC_PER_SEC);
+    leases = fl_leases_new(60 * FL_USEC_PER_SEC, FL_USEC_PER_SEC);
     stop = false;
     assert_int_equal(pthread_create(&committer, NULL, commit_thread, NULL), 0);
     struct fl_http_options o = {.config = config,

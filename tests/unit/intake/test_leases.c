@@ -40,12 +40,12 @@ static struct fl_alert resolved(uint64_t fp, fl_usec starts, fl_usec ends)
 static void a_repeat_is_known_after_the_commit_only(void **state)
 {
     (void)state;
-    struct fl_leases *l = fl_leases_new(9 * HOUR);
+    struct fl_leases *l = fl_leases_new(9 * HOUR, 300 * SEC);
     struct fl_alert a = firing(1, T0, T0 + 240 * SEC);
-    assert_false(fl_leases_renew_all(l, &a, 1, T0));
-    fl_leases_commit(l, &a, 1, T0, 0);
+    assert_false(fl_leases_renew_all(l, &a, 1, T0, false));
+    fl_leases_commit(l, &a, 1, T0, 0, false);
     a.lease_until += 60 * SEC; /* a later endsAt is still a repeat */
-    assert_true(fl_leases_renew_all(l, &a, 1, T0 + 60 * SEC));
+    assert_true(fl_leases_renew_all(l, &a, 1, T0 + 60 * SEC, false));
     assert_int_equal(fl_leases_count(l), 1);
     fl_leases_free(l);
 }
@@ -53,26 +53,26 @@ static void a_repeat_is_known_after_the_commit_only(void **state)
 static void other_content_is_no_repeat(void **state)
 {
     (void)state;
-    struct fl_leases *l = fl_leases_new(9 * HOUR);
+    struct fl_leases *l = fl_leases_new(9 * HOUR, 300 * SEC);
     struct fl_alert a = firing(1, T0, 0), b = a;
-    fl_leases_commit(l, &a, 1, T0, 0);
+    fl_leases_commit(l, &a, 1, T0, 0, false);
     b.annotations.v = note_2;
-    assert_false(fl_leases_renew_all(l, &b, 1, T0));
+    assert_false(fl_leases_renew_all(l, &b, 1, T0, false));
     b = a;
     b.generator_url = "http://x";
-    assert_false(fl_leases_renew_all(l, &b, 1, T0));
+    assert_false(fl_leases_renew_all(l, &b, 1, T0, false));
     b = a;
     b.labels.v = note_1; /* a fingerprint that collides */
-    assert_false(fl_leases_renew_all(l, &b, 1, T0));
+    assert_false(fl_leases_renew_all(l, &b, 1, T0, false));
     b = firing(1, T0 + SEC, 0); /* another episode */
-    assert_false(fl_leases_renew_all(l, &b, 1, T0));
+    assert_false(fl_leases_renew_all(l, &b, 1, T0, false));
     b = resolved(1, T0, T0 + SEC);
-    assert_false(fl_leases_renew_all(l, &b, 1, T0));
-    fl_leases_commit(l, &b, 1, T0 + SEC, 0);
-    assert_true(fl_leases_renew_all(l, &b, 1, T0 + 2 * SEC));
+    assert_false(fl_leases_renew_all(l, &b, 1, T0, false));
+    fl_leases_commit(l, &b, 1, T0 + SEC, 0, false);
+    assert_true(fl_leases_renew_all(l, &b, 1, T0 + 2 * SEC, false));
     b.ends_at++;
-    assert_false(fl_leases_renew_all(l, &b, 1, T0 + 2 * SEC));
-    assert_false(fl_leases_renew_all(l, &a, 1, T0 + 2 * SEC)); /* fires again */
+    assert_false(fl_leases_renew_all(l, &b, 1, T0 + 2 * SEC, false));
+    assert_false(fl_leases_renew_all(l, &a, 1, T0 + 2 * SEC, false)); /* fires again */
     assert_int_equal(fl_leases_count(l), 1);
     fl_leases_free(l);
 }
@@ -80,30 +80,30 @@ static void other_content_is_no_repeat(void **state)
 static void milliseconds_are_the_same_start(void **state)
 {
     (void)state;
-    struct fl_leases *l = fl_leases_new(9 * HOUR);
+    struct fl_leases *l = fl_leases_new(9 * HOUR, 300 * SEC);
     struct fl_alert fine = firing(1, T0 + 123456, 0), cut = firing(1, T0 + 123000, 0);
-    fl_leases_commit(l, &fine, 1, T0, 0);
-    assert_true(fl_leases_renew_all(l, &cut, 1, T0));
+    fl_leases_commit(l, &fine, 1, T0, 0, false);
+    assert_true(fl_leases_renew_all(l, &cut, 1, T0, false));
     cut = resolved(1, T0 + 123000, T0 + SEC);
-    fl_leases_commit(l, &cut, 1, T0 + SEC, 0);
+    fl_leases_commit(l, &cut, 1, T0 + SEC, 0, false);
     assert_int_equal(fl_leases_count(l), 1);
-    assert_false(fl_leases_renew_all(l, &fine, 1, T0 + SEC));
+    assert_false(fl_leases_renew_all(l, &fine, 1, T0 + SEC, false));
     fine.starts_at++; /* two that are not cut are two */
-    fl_leases_commit(l, &fine, 1, T0, 0);
+    fl_leases_commit(l, &fine, 1, T0, 0, false);
     fine.starts_at++;
-    assert_false(fl_leases_renew_all(l, &fine, 1, T0));
+    assert_false(fl_leases_renew_all(l, &fine, 1, T0, false));
     fl_leases_free(l);
 }
 
 static void one_news_among_repeats_renews_nothing(void **state)
 {
     (void)state;
-    struct fl_leases *l = fl_leases_new(9 * HOUR);
+    struct fl_leases *l = fl_leases_new(9 * HOUR, 300 * SEC);
     struct fl_alert v[2] = {firing(1, T0, T0 + 10 * SEC), firing(2, T0, T0 + 10 * SEC)};
     struct fl_lapsed gone[4];
-    fl_leases_commit(l, v, 1, T0, 0);
+    fl_leases_commit(l, v, 1, T0, 0, false);
     v[0].lease_until = T0 + HOUR;
-    assert_false(fl_leases_renew_all(l, v, 2, T0 + SEC));
+    assert_false(fl_leases_renew_all(l, v, 2, T0 + SEC, false));
     assert_int_equal(fl_leases_lapse(l, T0 + 11 * SEC, gone, 4), 1);
     assert_true(gone[0].fingerprint == 1 && gone[0].starts_at == T0);
     fl_leases_free(l);
@@ -112,28 +112,28 @@ static void one_news_among_repeats_renews_nothing(void **state)
 static void silence_lapses_once_and_a_return_is_news(void **state)
 {
     (void)state;
-    struct fl_leases *l = fl_leases_new(9 * HOUR);
+    struct fl_leases *l = fl_leases_new(9 * HOUR, 300 * SEC);
     struct fl_alert a = firing(1, T0, 0);
     struct fl_lapsed gone[4];
-    fl_leases_commit(l, &a, 1, T0, 0);
+    fl_leases_commit(l, &a, 1, T0, 0, false);
     assert_int_equal(fl_leases_lapse(l, T0 + 9 * HOUR, gone, 4), 0);
-    assert_true(fl_leases_renew_all(l, &a, 1, T0 + 8 * HOUR));
+    assert_true(fl_leases_renew_all(l, &a, 1, T0 + 8 * HOUR, false));
     assert_int_equal(fl_leases_lapse(l, T0 + 10 * HOUR, gone, 4), 0);
     assert_int_equal(fl_leases_lapse(l, T0 + 18 * HOUR, gone, 4), 1);
     assert_int_equal(fl_leases_lapse(l, T0 + 18 * HOUR, gone, 4), 0);
-    assert_false(fl_leases_renew_all(l, &a, 1, T0 + 18 * HOUR));
-    fl_leases_commit(l, &a, 1, T0 + 18 * HOUR, 0);
-    assert_true(fl_leases_renew_all(l, &a, 1, T0 + 18 * HOUR));
+    assert_false(fl_leases_renew_all(l, &a, 1, T0 + 18 * HOUR, false));
+    fl_leases_commit(l, &a, 1, T0 + 18 * HOUR, 0, false);
+    assert_true(fl_leases_renew_all(l, &a, 1, T0 + 18 * HOUR, false));
     fl_leases_free(l);
 }
 
 static void a_lapse_that_was_not_written_is_reported_again(void **state)
 {
     (void)state;
-    struct fl_leases *l = fl_leases_new(HOUR);
+    struct fl_leases *l = fl_leases_new(HOUR, 300 * SEC);
     struct fl_alert a = firing(1, T0, 0);
     struct fl_lapsed gone[4];
-    fl_leases_commit(l, &a, 1, T0, 0);
+    fl_leases_commit(l, &a, 1, T0, 0, false);
     assert_int_equal(fl_leases_lapse(l, T0 + 2 * HOUR, gone, 4), 1);
     fl_leases_unlapse(l, gone, 1);
     assert_int_equal(fl_leases_lapse(l, T0 + 2 * HOUR, gone, 4), 1);
@@ -144,19 +144,19 @@ static void a_lapse_that_was_not_written_is_reported_again(void **state)
 static void an_alert_without_start_means_the_open_episode(void **state)
 {
     (void)state;
-    struct fl_leases *l = fl_leases_new(HOUR);
+    struct fl_leases *l = fl_leases_new(HOUR, 300 * SEC);
     struct fl_alert a = firing(1, T0, 0), again = firing(1, T0 + 60 * SEC, 0),
                     end = resolved(1, T0 + 90 * SEC, T0 + 90 * SEC);
     struct fl_lapsed gone[4];
     again.starts_guessed = end.starts_guessed = true;
-    assert_false(fl_leases_renew_all(l, &again, 1, T0));
-    fl_leases_commit(l, &a, 1, T0, 0);
-    assert_true(fl_leases_renew_all(l, &again, 1, T0 + 60 * SEC));
+    assert_false(fl_leases_renew_all(l, &again, 1, T0, false));
+    fl_leases_commit(l, &a, 1, T0, 0, false);
+    assert_true(fl_leases_renew_all(l, &again, 1, T0 + 60 * SEC, false));
     again.annotations.v = note_2;
-    assert_false(fl_leases_renew_all(l, &again, 1, T0 + 60 * SEC));
-    fl_leases_commit(l, &again, 1, T0 + 60 * SEC, 0);
+    assert_false(fl_leases_renew_all(l, &again, 1, T0 + 60 * SEC, false));
+    fl_leases_commit(l, &again, 1, T0 + 60 * SEC, 0, false);
     assert_int_equal(fl_leases_count(l), 1);
-    fl_leases_commit(l, &end, 1, T0 + 90 * SEC, 0);
+    fl_leases_commit(l, &end, 1, T0 + 90 * SEC, 0, false);
     assert_int_equal(fl_leases_count(l), 1);
     assert_int_equal(fl_leases_lapse(l, T0 + 5 * HOUR, gone, 4), 0);
     fl_leases_free(l);
@@ -165,12 +165,12 @@ static void an_alert_without_start_means_the_open_episode(void **state)
 static void after_a_restart_senders_get_time_to_renew(void **state)
 {
     (void)state;
-    struct fl_leases *l = fl_leases_new(9 * HOUR);
+    struct fl_leases *l = fl_leases_new(9 * HOUR, 300 * SEC);
     /* Renewals wrote nothing, so what the state knows is old. */
     struct fl_alert v[2] = {firing(1, T0, T0 + 240 * SEC), firing(2, T0, 0)};
     struct fl_lapsed gone[4];
     fl_usec now = T0 + 48 * HOUR, grace = 300 * SEC;
-    fl_leases_commit(l, v, 2, now, grace);
+    fl_leases_commit(l, v, 2, now, grace, false);
     assert_int_equal(fl_leases_lapse(l, now + grace, gone, 4), 0);
     assert_int_equal(fl_leases_lapse(l, now + grace + 1, gone, 4), 1);
     assert_true(gone[0].fingerprint == 1);
@@ -183,10 +183,10 @@ static void many_lapse_in_portions_and_the_table_empties(void **state)
 {
     (void)state;
     enum { N = 20000 };
-    struct fl_leases *l = fl_leases_new(HOUR);
+    struct fl_leases *l = fl_leases_new(HOUR, 300 * SEC);
     for (uint64_t i = 0; i < N; i++) {
         struct fl_alert a = i % 2 ? firing(i, T0, 0) : resolved(i, T0, T0);
-        fl_leases_commit(l, &a, 1, T0, 0);
+        fl_leases_commit(l, &a, 1, T0, 0, false);
     }
     assert_int_equal(fl_leases_count(l), N);
     static bool seen[N];
@@ -210,14 +210,14 @@ static void many_lapse_in_portions_and_the_table_empties(void **state)
 static void one_fingerprint_cannot_fill_the_table(void **state)
 {
     (void)state;
-    struct fl_leases *l = fl_leases_new(HOUR);
+    struct fl_leases *l = fl_leases_new(HOUR, 300 * SEC);
     for (fl_usec i = 0; i < 100000; i++) {
         struct fl_alert a = firing(7, T0 + i, T0 + HOUR + i);
-        fl_leases_commit(l, &a, 1, T0, 0);
+        fl_leases_commit(l, &a, 1, T0, 0, false);
     }
     assert_true(fl_leases_count(l) <= 8);
     struct fl_alert last = firing(7, T0 + 99999, T0 + HOUR + 99999);
-    assert_true(fl_leases_renew_all(l, &last, 1, T0));
+    assert_true(fl_leases_renew_all(l, &last, 1, T0, false));
     fl_leases_free(l);
 }
 
@@ -230,7 +230,7 @@ static void it_behaves_like_a_plain_map(void **state)
         fl_usec until;
         bool known;
     } model[FPS] = {{0}};
-    struct fl_leases *l = fl_leases_new(HOUR);
+    struct fl_leases *l = fl_leases_new(HOUR, 300 * SEC);
     uint64_t rng = 12345;
     fl_usec now = T0;
     for (int step = 0; step < 20000; step++) {
@@ -246,10 +246,10 @@ static void it_behaves_like_a_plain_map(void **state)
             }
         assert_int_equal(n, expected);
         struct fl_alert a = firing(fp, T0, now + (fl_usec)((rng >> 40) % 3000) * SEC);
-        bool repeat = fl_leases_renew_all(l, &a, 1, now);
+        bool repeat = fl_leases_renew_all(l, &a, 1, now, false);
         assert_int_equal(repeat, model[fp].known);
         if (!repeat)
-            fl_leases_commit(l, &a, 1, now, 0);
+            fl_leases_commit(l, &a, 1, now, 0, false);
         if (!repeat || a.lease_until > model[fp].until)
             model[fp].until = a.lease_until;
         model[fp].known = true;
@@ -263,18 +263,64 @@ static void *hammer(void *arg)
     struct fl_lapsed gone[16];
     for (uint64_t i = 0; i < 20000; i++) {
         struct fl_alert a = firing(i % 97, T0, T0 + (fl_usec)i);
-        if (!fl_leases_renew_all(l, &a, 1, T0))
-            fl_leases_commit(l, &a, 1, T0, 0);
+        if (!fl_leases_renew_all(l, &a, 1, T0, false))
+            fl_leases_commit(l, &a, 1, T0, 0, false);
         if (i % 64 == 0)
             fl_leases_lapse(l, T0 + (fl_usec)i / 2, gone, 16);
     }
     return NULL;
 }
 
+/* The resolve of an earlier start may be lost while nobody listens; the alert manager, which renewed it for hours, then
+ * speaks of a later one. */
+static void a_later_start_ends_long_promises(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(9 * HOUR, 300 * SEC);
+    struct fl_lapsed gone[4];
+    struct fl_alert first = firing(1, T0, T0 + 240 * SEC), second = firing(1, T0 + 60 * SEC, T0 + 300 * SEC),
+                    told = first;
+    fl_leases_commit(l, &first, 1, T0, 0, false);
+    told.lease_until = 0;
+    assert_true(fl_leases_renew_all(l, &told, 1, T0 + SEC, true)); /* for nine hours */
+    fl_leases_commit(l, &second, 1, T0 + 60 * SEC, 0,
+                     false); /* Prometheus: the other one of a pair may mean the first */
+    assert_int_equal(fl_leases_lapse(l, T0 + 301 * SEC - 1, gone, 4), 1);
+    assert_int_equal(gone[0].starts_at, second.starts_at);
+    told = second;
+    told.lease_until = 0;
+    fl_leases_commit(l, &told, 1, T0 + 310 * SEC, 0, true);
+    assert_int_equal(fl_leases_lapse(l, T0 + 609 * SEC, gone, 4), 0);
+    assert_int_equal(fl_leases_lapse(l, T0 + 611 * SEC, gone, 4), 1);
+    assert_int_equal(gone[0].starts_at, first.starts_at);
+    fl_leases_free(l);
+}
+
+static void a_start_that_is_repeated_stays(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(9 * HOUR, 300 * SEC);
+    struct fl_lapsed gone[4];
+    struct fl_alert first = firing(1, T0, 0), second = firing(1, T0 + 60 * SEC, 0), other = firing(2, T0, 0);
+    fl_leases_commit(l, &first, 1, T0, 0, true);
+    fl_leases_commit(l, &other, 1, T0, 0, true);
+    fl_leases_commit(l, &second, 1, T0 + 60 * SEC, 0, true);
+    first.lease_until = T0 + 600 * SEC; /* the other Prometheus fires on */
+    assert_true(fl_leases_renew_all(l, &first, 1, T0 + 120 * SEC, false));
+    assert_int_equal(fl_leases_lapse(l, T0 + 599 * SEC, gone, 4), 0);
+    /* A repeat of the later one ends it as well, an earlier one ends nothing. */
+    first.lease_until = 0;
+    assert_true(fl_leases_renew_all(l, &first, 1, T0 + 130 * SEC, true));
+    assert_true(fl_leases_renew_all(l, &second, 1, T0 + 140 * SEC, true));
+    assert_int_equal(fl_leases_lapse(l, T0 + 441 * SEC, gone, 4), 1);
+    assert_true(gone[0].fingerprint == 1 && gone[0].starts_at == first.starts_at);
+    fl_leases_free(l);
+}
+
 static void threads_share_it(void **state)
 {
     (void)state;
-    struct fl_leases *l = fl_leases_new(HOUR);
+    struct fl_leases *l = fl_leases_new(HOUR, 300 * SEC);
     pthread_t t[4];
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&t[i], NULL, hammer, l), 0);
@@ -300,6 +346,8 @@ int main(void)
         cmocka_unit_test(many_lapse_in_portions_and_the_table_empties),
         cmocka_unit_test(one_fingerprint_cannot_fill_the_table),
         cmocka_unit_test(it_behaves_like_a_plain_map),
+        cmocka_unit_test(a_later_start_ends_long_promises),
+        cmocka_unit_test(a_start_that_is_repeated_stays),
         cmocka_unit_test(threads_share_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
