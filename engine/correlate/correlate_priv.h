@@ -320,6 +320,7 @@ struct incident *incident_open(struct fl_corr *c, struct fl_step *s, const struc
 struct incident *incident_new(struct fl_corr *c, uint64_t number, int year);
 void incident_add(struct fl_corr *c, struct fl_step *s, struct incident *i, struct episode *e);
 /* e takes the place of old, and nothing happens by it. */
+void incident_link(struct incident *i, struct episode *e); /* last in its list; counts nothing */
 void incident_replace(struct fl_corr *c, struct incident *i, struct episode *old, struct episode *e);
 void incident_drop(struct fl_corr *c, struct incident *i, struct episode *e);
 void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into, struct incident *from,

@@ -157,7 +157,7 @@ void incident_title(struct incident *i)
         set_text(&i->pub.title, b.p);
 }
 
-static void link_episode(struct incident *i, struct episode *e)
+void incident_link(struct incident *i, struct episode *e)
 {
     e->incident = i;
     e->next = NULL;
@@ -188,7 +188,7 @@ static void count(struct fl_corr *c, struct incident *i, const struct episode *e
 
 void incident_add(struct fl_corr *c, struct fl_step *s, struct incident *i, struct episode *e)
 {
-    link_episode(i, e);
+    incident_link(i, e);
     i->pub.alerts_total++;
     count(c, i, e, 1);
     if (e->node_id) {
@@ -288,7 +288,7 @@ void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into
     while (from->head) {
         struct episode *e = from->head;
         incident_drop(c, from, e);
-        link_episode(into, e);
+        incident_link(into, e);
         into->pub.alerts_total++;
         count(c, into, e, 1);
         if (e->node_id) {

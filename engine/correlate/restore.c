@@ -127,18 +127,6 @@ static void get_hold(struct episode *e, struct fl_unpack *u)
 
 /* ---- records ---- */
 
-static void link_last(struct incident *i, struct episode *e)
-{
-    e->incident = i;
-    e->next = NULL;
-    e->prev = i->tail;
-    if (i->tail)
-        i->tail->next = e;
-    else
-        i->head = e;
-    i->tail = e;
-}
-
 static struct incident *get_incident_ref(struct fl_corr *c, struct fl_unpack *u)
 {
     uint64_t ordinal = fl_unpack_u64(u);
@@ -187,7 +175,7 @@ static void read_episode(struct fl_corr *c, struct fl_unpack *u, struct fl_topo 
         e->kept_by = get_text(c, u);
     episode_insert(c, e);
     if (i)
-        link_last(i, e);
+        incident_link(i, e);
 }
 
 static void read_incident(struct fl_corr *c, struct fl_unpack *u)
@@ -241,7 +229,7 @@ static void read_order(struct fl_corr *c, struct fl_unpack *u)
         struct episode *e = episode_find(c, &key);
         u->bad |= !e || e->incident;
         if (!u->bad)
-            link_last(i, e);
+            incident_link(i, e);
     }
 }
 

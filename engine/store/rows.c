@@ -46,7 +46,8 @@ const char *fl_rows_list(const char *list)
     return fl_streq(list, "[]") ? NULL : list;
 }
 
-static void alerts(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
+/* The columns with which both statements about alerts begin. */
+static void alert_head(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
 {
     I64(f->alert.fingerprint);
     TIME(f->alert.starts_at);
@@ -60,6 +61,11 @@ static void alerts(struct fl_pq_params *p, const struct fl_fx *const *v, size_t 
     OPT(f->alert.map_rule);
     OPT(f->alert.incident);
     OPT(f->alert.source);
+}
+
+static void alerts(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
+{
+    alert_head(p, v, n);
     OPT(f->alert.generator_url);
     EACH(FL_PQ_TEXT, add_labels, &f->alert.labels);
     EACH(FL_PQ_TEXT, add_labels, &f->alert.annotations);
@@ -86,18 +92,7 @@ static const char alert_sql[] =
 /* What can change of an episode whose texts are in its row already. */
 static void alert_states(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
 {
-    I64(f->alert.fingerprint);
-    TIME(f->alert.starts_at);
-    TIME(f->alert.ends_at);
-    TIME(f->alert.received_at);
-    TIME(f->alert.updated_at);
-    TEXT(fl_alert_status_name(f->alert.status));
-    TEXT(fl_severity_name(f->alert.severity));
-    TEXT(fl_evidence_class_name(f->alert.cls));
-    OPT(f->alert.node);
-    OPT(f->alert.map_rule);
-    OPT(f->alert.incident);
-    OPT(f->alert.source);
+    alert_head(p, v, n);
     OPT(f->alert.why);
     OPT(fl_rows_list(f->alert.silenced_by));
     OPT(fl_rows_list(f->alert.inhibited_by));
