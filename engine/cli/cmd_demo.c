@@ -14,6 +14,7 @@ enum {
     POLL_MS = 250,
     APPROVE_AFTER_MS = 7500, /* time to read before the button is pressed */
     GIVE_UP_MS = 75000,
+    BEGIN_MS = 30000,    /* an engine that is just starting, or starting again, is waited for */
     SERVICE_PORT = 9197, /* the one `dev up` allows playbooks to call */
     BATCHES = 3,         /* groups of the recovery's resolved alerts */
 };
@@ -263,19 +264,37 @@ static void maybe_approve(struct demo *d)
 
 /* ---- beginning and end ---- */
 
+/* As call_server(), but an engine that is away or starting is asked again: all that is sent here may be sent twice.
+ * @return its exit code; what else went wrong has been said, except a 404. */
+static int insist(struct demo *d, const char *method, const char *path, const struct fl_buf *body,
+                  struct reply *r)
+{
+    const char *text = body ? body->p : NULL;
+    size_t n = body ? body->n : 0;
+    fl_usec until = fl_mono() + BEGIN_MS * INT64_C(1000);
+    int rc = try_server(d->a, method, path, text, n, r);
+    if (rc == EXIT_UNREACHABLE) {
+        printf("faultline: the engine does not answer; waiting up to %d s for it\n", BEGIN_MS / 1000);
+        fflush(stdout);
+    }
+    while (rc == EXIT_UNREACHABLE && fl_mono() < until) {
+        wait_ms(POLL_MS);
+        reply_done(r);
+        rc = try_server(d->a, method, path, text, n, r);
+    }
+    if (!rc || (r->code == 404 && !body))
+        return rc;
+    reply_done(r);
+    return call_server(d->a, method, path, text, n, r); /* says aloud what is wrong */
+}
+
 /* The demo's graph replaces the realm's: never somebody's real one. */
 static int refuse_foreign_topology(struct demo *d)
 {
     AUTO_REPLY r = {0};
-    int rc = try_server(d->a, "GET", "/api/v1/topology", NULL, 0, &r);
-    if (rc && r.code == 404)
-        return 0; /* no graph yet */
-    if (rc) {     /* said by asking again aloud: not knowing is no leave to replace somebody's graph */
-        reply_done(&r);
-        rc = call_server(d->a, "GET", "/api/v1/topology", NULL, 0, &r);
-        if (rc)
-            return rc;
-    }
+    int rc = insist(d, "GET", "/api/v1/topology", NULL, &r);
+    if (rc)
+        return r.code == 404 ? 0 : rc; /* no graph yet; not knowing is no leave to replace somebody's */
     const struct fl_json *nodes = fl_json_get(r.json, "nodes");
     for (size_t i = 0; i < fl_json_len(nodes); i++) {
         const struct fl_json *n = fl_json_at(nodes, i);
@@ -304,10 +323,9 @@ static int prepare(struct demo *d, int port)
     FL_AUTO_BUF topology = fl_buf_init(0), change = fl_buf_init(0);
     demo_topology(&topology, demo_service_port(d->service));
     demo_change(&change, fl_now());
-    rc = call_server(d->a, "PUT", "/api/v1/topology", topology.p, topology.n, NULL);
-    if (!rc)
-        rc = call_server(d->a, "POST", "/api/v1/changes", change.p, change.n, NULL);
-    return rc;
+    AUTO_REPLY put = {0}, posted = {0};
+    rc = insist(d, "PUT", "/api/v1/topology", &topology, &put);
+    return rc ? rc : insist(d, "POST", "/api/v1/changes", &change, &posted);
 }
 
 static bool is_over(const struct demo *d)

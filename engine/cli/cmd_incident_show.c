@@ -155,7 +155,7 @@ static void print_cause(const struct page *p)
         printf("  no convincing cause: the evidence is weak; these are the best guesses\n");
     printf(
         "  %% sure: how likely among these candidates, given that it is one of them\n"
-        "  points: + speaks for one, - against it, beside an average candidate; one point is a factor of 2 to 3 in its odds\n");
+        "  points: + speaks for one, - against it, beside an average candidate; each point multiplies its odds by the same factor\n");
     for (size_t k = 0; k < n && k < (p->all ? n : CANDIDATES_SHOWN); k++) {
         const struct fl_json *c = fl_json_at(list, k);
         printf("  %zu. ", k + 1);

@@ -277,7 +277,7 @@ static int print_diff(struct args *a, struct replay *r)
     if (!a->json)
         printf("%llu events, %zu incidents: %zu would be otherwise; %zu alerts: %zu would fare otherwise\n",
                (unsigned long long)r->events, n.incidents, n.incidents_changed, n.alerts, n.alerts_changed);
-    return n.incidents_changed || n.alerts_changed ? EXIT_FINDING : EXIT_FINE;
+    return n.incidents_changed || n.alerts_changed || n.reminders_changed ? EXIT_FINDING : EXIT_FINE;
 }
 
 static void print_problem(void *ctx, const struct fl_err *err)

@@ -123,15 +123,18 @@ static void add(struct look *l, struct fares *f, const struct episode *e, bool b
     }
 }
 
-static void add_incidents(const struct look *l, struct fares *f, const struct decisions *d, bool before)
+/* Incidents, playbooks and reminders of a part of the time, or of one incident, have no counterpart under other rules to be
+ * counted against: they are summed over everything only. */
+static bool is_all(const struct look *l)
 {
-    const struct diff_scope *s = l->scope;
+    return !l->scope->incident && !l->scope->since && !l->scope->until;
+}
+
+static void add_incidents(struct fares *f, const struct decisions *d)
+{
     EACH(d->incidents, struct incident, i)
-    if (i->n_alerts && (!s->since || i->updated_at >= s->since) && (!s->until || i->opened_at <= s->until) &&
-        (!s->incident || !before || !strcmp(i->id, s->incident)))
-        f->incidents++;
-    EACH(d->runs, struct run, r)
-    f->runs += !s->incident || (before && r->incident && !strcmp(r->incident->id, s->incident));
+    f->incidents += i->n_alerts > 0;
+    f->runs = d->runs.n;
 }
 
 static int by_count(const void *a, const void *b)
@@ -231,9 +234,11 @@ static void say_sums(struct look *l, const struct fares *a, const struct fares *
     sum_line("  were kept out", a->out, b->out);
     sum_line("  were hidden in their incident", a->muted, b->muted);
     sum_line("  flapped", a->flapped, b->flapped);
-    sum_line("incidents", a->incidents, b->incidents);
-    sum_line("playbooks proposed", a->runs, b->runs);
-    sum_line("reminders of silences", l->before->reminders, l->after->reminders);
+    if (is_all(l)) {
+        sum_line("incidents", a->incidents, b->incidents);
+        sum_line("playbooks proposed", a->runs, b->runs);
+        sum_line("reminders of silences", l->before->reminders, l->after->reminders);
+    }
     const struct ruled **rules = sorted_rules(l);
     if (rules && *rules)
         puts("kept quiet by, last");
@@ -286,7 +291,7 @@ static void write_alerts(struct fl_jw *w, const struct look *l)
     fl_jw_arr_end(w);
 }
 
-static void write_fares(struct fl_jw *w, const char *key, const struct fares *f, size_t reminders)
+static void write_fares(struct fl_jw *w, const char *key, const struct fares *f, size_t reminders, bool all)
 {
     fl_jw_obj(w, key);
     fl_jw_int(w, "alerts", (int64_t)f->alerts);
@@ -296,17 +301,19 @@ static void write_fares(struct fl_jw *w, const char *key, const struct fares *f,
     fl_jw_int(w, "kept_out", (int64_t)f->out);
     fl_jw_int(w, "hidden", (int64_t)f->muted);
     fl_jw_int(w, "flapped", (int64_t)f->flapped);
-    fl_jw_int(w, "incidents", (int64_t)f->incidents);
-    fl_jw_int(w, "playbooks", (int64_t)f->runs);
-    fl_jw_int(w, "reminders", (int64_t)reminders);
+    if (all) {
+        fl_jw_int(w, "incidents", (int64_t)f->incidents);
+        fl_jw_int(w, "playbooks", (int64_t)f->runs);
+        fl_jw_int(w, "reminders", (int64_t)reminders);
+    }
     fl_jw_obj_end(w);
 }
 
 static void write_sums(struct fl_jw *w, struct look *l, const struct fares *a, const struct fares *b)
 {
     fl_jw_obj(w, "sums");
-    write_fares(w, "before", a, l->before->reminders);
-    write_fares(w, "after", b, l->after->reminders);
+    write_fares(w, "before", a, l->before->reminders, is_all(l));
+    write_fares(w, "after", b, l->after->reminders, is_all(l));
     fl_jw_obj_end(w);
     const struct ruled **rules = sorted_rules(l);
     fl_jw_arr(w, "kept_quiet_by");
@@ -335,8 +342,8 @@ long alerts_diff(struct decisions *before, struct decisions *after, const struct
         add(&l, &a, x, true);
         add(&l, &b, y, false);
     }
-    add_incidents(&l, &a, before, true);
-    add_incidents(&l, &b, after, false);
+    add_incidents(&a, before);
+    add_incidents(&b, after);
     if (json && l.ok) {
         write_alerts(json, &l);
         write_sums(json, &l, &a, &b);

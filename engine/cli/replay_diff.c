@@ -457,6 +457,8 @@ bool decisions_diff(struct decisions *before, struct decisions *after, const str
     fl_jw_obj_end(&p.w);
     ok = changed >= 0 && !b.failed;
     ret->alerts_changed = ok ? (size_t)changed : 0;
+    ret->reminders_changed = !scope->incident && !scope->since && !scope->until &&
+                             before->reminders != after->reminders;
     if (json && ok)
         print_json(&b);
     return ok;

@@ -18,6 +18,7 @@ struct diff_scope {       /* which incidents count; NULL and 0: all */
 };
 struct diff_counts { /* compared, and of them otherwise */
     size_t incidents, incidents_changed, alerts, alerts_changed;
+    bool reminders_changed; /* their number, when nothing limits the scope */
 };
 /* Print how `after` differs from `before`: incidents, then alerts. An incident after is the one that shares most alerts with
  * one before. Once for a pair. @return false: out of memory. */

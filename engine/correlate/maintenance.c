@@ -235,6 +235,7 @@ void windows_on_time(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
         fl_usec until = 0;
         bool open = is_open(x, s->at, &until), was = x->open;
         x->open = open;
+        c->reminders_moved |= open != was; /* what was said of this time is not said of the next */
         if (x->gone) {
             x->over_at = s->at;
             set_text(&x->remind.text, NULL);

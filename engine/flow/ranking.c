@@ -45,11 +45,24 @@ void flow_forget_changes(struct fl_flow *f)
         drop_first(f);
 }
 
+/* A sender that lost our answer sends its change again; two suspects of one deploy would share its odds. */
+static bool is_known(const struct fl_flow *f, const struct fl_change *c)
+{
+    for (const struct change_item *k = f->changes; k; k = k->next) {
+        const struct fl_change *o = &k->change;
+        if (o->time == c->time && fl_streq(o->id, c->id) && fl_streq(o->component, c->component) &&
+            fl_streq(o->kind, c->kind) && fl_streq(o->author, c->author) && fl_streq(o->title, c->title) &&
+            fl_streq(o->link, c->link) && fl_streq(o->detail, c->detail))
+            return true;
+    }
+    return false;
+}
+
 void flow_changes(struct fl_flow *f, struct fl_step *s, const char *body, size_t n)
 {
     struct fl_err err = {0};
     struct fl_change *v;
-    size_t count;
+    size_t count, repeated = 0;
     fl_status st = fl_intake_changes(s->fx->arena, body, n, s->at, &v, &count, &err);
     if (st != FL_OK) {
         flow_audit(s, "change.refused", "change", s->actor, err.text, NULL);
@@ -57,16 +70,25 @@ void flow_changes(struct fl_flow *f, struct fl_step *s, const char *body, size_t
         return;
     }
     for (size_t i = 0; i < count; i++) {
+        const char *what = fl_fx_printf(s->fx, "%s %s on %s", v[i].kind, v[i].id, v[i].component);
+        if (is_known(f, &v[i])) {
+            repeated++;
+            flow_audit(s, "change.repeated", v[i].component, s->actor, what, NULL);
+            continue;
+        }
         flow_keep_change(f, &v[i]);
         struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_CHANGE);
         fx->change = (struct fl_change_row){&v[i], s->seq};
-        flow_audit(s, "change.recorded", v[i].component, s->actor,
-                   fl_fx_printf(s->fx, "%s %s on %s", v[i].kind, v[i].id, v[i].component), NULL);
+        flow_audit(s, "change.recorded", v[i].component, s->actor, what, NULL);
     }
     while (f->n_changes > CHANGES_MAX ||
            (f->changes && f->changes->change.time < s->at - CHANGES_FOR && f->n_changes > 1))
         drop_first(f);
-    flow_answer(s, FL_OK, fl_fx_printf(s->fx, "{\"recorded\":%zu}", count), NULL);
+    flow_answer(s, FL_OK,
+                repeated
+                    ? fl_fx_printf(s->fx, "{\"recorded\":%zu,\"repeated\":%zu}", count - repeated, repeated)
+                    : fl_fx_printf(s->fx, "{\"recorded\":%zu}", count),
+                NULL);
 }
 
 /* ---- input of a ranking ---- */

@@ -112,6 +112,17 @@ static fl_status read_head(struct fl_flow *f, const struct fl_json *root, struct
     return st;
 }
 
+/* A head that held when it was written may hold no more: a feature or a rule this program does not know, a limit that was
+ * lowered. The journal has the same, and there it is refused by itself; a snapshot of it is of no use. */
+static fl_status no_use(fl_status st, struct fl_err *err)
+{
+    if (st == FL_OK || st == FL_E_NOMEM || st == FL_E_TIMEOUT)
+        return st;
+    if (err)
+        err->status = FL_E_CORRUPT;
+    return FL_E_CORRUPT;
+}
+
 static fl_status load_head(struct fl_flow *f, struct fl_unpack *u, struct fl_err *err)
 {
     size_t n;
@@ -123,7 +134,7 @@ static fl_status load_head(struct fl_flow *f, struct fl_unpack *u, struct fl_err
     if (version != SNAPSHOT_VERSION)
         return fl_fail(err, FL_E_CORRUPT, "snapshot", "its version is %lld, this program reads %d",
                        (long long)version, SNAPSHOT_VERSION);
-    return read_head(f, root, err);
+    return no_use(read_head(f, root, err), err);
 }
 
 fl_status fl_flow_load(struct fl_flow *f, const void *piece, size_t n, struct fl_err *err)

@@ -15,6 +15,8 @@ struct page {
     struct fl_reader *db;
     struct fl_buf b;
     struct fl_jw w;
+    struct fl_json *timeline; /* the last one read; owned */
+    const char *timeline_of;
 };
 
 static const char *str(const struct fl_json *v, const char *key)
@@ -23,11 +25,17 @@ static const char *str(const struct fl_json *v, const char *key)
 }
 
 /* @return the document; NULL: *err says why. */
-static struct fl_json *document(struct page *p, fl_read what, const char *id, struct fl_err *err)
+static struct fl_json *document_until(struct page *p, fl_read what, const char *id, fl_usec until,
+                                      struct fl_err *err)
 {
-    struct fl_read_args a = {.realm = p->r->http->o.config->realm, .id = id};
+    struct fl_read_args a = {.realm = p->r->http->o.config->realm, .id = id, .until = until};
     FL_AUTO_BUF text = fl_buf_init(REPLY_MAX);
     return fl_read_json(p->db, what, &a, &text, err) == FL_OK ? fl_json_parse(text.p, text.n, err) : NULL;
+}
+
+static struct fl_json *document(struct page *p, fl_read what, const char *id, struct fl_err *err)
+{
+    return document_until(p, what, id, 0, err);
 }
 
 /* ---- answers out of a timeline ---- */
@@ -210,7 +218,12 @@ static bool episode(struct page *p, const struct fl_json *e)
 {
     struct fl_err err = {0};
     const char *incident = str(e, "incident");
-    FL_AUTO_JSON timeline = *incident ? document(p, FL_READ_TIMELINE, incident, &err) : NULL;
+    if (*incident && !fl_streq(incident, p->timeline_of)) { /* an alert that fires often is in the same one */
+        fl_json_free(p->timeline);
+        p->timeline = document(p, FL_READ_TIMELINE, incident, &err);
+        p->timeline_of = p->timeline ? incident : NULL;
+    }
+    const struct fl_json *timeline = *incident ? p->timeline : NULL;
     if (!timeline && *incident && err.status != FL_E_NOTFOUND) {
         read_failed(p->r, &err);
         return false;
@@ -246,7 +259,7 @@ static void not_then(struct page *p, const char *fp, const char *at, const struc
 {
     char text[256];
     snprintf(text, sizeof text, "%s did not fire at %.40s", fp, at);
-    error_begin(p, text, "without a time: all episodes of it");
+    error_begin(p, text, "without a time: its newest episodes");
     fl_jw_int(&p->w, "episodes", (int64_t)fl_json_len(list));
     fl_jw_arr(&p->w, "fired");
     for (size_t i = 0; i < fl_json_len(list) && i < ALTERNATIVES_SHOWN; i++) {
@@ -285,7 +298,9 @@ static void why_alert(struct page *p, const char *fp)
     fl_usec at = 0;
     if (!request_arg_time(p->r, "at", &at))
         return;
-    FL_AUTO_JSON list = document(p, FL_READ_ALERT, fp, &err);
+    FL_AUTO_JSON then = at ? document_until(p, FL_READ_ALERT, fp, at, &err) : NULL;
+    FL_AUTO_JSON any = then ? NULL : document(p, FL_READ_ALERT, fp, &err);
+    const struct fl_json *list = then ? then : any;
     if (!list && err.status == FL_E_NOTFOUND) {
         never_seen(p, fp);
         return;
@@ -298,7 +313,8 @@ static void why_alert(struct page *p, const char *fp)
     for (size_t i = 0; i < fl_json_len(list); i++)
         shown += is_of(fl_json_at(list, i), at);
     if (!shown) {
-        not_then(p, fp, request_arg(p->r, "at"), list);
+        FL_AUTO_JSON all = then ? document(p, FL_READ_ALERT, fp, &err) : NULL;
+        not_then(p, fp, request_arg(p->r, "at"), all ? all : list);
         return;
     }
     fl_jw_obj(&p->w, NULL);
@@ -325,5 +341,6 @@ void read_why(struct request *r, struct fl_reader *db)
         reply_error(r, 404, "notfound", NULL,
                     "a fingerprint has 16 hexadecimal digits, an incident is like INC-2026-000001",
                     "\"%.64s\" is neither a fingerprint nor an incident", what);
+    fl_json_free(p.timeline);
     fl_buf_done(&p.b);
 }

@@ -27,12 +27,6 @@ struct words {
     size_t n, cap;
 };
 
-static int by_word(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Words of four letters and more, CamelCase taken apart, as sorted hashes. */
 static void add_words(struct words *w, const char *s)
 {
@@ -54,20 +48,9 @@ static void add_words(struct words *w, const char *s)
     }
 }
 
-static void finish_words(struct words *w)
-{
-    size_t kept = 0;
-    if (w->n > 1)
-        qsort(w->v, w->n, sizeof *w->v, by_word);
-    for (size_t i = 0; i < w->n; i++)
-        if (!i || w->v[i] != w->v[i - 1])
-            w->v[kept++] = w->v[i];
-    w->n = kept;
-}
-
 static const uint64_t *find_word(const struct words *w, uint64_t key)
 {
-    return w->n ? bsearch(&key, w->v, w->n, sizeof *w->v, by_word) : NULL;
+    return w->n ? bsearch(&key, w->v, w->n, sizeof *w->v, fl_hash_order) : NULL;
 }
 
 static bool make_words(struct fl_arena *arena, struct words *w)
@@ -268,7 +251,7 @@ static void change_words(const struct fl_change *c, struct words *w)
         snprintf(copy, sizeof copy, "%.*s", (int)(n < sizeof copy ? n : sizeof copy - 1), line);
         add_words(w, copy);
     }
-    finish_words(w);
+    w->n = fl_hashes_unique(w->v, w->n);
 }
 
 /* What the suspect's alerts say. */
@@ -281,7 +264,7 @@ static bool said_words(const struct fl_evidence *ev, size_t group, struct words 
         if (ev->items[i].group == group)
             add_words(said, fl_label_get(&a->annotations, "summary"));
     }
-    finish_words(said);
+    said->n = fl_hashes_unique(said->v, said->n);
     return true;
 }
 

@@ -114,17 +114,17 @@ static void add_line(struct side *d, const char *s, size_t n)
     }
 }
 
-static int by_hash(const void *a, const void *b)
+int fl_hash_order(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
     return x < y ? -1 : x > y;
 }
 
-static size_t sort_unique(uint64_t *v, size_t n)
+size_t fl_hashes_unique(uint64_t *v, size_t n)
 {
     size_t kept = 0;
     if (n > 1)
-        qsort(v, n, sizeof *v, by_hash);
+        qsort(v, n, sizeof *v, fl_hash_order);
     for (size_t i = 0; i < n; i++)
         if (!i || v[i] != v[i - 1])
             v[kept++] = v[i];
@@ -136,16 +136,16 @@ static size_t missing(const uint64_t *v, size_t n, const uint64_t *w, size_t m)
 {
     size_t gone = 0;
     for (size_t i = 0; i < n; i++)
-        gone += !m || !bsearch(&v[i], w, m, sizeof *w, by_hash);
+        gone += !m || !bsearch(&v[i], w, m, sizeof *w, fl_hash_order);
     return gone;
 }
 
 static enum fl_diff_effect compare(struct side *out, struct side *in)
 {
-    out->n_values = sort_unique(out->values, out->n_values);
-    out->n_names = sort_unique(out->names, out->n_names);
-    in->n_values = sort_unique(in->values, in->n_values);
-    in->n_names = sort_unique(in->names, in->n_names);
+    out->n_values = fl_hashes_unique(out->values, out->n_values);
+    out->n_names = fl_hashes_unique(out->names, out->n_names);
+    in->n_values = fl_hashes_unique(in->values, in->n_values);
+    in->n_names = fl_hashes_unique(in->names, in->n_names);
     size_t gone = missing(out->values, out->n_values, in->values, in->n_values);
     size_t come = missing(in->values, in->n_values, out->values, out->n_values);
     size_t lost = missing(out->names, out->n_names, in->names, in->n_names);

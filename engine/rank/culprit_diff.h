@@ -15,5 +15,9 @@ enum fl_diff_effect {
 /** Reads kind, title and detail. Pure; cost: the length of the detail times the number of its values. */
 enum fl_diff_effect fl_diff_effect(const struct fl_change *c);
 
+/** Hashes in order, each once. @return how many are left. */
+size_t fl_hashes_unique(uint64_t *v, size_t n);
+int fl_hash_order(const void *a, const void *b); /* for bsearch */
+
 /** The next line of a diff that was taken out or put in, without its sign; NULL at the end. `*at` moves on. */
 const char *fl_diff_line(const char **at, char *sign, size_t *n);

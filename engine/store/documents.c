@@ -160,7 +160,9 @@ static const char *const documents[] = {
         "SELECT json_build_object('event_seq', t.event_seq, 'n', t.n, 'incident', t.incident, 'at', rfc3339(t.at),"
         " 'kind', t.kind, 'actor', t.actor, 'text', t.text, 'detail', t.detail) AS doc,"
         " row_number() OVER (ORDER BY t.event_seq, t.n) AS o FROM timeline t, q WHERE t.realm = q.realm"
-        " AND t.incident IN (SELECT id FROM absorbed) ORDER BY t.event_seq, t.n" PAGE),
+        /* Read as a whole, a long one loses lines about single alerts first, not how it ended. */
+        " AND t.incident IN (SELECT id FROM absorbed)"
+        " ORDER BY (q.text IS NOT NULL AND t.kind LIKE 'alert.%'), t.event_seq, t.n" PAGE),
     [FL_READ_RANKING] = ARGS
     "SELECT json_build_object('incident', k.incident, 'version', k.version, 'at', rfc3339(k.at), 'event_seq', k.event_seq,"
     " 'model', k.model, 'rules_hash', " HEX("k.rules_hash") ", 'topology_hash', " HEX(
@@ -175,7 +177,8 @@ static const char *const documents[] = {
         " ORDER BY a.starts_at DESC, a.fingerprint" PAGE),
     [FL_READ_ALERT] = LIST(
         "SELECT " ALERT " AS doc, row_number() OVER (ORDER BY a.starts_at DESC) AS o FROM alert a, q"
-        " WHERE a.realm = q.realm AND a.fingerprint = q.fp ORDER BY a.starts_at DESC" PAGE),
+        " WHERE a.realm = q.realm AND a.fingerprint = q.fp AND (q.until IS NULL OR a.starts_at <= q.until)"
+        " ORDER BY a.starts_at DESC" PAGE),
     [FL_READ_NEAR] = ARGS
     "SELECT json_build_object('near', (SELECT coalesce(json_agg(json_build_object('fingerprint',"
     " lpad(to_hex(n.fingerprint), 16, '0'), 'alertname', n.name) ORDER BY n.apart, n.fingerprint), '[]'::json) FROM"
@@ -368,7 +371,7 @@ fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_a
     size_t most = what == FL_READ_TIMELINE && !a->limit ? LIMIT_MAX : LIMIT_DEFAULT;
     fl_pq_text(&p, a->realm);
     fl_pq_text(&p, a->id);
-    fl_pq_text(&p, some(a->text));
+    fl_pq_text(&p, what == FL_READ_TIMELINE && !a->limit && !a->offset ? "whole" : some(a->text));
     fl_pq_text(&p, some(a->state));
     fl_pq_time(&p, a->since);
     fl_pq_time(&p, a->until);

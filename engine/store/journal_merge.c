@@ -128,10 +128,12 @@ size_t fl_journal_merge(struct fl_submission **v, size_t n)
             bool first = !g->n;
             add(g, sub, i);
             v[i] = first ? sub : NULL;
-        } else if (sub->kind != FL_EV_ALERTS) {
-            /* Between alerts and anything else the order they came in stays: a lease that lapsed, a command. */
+        } else {
+            /* What its sender sends after a long body comes after it; and between alerts and anything else the order they
+             * came in stays: a lease that lapsed, a command. */
             for (size_t k = 0; k < SENDERS_MAX; k++)
-                close_group(v, &groups[k]);
+                if (groups[k].n && (sub->kind != FL_EV_ALERTS || same_sender(groups[k].v[0], sub)))
+                    close_group(v, &groups[k]);
         }
     }
     for (size_t k = 0; k < SENDERS_MAX; k++)

@@ -111,6 +111,10 @@ fl_status fl_store_save_snapshot(struct fl_store *s, uint64_t seq, struct fl_pac
     *ret_stored = 0;
     fl_status st = drop_leftovers(s, err);
     for (size_t n = 0; st == FL_OK && pack->first; n++) {
+        if (fl_pq_hurried()) { /* hundreds of parts, each within its own patience, would outlast the stop's */
+            st = fl_fail(err, FL_E_TIMEOUT, "snapshot", "given up at part %zu: the stop must end", n);
+            break;
+        }
         FL_AUTO_FREE struct fl_piece *k = fl_pack_take(pack);
         struct fl_sha256 h;
         st = n < PARTS_MAX ? put_part(s, seq, n, k, &h, ret_stored, err)

@@ -90,7 +90,7 @@ static fl_status read_position(struct fl_store *s, PGconn *c, struct fl_err *err
     if (!f)
         f = fl_pq_exec(c, "SELECT projected_seq FROM projection WHERE realm = $1", &p, NULL, &q, err);
     if (!f)
-        f = fl_pq_exec(c, weight_sql, &p, NULL, &w, err);
+        f = fl_pq_exec(c, weight_sql, &p, &(struct fl_pq_wait){.patience = 120 * FL_USEC_PER_SEC}, &w, err);
     if (f)
         return fl_pq_status(f);
     if (PQntuples(r)) {
@@ -245,10 +245,16 @@ void fl_store_drain(struct fl_store *s, fl_usec patience)
     }
 }
 
+/* After a statement that nobody waited for to the end, what comes is the answer to that one. */
+static bool in_step(PGconn *c)
+{
+    return PQpipelineStatus(c) == PQ_PIPELINE_OFF && PQtransactionStatus(c) == PQTRANS_IDLE;
+}
+
 /* The aux connection, made again when it is gone. Caller holds aux_lock. */
 fl_status fl_store_aux(struct fl_store *s, PGconn **ret, struct fl_err *err)
 {
-    if (!fl_pq_alive(s->aux)) {
+    if (!fl_pq_alive(s->aux) || !in_step(s->aux)) {
         s->aux = fl_pq_close(s->aux);
         fl_status st = fl_store_session(s, "aux", &s->aux, err);
         if (st)

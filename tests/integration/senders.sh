@@ -61,6 +61,16 @@ api /api/v1/intake/cloudevents -H 'Content-Type: application/cloudevents-batch+j
 expect disk.full resolved
 changes() { [ "$(api /api/v1/changes | jq -r '[.changes[].component] | sort | join(",")')" = cart,orders ]; }
 wait_for 10 "both changes are there" changes
+# One that is sent again, because its answer was lost, counts once; another of the same deploy is another.
+change='{"time":"2026-01-02T03:04:05Z","component":"mail","kind":"deploy","id":"7","title":"new templates"}'
+for want in '{"recorded":1}' '{"recorded":0,"repeated":1}'; do
+    answer=$(api /api/v1/changes -H 'Content-Type: application/json' --data-binary "$change" | jq -c .)
+    [ "$answer" = "$want" ] || fail "a change was answered $answer, not $want"
+done
+answer=$(api /api/v1/changes -H 'Content-Type: application/json' --data-binary "[$change,${change/templates/pages}]" | jq -c .)
+[ "$answer" = '{"recorded":1,"repeated":1}' ] || fail "a known change and a new one were answered $answer"
+mails() { [ "$(api /api/v1/changes | jq -c '[.changes[] | select(.component == "mail") | .title] | sort')" = '["new pages","new templates"]' ]; }
+wait_for 10 "each change is there once" mails
 api /api/v1/intake/cloudevents -H 'Content-Type: application/json' -H 'ce-specversion: 1.0' -H 'ce-id: 3' -H 'ce-source: /b' \
     -H 'ce-type: binary' --data-binary '{"severity":"high"}' >/dev/null
 expect binary firing

@@ -230,6 +230,14 @@ static void test_what_is_no_snapshot_is_refused(void **state)
     assert_int_equal(fl_flow_restore(&o, &snap, &g, &err), FL_E_CORRUPT);
     assert_string_equal(err.text, "its version is 1, this program reads 2");
     version[10] = '2';
+    /* Whole, but of another program's time: a rule that this one does not know. The journal is read instead. */
+    unsigned char *rule = memmem(k->p, k->n, "\"bindings\":", 11);
+    assert_non_null(rule);
+    rule[8] = 'X';
+    fl_err_clear(&err);
+    assert_int_equal(fl_flow_restore(&o, &snap, &g, &err), FL_E_CORRUPT);
+    assert_true(strstr(err.text, "bindingX") || strstr(err.where, "bindingX"));
+    rule[8] = 's';
     for (size_t i = 0; i < whole; i += 101) {
         k->p[i] ^= 0x55;
         fl_err_clear(&err);

@@ -312,6 +312,28 @@ static void test_other_rules(void **state)
     assert_int_equal(stats(w).reminded[0], 0);
 }
 
+/* A weekly window's time is one of its own: what was said of Monday's end is said of Tuesday's again, though nothing was hidden
+ * any more when Monday's came. */
+static void test_each_time_of_a_weekly_window(void **state)
+{
+    (void)state;
+    const fl_usec opens = T0 + 2800 * SEC, day = 24 * HOUR; /* 15:00 */
+    other_rules("{\"maintenance\":[{\"name\":\"backup\",\"match\":[\"team=x\"],"
+                "\"weekly\":{\"days\":[\"mon\",\"tue\"],\"at\":\"15:00\",\"duration\":\"4h\"}}],"
+                "\"reminders\":[{\"name\":\"ends\",\"ends_within\":\"1h\"}]}",
+                T0);
+    hidden_alert(opens + HOUR, 1, "warning");
+    tick(w, opens + 3 * HOUR);
+    assert_int_equal(said("(reminder \"ends\")"), 1);
+    send(w, opens + 3 * HOUR + SEC, "alertname=A1,team=x,severity=warning", FL_ALERT_RESOLVED, opens + HOUR);
+    tick(w, opens + 4 * HOUR);
+    hidden_alert(opens + day + HOUR, 2, "warning");
+    tick(w, opens + day + 3 * HOUR - 1);
+    assert_int_equal(said("(reminder \"ends\")"), 1);
+    tick(w, opens + day + 3 * HOUR);
+    assert_int_equal(said("(reminder \"ends\")"), 2);
+}
+
 int main(void)
 {
     if (fl_base_init() != FL_OK)
@@ -326,6 +348,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_incidents_are_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_windows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_rules, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_each_time_of_a_weekly_window, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

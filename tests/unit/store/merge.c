@@ -110,10 +110,24 @@ static void test_some_keep_their_own_row(void **state)
                                  text_of("p", "reserved"), body("p", "alertmanager-v2", "2", FL_MERGE_BODY)};
     v[1]->alerts = NULL;
     v[3]->reserved = true;
-    assert_int_equal(fl_journal_merge(v, 5), 4);
-    assert_int_equal(v[0]->n_members, 2);
-    for (size_t i = 1; i < 4; i++)
+    assert_int_equal(fl_journal_merge(v, 5), 5);
+    for (size_t i = 0; i < 5; i++)
         assert_int_equal(v[i]->n_members, 0);
+    drop_all(v, 5);
+}
+
+/* A resolve must not come before the long body that said it fires; other senders' bodies are another matter. */
+static void test_nothing_passes_a_long_body_of_its_sender(void **state)
+{
+    (void)state;
+    struct fl_submission *v[] = {
+        text_of("p", "1"), text_of("q", "a"), body("p", "alertmanager-v2", "long", FL_MERGE_BODY + 1),
+        text_of("q", "b"), text_of("p", "2"), text_of("p", "3")};
+    assert_int_equal(fl_journal_merge(v, 6), 4);
+    assert_string_equal(shown(v[0]), "1");
+    assert_string_equal(shown(v[1]), "a|b");
+    assert_int_equal(v[2]->body_len, FL_MERGE_BODY + 1);
+    assert_string_equal(shown(v[3]), "2|3");
     drop_all(v, 4);
 }
 
@@ -340,9 +354,12 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_sender_its_own_row),  cmocka_unit_test(test_nothing_passes_another_kind),
-        cmocka_unit_test(test_some_keep_their_own_row),  cmocka_unit_test(test_rows_are_bounded),
-        cmocka_unit_test(test_each_request_is_answered), cmocka_unit_test(test_killed_between)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_sender_its_own_row),
+                                       cmocka_unit_test(test_nothing_passes_another_kind),
+                                       cmocka_unit_test(test_some_keep_their_own_row),
+                                       cmocka_unit_test(test_nothing_passes_a_long_body_of_its_sender),
+                                       cmocka_unit_test(test_rows_are_bounded),
+                                       cmocka_unit_test(test_each_request_is_answered),
+                                       cmocka_unit_test(test_killed_between)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
