@@ -5,6 +5,7 @@
 
 #include <faultline/daemon.h>
 #include <faultline/intake.h>
+#include <faultline/script.h>
 #include <faultline/topology.h>
 
 #include <errno.h>
@@ -13,7 +14,21 @@
 
 enum { TOPOLOGY_MAX = 512 << 20 };
 
-static const char forms[] = "json, jaeger, csv or graphml";
+static const char forms[] = "json, jaeger, csv, graphml or lua";
+
+enum { LUA_BUDGET_S = 10 };
+
+static fl_status read_lua(struct fl_arena *arena, const char *name, const char *text, size_t n,
+                          struct fl_topology_doc *doc, struct fl_err *err)
+{
+    FL_AUTO_FREE char *data = NULL;
+    FL_AUTO_BUF own = fl_buf_init(TOPOLOGY_MAX);
+    fl_status st = fl_script_eval(FL_SCRIPT_CONFIG, name, text, n, LUA_BUDGET_S * FL_USEC_PER_SEC, &data,
+                                  err);
+    if (!st)
+        st = fl_intake_topology_lua(data, strlen(data), &own, err);
+    return st ? st : fl_intake_topology(arena, own.p, own.n, doc, err);
+}
 
 static fl_status read_form(struct fl_arena *arena, const char *name, fl_topology_form form, const char *text,
                            size_t n, struct fl_topology_doc *doc, struct fl_err *err)
@@ -22,6 +37,7 @@ static fl_status read_form(struct fl_arena *arena, const char *name, fl_topology
     case FL_TF_CSV: return fl_intake_topology_csv(arena, name, text, n, doc, err);
     case FL_TF_JAEGER: return fl_intake_topology_jaeger(arena, text, n, doc, err);
     case FL_TF_GRAPHML: return fl_topo_read_graphml(arena, text, n, doc, err);
+    case FL_TF_LUA: return read_lua(arena, name, text, n, doc, err);
     case FL_TF_JSON: break;
     }
     return fl_intake_topology(arena, text, n, doc, err);
@@ -69,7 +85,7 @@ static int read_graph(struct args *a, struct fl_buf *out)
     }
     if (own_form(path, form, text, n, out, &err) == FL_OK)
         return -1;
-    if (!said)
+    if (!said && form != FL_TF_LUA) /* told from the ending, not guessed */
         fl_hint(&err, "it was read as %s; --format says otherwise: %s", fl_topology_form_name(form), forms);
     return fail_with("topology import", &err);
 }

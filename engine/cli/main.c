@@ -159,7 +159,7 @@ const struct command commands[] = {
     {"topology import", "FILE", 1, 1, CMD_CLIENT,
      OPTIONS(
          {"format", "FORM",
-          "json, jaeger (its /api/dependencies), csv (from,to[,type][,weight]) or graphml; else told from the file"},
+          "json, jaeger (its /api/dependencies), csv (from,to[,type][,weight]), graphml or lua; else told from the file"},
          {"dry-run", NULL, "print what would be imported, as JSON, and change nothing"}),
      cmd_topology_import, NULL,
      "replace the service-dependency graph by that of a file (- for standard input)"},

@@ -10,8 +10,11 @@
 
 #include "case_priv.h"
 
-static const char *const form_names[] = {
-    [FL_TF_JSON] = "json", [FL_TF_JAEGER] = "jaeger", [FL_TF_CSV] = "csv", [FL_TF_GRAPHML] = "graphml"};
+static const char *const form_names[] = {[FL_TF_JSON] = "json",
+                                         [FL_TF_JAEGER] = "jaeger",
+                                         [FL_TF_CSV] = "csv",
+                                         [FL_TF_GRAPHML] = "graphml",
+                                         [FL_TF_LUA] = "lua"};
 
 const char *fl_topology_form_name(fl_topology_form f)
 {
@@ -41,6 +44,8 @@ fl_topology_form fl_topology_form_guess(const char *name, const char *text, size
         return FL_TF_CSV;
     if (ends_in(name, ".graphml"))
         return FL_TF_GRAPHML;
+    if (ends_in(name, ".lua"))
+        return FL_TF_LUA;
     if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
         i = 3;
     while (i < len && strchr(" \t\r\n", text[i]))

@@ -134,9 +134,9 @@ FL_MUST_CHECK fl_status fl_intake_cloudevents_changes(struct fl_arena *arena, co
 FL_MUST_CHECK fl_status fl_intake_topology(struct fl_arena *arena, const char *body, size_t len,
                                            struct fl_topology_doc *ret, struct fl_err *err);
 /** How dependency graphs are written: ours, and what other tools have. */
-typedef enum fl_topology_form { FL_TF_JSON, FL_TF_JAEGER, FL_TF_CSV, FL_TF_GRAPHML } fl_topology_form;
+typedef enum fl_topology_form { FL_TF_JSON, FL_TF_JAEGER, FL_TF_CSV, FL_TF_GRAPHML, FL_TF_LUA } fl_topology_form;
 const char *fl_topology_form_name(fl_topology_form f);
-bool fl_topology_form_parse(const char *s, fl_topology_form *ret); /* json, jaeger, csv, graphml */
+bool fl_topology_form_parse(const char *s, fl_topology_form *ret); /* json, jaeger, csv, graphml, lua */
 /** By the ending of the file's name, else by how the text begins. A guess: the reader of that form has the word. */
 fl_topology_form fl_topology_form_guess(const char *name, const char *text, size_t len);
 /** Answer of Jaeger's GET /api/dependencies, or its list alone: parent calls child; callCount is the weight (1 when it is
@@ -147,6 +147,10 @@ FL_MUST_CHECK fl_status fl_intake_topology_jaeger(struct fl_arena *arena, const 
  *  are passed over. Errors name `name`:line. Components as with Jaeger. */
 FL_MUST_CHECK fl_status fl_intake_topology_csv(struct fl_arena *arena, const char *name, const char *body, size_t len,
                                                struct fl_topology_doc *ret, struct fl_err *err);
+/** What a Lua file of the graph returned (fl_script_eval, as JSON), written as topology JSON for fl_intake_topology: sections are
+ *  types, a component's members other than service, host, tier, owner and labels list what it depends on. `nodes` and `edges`
+ *  go through as they are. Errors name the member: "service.cart.calls". Cost: n log n in the names. */
+FL_MUST_CHECK fl_status fl_intake_topology_lua(const char *data, size_t len, struct fl_buf *out, struct fl_err *err);
 /** Canonical text of a topology (sorted nodes and edges); the hash is taken over it. */
 FL_MUST_CHECK fl_status fl_topology_text(const struct fl_topology_doc *doc, struct fl_buf *out);
 /** Change events: one object or a list. */

@@ -85,4 +85,19 @@ fl topology import "$work/calls.csv" 2>/dev/null
 wait_for 10 "the graph of the CSV file is there" projected 3
 printf '{"data":[{"parent":"web","child":"api","callCount":7}]}' | fl topology import - 2>/dev/null
 wait_for 10 "the graph of Jaeger is there" projected 2
+# Written by hand: a file is run, without access to anything, and an error in it has its line.
+cat >"$work/shop.lua" <<'LUA'
+local pods = {}
+for i = 1, 3 do pods[i] = "web-" .. i end
+return { service = { web = { has_instance = pods, calls = { "api" } }, api = { data = "db" } } }
+LUA
+fl topology import "$work/shop.lua" 2>/dev/null
+wait_for 10 "the graph of the Lua file is there" projected 6
+for broken in 'return { service = { web = { calls = 5 } } }:, service.web.calls: must be names' 'return io.open("/etc/passwd"):io' 'while true do end: time'; do
+    rc=0
+    printf '\n%s\n' "${broken%%:*}" >"$work/broken.lua"
+    said=$("$faultline" topology import --dry-run "$work/broken.lua" 2>&1) || rc=$?
+    [ "$rc" -ne 0 ] || fail "taken: ${broken%%:*}"
+    case $said in *"${broken#*:}"*) ;; *) fail "not named: $said" ;; esac
+done
 engine_stop

@@ -139,6 +139,75 @@ static void refuses_with_the_place(void **state)
     }
 }
 
+/* What Lua returned, as JSON, on its way to the reader of ours. */
+static fl_status read_lua(struct fl_arena *a, const char *data, struct fl_buf *out, struct fl_err *err)
+{
+    struct fl_topology_doc doc;
+    FL_AUTO_BUF own = fl_buf_init(0);
+    *err = (struct fl_err){.status = FL_OK};
+    fl_status st = fl_intake_topology_lua(data, strlen(data), &own, err);
+    if (!st)
+        st = fl_intake_topology(a, own.p, own.n, &doc, err);
+    return st ? st : fl_topology_text(&doc, out);
+}
+
+static void written_by_hand(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *data, *want;
+    } good[] = {
+        /* One name, names, names with weights; types of what only a dependency names; the first that names it decides. */
+        {"{\"service\":{\"web\":{\"calls\":{\"cart\":2.5},\"has_instance\":[\"web-0\"],\"tier\":1,\"labels\":{\"eu\":true}},"
+         "\"cart\":{\"data\":\"db\",\"runs_on\":[\"h1\"],\"waits_for\":[\"db\",\"later\"],\"labels\":{}}},\"store\":[\"old\"]}",
+         "{\"nodes\":[{\"id\":\"cart\",\"type\":\"service\"},{\"id\":\"db\",\"type\":\"store\"},{\"id\":\"h1\",\"type\":\"host\"},"
+         "{\"id\":\"later\",\"type\":\"service\"},{\"id\":\"old\",\"type\":\"store\"},"
+         "{\"id\":\"web\",\"type\":\"service\",\"tier\":\"1\",\"labels\":{\"eu\":\"true\"}},"
+         "{\"id\":\"web-0\",\"type\":\"instance\",\"service\":\"web\"}],\"edges\":["
+         "{\"from\":\"cart\",\"to\":\"db\",\"type\":\"data\"},{\"from\":\"cart\",\"to\":\"db\",\"type\":\"waits_for\"},"
+         "{\"from\":\"cart\",\"to\":\"h1\",\"type\":\"runs_on\"},{\"from\":\"cart\",\"to\":\"later\",\"type\":\"waits_for\"},"
+         "{\"from\":\"web\",\"to\":\"cart\",\"type\":\"calls\",\"weight\":2.5},"
+         "{\"from\":\"web\",\"to\":\"web-0\",\"type\":\"has_instance\"}]}"},
+        {"{\"service\":{\"a\":{}}}", "{\"nodes\":[{\"id\":\"a\",\"type\":\"service\"}],\"edges\":[]}"},
+        {"{\"nodes\":[{\"id\":\"a\",\"type\":\"x\"}],\"edges\":{}}",
+         "{\"nodes\":[{\"id\":\"a\",\"type\":\"x\"}],\"edges\":[]}"},
+    };
+    static const struct {
+        const char *data, *where, *text;
+    } bad[] = {
+        {"{}", "", "has no components"},
+        {"[\"a\"]", "", "has no components"},
+        {"{\"service\":\"a\"}", "service", "must be a table of the components"},
+        {"{\"service\":[{\"id\":\"a\"}]}", "service[0]", "must be the name of a component"},
+        {"{\"service\":{\"a\":5}}", "service.a", "must be a table"},
+        {"{\"service\":{\"a\":{\"calls\":5}}}", "service.a.calls", "must be names"},
+        {"{\"service\":{\"a\":{\"calls\":[\"b\",1]}}}", "service.a.calls", "must be names"},
+        {"{\"service\":{\"a\":{\"calls\":{\"b\":\"x\"}}}}", "service.a.calls.b",
+         "its weight must be a number"},
+        {"{\"service\":{\"a\":{\"calls\":{\"b\":0}}}}", "edges[0]", "must be a number above 0"},
+        {"{\"service\":{\"a\":{\"host\":[\"h\"]}}}", "service.a.host", "must be a text"},
+        {"{\"service\":{\"a\":{\"labels\":[\"h\"]}}}", "service.a.labels", "must be a table"},
+        {"{\"service\":{\"a\":{\"labels\":{\"x\":[]}}}}", "service.a.labels.x", "must be a text"},
+        {"{\"service\":[\"a\"],\"store\":[\"a\"]}", "nodes[1].id", "is given twice"},
+    };
+    struct fl_err err;
+    for (size_t i = 0; i < FL_ARRAY_LEN(good); i++) {
+        FL_AUTO_ARENA a = fl_arena_new(0);
+        FL_AUTO_BUF out = fl_buf_init(0);
+        if (read_lua(a, good[i].data, &out, &err) != FL_OK)
+            fail_msg("%s: %s: %s", good[i].data, err.where, err.text);
+        assert_string_equal(out.p, good[i].want);
+    }
+    for (size_t i = 0; i < FL_ARRAY_LEN(bad); i++) {
+        FL_AUTO_ARENA a = fl_arena_new(0);
+        FL_AUTO_BUF out = fl_buf_init(0);
+        assert_int_not_equal(read_lua(a, bad[i].data, &out, &err), FL_OK);
+        assert_string_equal(err.where, bad[i].where);
+        if (!strstr(err.text, bad[i].text))
+            fail_msg("%s: \"%s\"", bad[i].data, err.text);
+    }
+}
+
 static void names_that_are_too_long(void **state)
 {
     (void)state;
@@ -164,6 +233,7 @@ static void guesses(void **state)
         {"-", "[{\"parent\":\"a\"}]", FL_TF_JAEGER},
         {"-", "<?xml version=\"1.0\"?>", FL_TF_GRAPHML},
         {"g.graphml", "", FL_TF_GRAPHML},
+        {"shop.lua", "{", FL_TF_LUA},
         {"E.CSV", "{", FL_TF_CSV},
         {"-", "from,to\n", FL_TF_CSV},
         {"-", "", FL_TF_JSON},
@@ -206,11 +276,9 @@ static int init(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads),
-        cmocka_unit_test(refuses_with_the_place),
-        cmocka_unit_test(names_that_are_too_long),
-        cmocka_unit_test(guesses),
-        cmocka_unit_test(handlers_are_put_back),
+        cmocka_unit_test(reads),           cmocka_unit_test(refuses_with_the_place),
+        cmocka_unit_test(written_by_hand), cmocka_unit_test(names_that_are_too_long),
+        cmocka_unit_test(guesses),         cmocka_unit_test(handlers_are_put_back),
     };
     return cmocka_run_group_tests(tests, init, NULL);
 }
