@@ -16,21 +16,49 @@ static const struct column columns[] = {
     {"INCIDENT", "incident", 0, 's'},
 };
 
+/* The server reads them in the same way; here the mistake is told before anybody is asked. */
+static int add_filters(const struct args *a, struct fl_buf *path, bool first)
+{
+    FL_AUTO_ARENA arena = fl_arena_new(0);
+    for (size_t i = 0; arena && i < a->n_pos; i++) {
+        struct fl_err err = {0};
+        struct fl_matcher m;
+        const char *text = a->pos[i];
+        if (fl_matcher_parse(arena, text, strlen(text), &m, &err) != FL_OK)
+            return usage_error("\"%.64s\": write label=value, label!=value, label=~regex or label!~regex",
+                               text);
+        fl_buf_str(path, first ? "?filter=" : "&filter=");
+        url_add(path, text);
+        first = false;
+    }
+    return 0;
+}
+
 int cmd_alert_list(struct args *a)
 {
     AUTO_REPLY r = {0};
     FL_AUTO_BUF path = fl_buf_init(1 << 16);
     const char *const pairs[] = {"state", arg(a, "state"), "incident", arg(a, "incident"),
-                                 "limit", arg(a, "limit"), NULL};
+                                 "after", arg(a, "after"), "limit",    arg(a, "limit"),
+                                 NULL};
     fl_buf_str(&path, "/api/v1/alerts");
+    size_t before = path.n;
     url_query(&path, pairs);
-    int code = call_server(a, "GET", path.p, NULL, 0, &r);
+    int code = add_filters(a, &path, path.n == before);
+    if (!code)
+        code = call_server(a, "GET", path.p, NULL, 0, &r);
     if (code)
         return code;
     if (a->json)
         print_json(&r.body);
     else
         print_table(list_of(r.json, "alerts"), columns, FL_ARRAY_LEN(columns));
+    const char *after = fl_json_str(r.json, "next_after", NULL);
+    if (after && !a->json) {
+        fputs("there may be more: --after ", stderr);
+        put_text(stderr, after, 0);
+        fputc('\n', stderr);
+    }
     return EXIT_FINE;
 }
 

@@ -322,6 +322,7 @@ void read_v2_silence(struct request *r, struct fl_reader *db);
 void read_v2_groups(struct request *r, struct fl_reader *db);
 void read_document(struct request *r,
                    struct fl_reader *db); /* arg: fl_read; word: name of the list, or NULL */
+void read_alerts(struct request *r, struct fl_reader *db);
 void read_why(struct request *r, struct fl_reader *db);
 void read_noise(struct request *r, struct fl_reader *db);
 void read_ranking(struct request *r, struct fl_reader *db);

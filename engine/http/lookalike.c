@@ -96,49 +96,21 @@ bool v2_flag(const struct request *r, const char *name)
     return false;
 }
 
-void v2_filters_done(struct v2_filters *f)
-{
-    for (size_t i = 0; i < f->n; i++)
-        fl_matcher_done(&f->m[i]);
-    f->n = 0;
-}
-
-/* A pattern as Go compiles it there, so that its mistakes are told in the same words; the anchors change nothing here. */
-static fl_status compile(struct request *r, struct fl_matcher *m, struct fl_err *err)
-{
-    if (m->op != '~' && m->op != 'n')
-        return FL_OK;
-    m->value = fl_arena_printf(r->arena, "^(?:%s)$", m->value);
-    return m->value ? fl_matcher_compile(m, err) : fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
-}
-
 static const char *reason(const struct fl_err *err)
 {
     const char *go = strstr(err->text, "error parsing regexp: ");
     return go ? go : err->text;
 }
 
-bool v2_filters_parse(struct request *r, struct v2_filters *f)
+bool v2_filters_parse(struct request *r, struct filters *f)
 {
     struct fl_err err = {0};
-    f->n = 0;
-    for (size_t i = 0; i < r->n_args; i++) {
-        const char *text = r->args[i].value;
-        if (strcmp(r->args[i].name, "filter") != 0)
-            continue;
-        fl_status st = f->n == V2_FILTERS_MAX
-                           ? fl_fail(&err, FL_E_LIMIT, NULL, "more than %d filters", V2_FILTERS_MAX)
-                           : fl_matcher_parse(r->arena, text, strlen(text), &f->m[f->n], &err);
-        if (st == FL_OK)
-            st = compile(r, &f->m[f->n], &err);
-        if (st != FL_OK) {
-            v2_filters_done(f);
-            v2_string(r, 400, reason(&err));
-            return false;
-        }
-        f->n++;
-    }
-    return true;
+    const char *text;
+    if (filters_read(r, FILTERS_MAX, true, f, &text, &err) == FL_OK)
+        return true;
+    filters_done(f);
+    v2_string(r, 400, reason(&err));
+    return false;
 }
 
 bool v2_receiver(struct request *r, bool *ret)
@@ -149,8 +121,9 @@ bool v2_receiver(struct request *r, bool *ret)
         return true;
     struct fl_err err = {0};
     struct fl_label l = {"receiver", V2_RECEIVER};
-    struct fl_matcher m = {.name = "receiver", .value = pattern, .op = '~'};
-    if (compile(r, &m, &err) != FL_OK) {
+    const char *anchored = fl_arena_printf(r->arena, "^(?:%s)$", pattern);
+    struct fl_matcher m = {.name = "receiver", .value = anchored ? anchored : "", .op = '~'};
+    if (fl_matcher_compile(&m, &err) != FL_OK) {
         const char *text = fl_arena_printf(r->arena, "failed to parse receiver param: %s", reason(&err));
         v2_string(r, 400, text ? text : "failed to parse receiver param");
         return false;

@@ -2,12 +2,12 @@
 /* engine/http/lookalike.h -- what the files of the Alertmanager look-alike share (layer 5). */
 #pragma once
 
-#include "http_priv.h"
+#include "filters.h"
 
 #define V2_RECEIVER "faultline"
 #define V2_VERSION \
     "0.25.0" /* whose answers these are: amtool warns of any other one than its own, Karma wants 0.22 at least */
-enum { V2_FILTERS_MAX = 32, V2_PAGE = 10000 };
+enum { V2_PAGE = 10000 };
 
 /* The labels that `config.original` groups by and alerts/groups does. */
 extern const char *const v2_group_by[];
@@ -18,14 +18,8 @@ void v2_string(struct request *r, unsigned code, const char *text);
 /* {"code","message"} as its generated server writes them. http: the status, code: the number in the body. */
 void v2_object(struct request *r, unsigned http, unsigned code, const char *text);
 
-/* filter=…, repeated. */
-struct v2_filters {
-    struct fl_matcher m[V2_FILTERS_MAX];
-    size_t n;
-};
-void v2_filters_done(struct v2_filters *f);
 /* False: a 400 was given. */
-bool v2_filters_parse(struct request *r, struct v2_filters *f);
+bool v2_filters_parse(struct request *r, struct filters *f);
 /* Does receiver=… (a regex) mean ours? False: a 400 was given. */
 bool v2_receiver(struct request *r, bool *ret);
 /* Go's ConvertBool: what is no word for true is false; absent is true. */

@@ -16,7 +16,7 @@ static const fl_usec V2_ENDS = 300 * FL_USEC_PER_SEC; /* a firing alert is shown
 enum { LOOKED_AT = 4000, LOOKED_AT_LABELS = 1000, WRITTEN = 256 }; /* alerts in one turn of the core */
 
 struct wanted {
-    struct v2_filters filters;
+    struct filters filters;
     bool active, silenced, inhibited, receiver;
 };
 struct row {
@@ -31,8 +31,8 @@ struct labelled { /* still to be looked at here */
 struct list {
     struct request *r;
     struct wanted q;
-    struct fl_matcher plain[V2_FILTERS_MAX], regex[V2_FILTERS_MAX];
-    struct fl_label having[V2_FILTERS_MAX]; /* what `=` asks for */
+    struct fl_matcher plain[FILTERS_MAX], regex[FILTERS_MAX];
+    struct fl_label having[FILTERS_MAX]; /* what `=` asks for */
     size_t n_plain, n_regex, n_having;
     bool groups, labels; /* labels: the core gives them along */
     bool no_memory, lost, more;
@@ -54,7 +54,7 @@ static void list_done(struct list *l)
     spool_done(&l->out);
     fl_arena_free(l->arena);
     fl_arena_free(l->turn);
-    v2_filters_done(&l->q.filters);
+    filters_done(&l->q.filters);
     free(l->v);
     free(l);
 }

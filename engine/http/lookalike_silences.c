@@ -70,7 +70,7 @@ static void add_silence(struct fl_jw *w, const struct item *i)
 }
 
 /* A filter looks at the silence's matchers as if they were labels, as there. */
-static bool wanted(struct fl_arena *arena, const struct v2_filters *f, const struct fl_json *v)
+static bool wanted(struct fl_arena *arena, const struct filters *f, const struct fl_json *v)
 {
     const struct fl_json *list = fl_json_get(v, "matchers");
     size_t n = fl_json_len(list);
@@ -81,7 +81,7 @@ static bool wanted(struct fl_arena *arena, const struct v2_filters *f, const str
     return l && fl_match_all(f->m, f->n, &(struct fl_labels){l, fl_labels_normalise(l, n)});
 }
 
-static void answer_list(struct request *r, const struct v2_filters *f, const struct fl_json *list)
+static void answer_list(struct request *r, const struct filters *f, const struct fl_json *list)
 {
     size_t n = fl_json_len(list), kept = 0;
     fl_usec now = fl_now();
@@ -111,7 +111,7 @@ static void answer_list(struct request *r, const struct v2_filters *f, const str
 void read_v2_silences(struct request *r, struct fl_reader *db)
 {
     struct fl_err err = {0};
-    struct v2_filters f;
+    struct filters f;
     if (!v2_filters_parse(r, &f))
         return;
     struct fl_read_args a = {.realm = r->http->o.config->realm, .since = fl_now() - KEEP, .limit = V2_PAGE};
@@ -125,7 +125,7 @@ void read_v2_silences(struct request *r, struct fl_reader *db)
         r->db_lost = true;
         reply_status(r, &err);
     }
-    v2_filters_done(&f);
+    filters_done(&f);
 }
 
 void read_v2_silence(struct request *r, struct fl_reader *db)

@@ -393,3 +393,33 @@ fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_a
     fl_buf_str(out, text);
     return out->failed ? fl_fail(err, FL_E_LIMIT, "", "the answer is too large: ask for less") : FL_OK;
 }
+
+fl_status fl_read_alerts_at(struct fl_reader *r, const char *realm, const char *state,
+                            const struct fl_alert_key *v, size_t n, struct fl_buf *out, size_t *ret_n,
+                            struct fl_err *err)
+{
+    static const char sql[] =
+        "SELECT coalesce(json_agg(x.doc ORDER BY x.o), '[]'::json)::text, count(*) FROM (SELECT " ALERT
+        " AS doc, k.o FROM unnest($3::bigint[], $4::timestamptz[]) WITH ORDINALITY AS k(fp, at, o)"
+        " JOIN alert a ON a.fingerprint = k.fp AND a.starts_at = k.at AND a.realm = $1"
+        " WHERE ($2::text IS NULL OR a.status = $2 OR ($2 = 'unmapped' AND a.node IS NULL))) x";
+    FL_AUTO_ARENA arena = fl_arena_new(0);
+    FL_AUTO_PARAMS p;
+    FL_AUTO_PGRESULT *res = NULL;
+    fl_pq_params_init(&p, arena);
+    fl_pq_text(&p, realm);
+    fl_pq_text(&p, some(state));
+    struct fl_pq_array fps = fl_pq_array(&p, FL_PQ_I64), times = fl_pq_array(&p, FL_PQ_TIME);
+    for (size_t i = 0; i < n; i++) {
+        fl_pq_add_i64(&fps, (int64_t)v[i].fingerprint);
+        fl_pq_add_time(&times, v[i].starts_at);
+    }
+    fl_pq_array_end(&fps);
+    fl_pq_array_end(&times);
+    fl_pq_fault f = fl_reader_query(r, sql, &p, &res, err);
+    if (f)
+        return fl_pq_status(f);
+    fl_buf_str(out, fl_pq_get_text(res, 0, 0));
+    *ret_n = (size_t)fl_pq_get_i64(res, 0, 1);
+    return out->failed ? fl_fail(err, FL_E_LIMIT, "", "the answer is too large: ask for less") : FL_OK;
+}

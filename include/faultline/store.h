@@ -199,6 +199,35 @@ typedef enum fl_read {
 } fl_read;
 FL_MUST_CHECK fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_args *a,
                                      struct fl_buf *out, struct fl_err *err);
+/** An episode by its key, for lists of alerts whose labels SQL does not decide about. */
+struct fl_alert_key {
+    uint64_t fingerprint;
+    fl_usec starts_at;
+};
+#define FL_ALERT_LOOK_NAMES 12u
+struct fl_alert_look {
+    const char *realm, *incident, *state; /* NULL, "": any; "unmapped" as state: no component */
+    fl_usec since, until;                 /* of the start; 0 = open */
+    struct fl_alert_key after;            /* go on below this one; starts_at 0: from the newest */
+    const struct fl_label *having;        /* all of these, none with an empty value, no name twice */
+    size_t n_having;
+    const char *const *names; /* labels given along, at most FL_ALERT_LOOK_NAMES */
+    size_t n_names;
+    size_t most; /* rows looked at, whether they are wanted or not */
+};
+/**
+ * Look at the next `most` episodes, newest start first, and visit those that are wanted; values: of `names`, "" where it has none.
+ * `visit` returns false when it has enough. One statement; cost: `most` rows, and with equal starts all of that start.
+ * @param ret_looked  rows looked at, fewer than `most`: those were all.   @param ret_last  the last one looked at.
+ */
+FL_MUST_CHECK fl_status fl_read_alert_keys(struct fl_reader *r, const struct fl_alert_look *look,
+                                           bool (*visit)(void *ctx, struct fl_alert_key key, const char *const *values),
+                                           void *ctx, size_t *ret_looked, struct fl_alert_key *ret_last, struct fl_err *err);
+/** Those of the episodes that are there, in the order given, as FL_READ_ALERTS has them; state as above.
+ *  @param ret_n  how many. */
+FL_MUST_CHECK fl_status fl_read_alerts_at(struct fl_reader *r, const char *realm, const char *state,
+                                          const struct fl_alert_key *v, size_t n, struct fl_buf *out, size_t *ret_n,
+                                          struct fl_err *err);
 /** Journal rows of an incident or a span, for replay. */
 FL_MUST_CHECK fl_status fl_read_journal(struct fl_reader *r, const char *realm, uint64_t after, uint64_t until,
                                         fl_status (*visit)(void *ctx, const struct fl_event *ev), void *ctx,

@@ -2,11 +2,12 @@
 /* tests/bench/load.c -- posts alerts as fast as the server takes them, and says how fast that was.
  *
  *   load HOST:PORT [--path P] [--format v2|webhook] [--connections 8] [--alerts 64] [--seconds 5]
- *        [--requests 0] [--token-file F] [--same] [--prefix TEXT] [--rate R] [--flip N] [--nodes N] [--get]
+ *        [--requests 0] [--token-file F] [--same] [--prefix TEXT] [--rate R] [--flip N] [--nodes N]
+ *        [--spread S] [--get]
  *
  * --rate: R requests a second over all connections, each at its time whether the one before was answered or not; a latency
  * counts from when it was due. --flip: N alerts, over and over, firing and resolved in turn, each time with a start of its own. --nodes: as many values of the
- * label "service". --get: GET without a body, for paths like /-/healthy.
+ * label "service". --spread: each body's alerts began at a second of their own, within the S before now. --get: GET without a body, for paths like /-/healthy.
  * One blocking thread a connection; a body is rendered once and only its counters are overwritten, so that the
  * generator costs next to nothing beside the server it measures. Prints one JSON object. */
 #include "client.h"
@@ -28,7 +29,7 @@ static struct {
     bool webhook, same, get;
     unsigned connections, alerts;
     double seconds, rate;
-    uint64_t requests, flip, nodes;
+    uint64_t requests, flip, nodes, spread;
 } opt = {.path = NULL, .prefix = "n", .connections = 8, .alerts = 64, .seconds = 5};
 
 static atomic_uint_fast64_t next_alert, requests_left;
@@ -173,11 +174,8 @@ static void number(struct body *b, uint64_t first)
     }
 }
 
-/* Each firing of an alert is an episode with a start of its own, a second after the one before; it lasts half of one.
- * All of it lies in the past hours, so that no end is in the future however long this runs. */
-static void move_times(struct body *b, uint64_t episode, bool over)
+static void move_times(struct body *b, time_t t, bool over)
 {
-    time_t t = today - 6 * 3600 + (time_t)episode;
     struct tm tm;
     char text[32];
     gmtime_r(&t, &tm);
@@ -199,8 +197,12 @@ static struct body *next_body(struct body pair[2])
     uint64_t first = opt.same ? 0 : atomic_fetch_add(&next_alert, opt.alerts);
     struct body *b = &pair[opt.flip ? first / opt.flip % 2 : 0];
     number(b, first);
+    /* Each firing of an alert is an episode with a start of its own, a second after the one before; it lasts half of one.
+     * All of it lies in the past hours, so that no end is in the future however long this runs. */
     if (opt.flip)
-        move_times(b, first / opt.flip / 2, b == &pair[1]);
+        move_times(b, today - 6 * 3600 + (time_t)(first / opt.flip / 2), b == &pair[1]);
+    else if (opt.spread)
+        move_times(b, today - (time_t)(first / opt.alerts % opt.spread), false);
     return b;
 }
 
@@ -331,7 +333,8 @@ static void usage(void)
     fprintf(
         stderr,
         "usage: load HOST:PORT [--path P] [--format v2|webhook] [--connections N] [--alerts N] [--seconds S]\n"
-        "            [--requests N] [--token-file F] [--same] [--prefix TEXT] [--rate R] [--flip N] [--nodes N] [--get]\n");
+        "            [--requests N] [--token-file F] [--same] [--prefix TEXT] [--rate R] [--flip N] [--nodes N]\n"
+        "            [--spread S] [--get]\n");
     exit(2);
 }
 
@@ -372,6 +375,8 @@ static void options(int argc, char **argv)
             opt.rate = strtod(value, NULL);
         else if (strcmp(name, "--flip") == 0)
             opt.flip = strtoull(value, NULL, 10);
+        else if (strcmp(name, "--spread") == 0)
+            opt.spread = strtoull(value, NULL, 10);
         else if (strcmp(name, "--nodes") == 0)
             opt.nodes = strtoull(value, NULL, 10);
         else if (strcmp(name, "--requests") == 0)

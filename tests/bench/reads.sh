@@ -43,7 +43,8 @@ cost() { # PID N CURL ARGUMENT…
     awk -v b="$before" -v n="$n" -v hz="$(getconf CLK_TCK)" '{ printf "%.3f", ($14 + $15 - b) * 1000 / hz / n }' "/proc/$pid/stat"
 }
 ratio() { jq -rn --argjson a "$1" --argjson b "$2" '(if $b > 0 then $a / $b else 0 end) * 100 | round / 100'; }
-fill() { "$load" "$@" --connections 4 --alerts 64 --requests $(((alerts + 63) / 64)) --seconds 600 >/dev/null; }
+# Of one start are the alerts of a body: an evaluation of a group of rules.
+fill() { "$load" "$@" --connections 4 --alerts 64 --spread 3600 --requests $(((alerts + 63) / 64)) --seconds 600 >/dev/null; }
 row() { echo "| $1 | $2 | $3 | $4 |"; }
 
 cat >"$work/am.yml" <<'YML'
@@ -92,6 +93,37 @@ row 'GET with filter=instance="…", s' "$a" "$f" "$(ratio "$a" "$f") x"
 f=$(cost "$engine_pid" 200 "$url/api/v2/alerts?$filter" -H "$auth")
 a=$(cost "$am" "$rounds" "http://127.0.0.1:$p/api/v2/alerts?$filter")
 row '… processor time of one, ms' "$a" "$f" "$(ratio "$a" "$f") x"
+query() { # MATCHER…
+    local m sep=''
+    for m in "$@"; do printf '%sfilter=%s' "$sep" "$(jq -rn --arg m "$m" '$m | @uri')" && sep='&'; done
+}
+of_both() { # HOW_MANY MATCHER…: processor time of one
+    local n=$1 q
+    shift
+    q=$(query "$@")
+    curl -fsS -o "$work/out" "$url/api/v2/alerts?$q" -H "$auth"
+    [ "$(jq length "$work/out")" -eq "$n" ] || fail "$* finds $(jq length "$work/out") alerts, not $n"
+    f=$(cost "$engine_pid" $((rounds * 5)) "$url/api/v2/alerts?$q" -H "$auth")
+    a=$(cost "$am" "$rounds" "http://127.0.0.1:$p/api/v2/alerts?$q")
+    row "$* ($n found), processor time, ms" "$a" "$f" "$(ratio "$a" "$f") x"
+}
+of_both 2 'instance=~"n0000000123.example:8080|n0000000456.example:8080"'
+of_both 1 'instance="n0000000123.example:8080"' 'alertname=~"High.*"'
+of_both 10 'instance=~"n00000001.3.example:.*"'
+of_both 0 'alertname=~"Low.*"'
+of_both 0 'severity!="critical"'
+# The list with the history has nothing to be compared with. Of its processor time most is PostgreSQL's, so it is timed.
+ours() { # HOW_MANY QUERY
+    f=$(timed "$url/api/v1/alerts?$2" -H "$auth")
+    [ "$(jq '.alerts | length' "$work/out")" -eq "$1" ] || fail "$2 finds $(jq '.alerts | length' "$work/out") alerts, not $1"
+    row "GET /api/v1/alerts?$2, s" '' "$f" ''
+}
+ours 100 ''
+ours 1 "$(query 'instance="n0000000123.example:8080"')"
+ours 10 "$(query 'instance=~"n00000001.3.example:.*"')"
+ours 100 "$(query 'alertname=~"High.*"')"
+ours 0 "$(query 'severity!="critical"')"
+ours 100 'state=firing'
 f=$(timed "$url/api/v2/alerts" -H "$auth")
 [ "$(jq length "$work/out")" -ge "$alerts" ] || fail "only $(jq length "$work/out") alerts in the list"
 after=$(peak "$engine_pid")

@@ -188,6 +188,74 @@ fl_status fl_read_json(struct fl_reader *r, fl_read what, const struct fl_read_a
     return FL_OK;
 }
 
+static bool of_state(const struct fake_episode *e, const char *state)
+{
+    return !state || !*state || !strcmp(state, e->state);
+}
+
+static bool looked_for(const struct fake_episode *e, const struct fl_alert_look *look)
+{
+    for (size_t i = 0; i < look->n_having; i++)
+        if (strcmp(fl_label_get(&e->labels, look->having[i].name), look->having[i].value) != 0)
+            return false;
+    return of_state(e, look->state);
+}
+
+static bool below(const struct fl_alert_key *k, const struct fl_alert_look *look)
+{
+    const struct fl_alert_key *a = &look->after;
+    if (a->starts_at && k->starts_at == a->starts_at)
+        return (int64_t)k->fingerprint > (int64_t)a->fingerprint;
+    return (!a->starts_at || k->starts_at < a->starts_at) && (!look->until || k->starts_at < look->until) &&
+           k->starts_at >= look->since;
+}
+
+fl_status fl_read_alert_keys(struct fl_reader *r, const struct fl_alert_look *look,
+                             bool (*visit)(void *ctx, struct fl_alert_key key, const char *const *values),
+                             void *ctx, size_t *ret_looked, struct fl_alert_key *ret_last, struct fl_err *err)
+{
+    (void)r, (void)err;
+    bool wants = true;
+    size_t n = 0;
+    for (size_t i = 0; i < fake.n_episodes && n < look->most; i++) {
+        const struct fake_episode *e = &fake.episodes[i];
+        const char *values[FL_ALERT_LOOK_NAMES];
+        if (!below(&e->key, look))
+            continue;
+        n++;
+        *ret_last = e->key;
+        for (size_t k = 0; k < look->n_names; k++)
+            values[k] = fl_label_get(&e->labels, look->names[k]);
+        if (wants && looked_for(e, look))
+            wants = visit(ctx, e->key, values);
+    }
+    *ret_looked = n;
+    fake.looked += n;
+    return FL_OK;
+}
+
+fl_status fl_read_alerts_at(struct fl_reader *r, const char *realm, const char *state,
+                            const struct fl_alert_key *v, size_t n, struct fl_buf *out, size_t *ret_n,
+                            struct fl_err *err)
+{
+    (void)r, (void)realm, (void)err;
+    *ret_n = 0;
+    fl_buf_chr(out, '[');
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < fake.n_episodes; k++) {
+            const struct fake_episode *e = &fake.episodes[k];
+            char hex[17];
+            if (e->key.fingerprint != v[i].fingerprint || e->key.starts_at != v[i].starts_at ||
+                !of_state(e, state))
+                continue;
+            fl_buf_printf(out, "%s{\"fingerprint\":\"%s\"}", *ret_n ? "," : "",
+                          fl_fingerprint_hex(v[i].fingerprint, hex));
+            ++*ret_n;
+        }
+    fl_buf_chr(out, ']');
+    return FL_OK;
+}
+
 fl_status fl_read_audit(struct fl_reader *r, const char *realm, const struct fl_audit_query *q,
                         fl_status (*visit)(void *ctx, const struct fl_audit_entry *e), void *ctx,
                         struct fl_err *err)

@@ -5,6 +5,12 @@
 #include <faultline/flow.h>
 #include <faultline/http.h>
 
+/* A row of the table of alerts. */
+struct fake_episode {
+    struct fl_alert_key key;
+    struct fl_labels labels;
+    const char *state;
+};
 struct fake {
     bool hold;               /* submissions wait for fake_release() */
     fl_status submit;        /* what fl_store_submit says */
@@ -25,6 +31,9 @@ struct fake {
     size_t n_box, removed;
     char still[256]; /* where|reason of the last one that was tried in vain */
     char *(*mapping)(void *ctx, const char *source);
+    const struct fake_episode *episodes; /* newest first */
+    size_t n_episodes;
+    _Atomic size_t looked; /* rows of it that were looked at */
 };
 extern struct fake fake;
 

@@ -302,6 +302,91 @@ static void test_alerts(void **state)
     assert_int_equal(try_doc(FL_READ_ALERT, "'; DROP"), FL_E_NOTFOUND);
 }
 
+struct seen {
+    size_t n, enough;
+    struct fl_alert_key v[8];
+    char values[8][16];
+};
+static bool see_alert(void *ctx, struct fl_alert_key key, const char *const *values)
+{
+    struct seen *x = ctx;
+    assert_true(x->n < FL_ARRAY_LEN(x->v));
+    x->v[x->n] = key;
+    snprintf(x->values[x->n++], sizeof x->values[0], "%s,%s", values[0], values[1]);
+    return x->n != x->enough;
+}
+
+/* @return rows looked at. */
+static size_t look(struct fl_alert_look l, struct seen *x)
+{
+    static const char *const names[] = {"job", "none"};
+    struct fl_err err = {0};
+    struct fl_alert_key last;
+    size_t looked;
+    l.realm = l.realm ? l.realm : "default";
+    l.names = names;
+    l.n_names = 2;
+    l.most = l.most ? l.most : 100;
+    x->n = 0;
+    assert_ok(fl_read_alert_keys(reader, &l, see_alert, x, &looked, &last, &err));
+    if (looked)
+        assert_int_equal(last.fingerprint, 0xaaaaaaaaaaaaaaa0u + (l.most == 1));
+    return looked;
+}
+
+/* The rows passed are counted, wanted or not; labels are compared by the database, quotes and all. */
+static void test_alert_keys(void **state)
+{
+    (void)state;
+    struct seen x = {0};
+    static const struct fl_label has[] = {{"job", "x"}, {"alertname", "Down"}},
+                                 hasnt[] = {{"job", "x"}, {"alertname", "\"}'\\"}};
+    assert_int_equal(look((struct fl_alert_look){.having = has, .n_having = 2}, &x), 2);
+    assert_int_equal(x.n, 2);
+    assert_int_equal(x.v[0].fingerprint, 0xaaaaaaaaaaaaaaa1u);
+    assert_int_equal(x.v[0].starts_at, T0 + 1);
+    assert_string_equal(x.values[0], "x,");
+    assert_int_equal(look((struct fl_alert_look){.having = hasnt, .n_having = 2}, &x), 2);
+    assert_int_equal(x.n, 0);
+    assert_int_equal(look((struct fl_alert_look){.state = "resolved"}, &x), 2);
+    assert_int_equal(x.n, 0);
+    assert_int_equal(look((struct fl_alert_look){.state = "unmapped", .incident = ""}, &x), 2);
+    assert_int_equal(x.n, 1);
+    assert_int_equal(look((struct fl_alert_look){.most = 1}, &x), 1);
+    assert_int_equal(look((struct fl_alert_look){.after = x.v[0]}, &x), 1);
+    assert_int_equal(x.v[0].starts_at, T0);
+    assert_int_equal(look((struct fl_alert_look){.after = x.v[0]}, &x), 0);
+    assert_int_equal(look((struct fl_alert_look){.until = T0 + 1}, &x), 1);
+    assert_int_equal(look((struct fl_alert_look){.incident = "INC-1"}, &x), 1);
+    assert_int_equal(look((struct fl_alert_look){.realm = "elsewhere"}, &x), 0);
+    x.enough = 1;
+    assert_int_equal(look((struct fl_alert_look){0}, &x), 2);
+    assert_int_equal(x.n, 1);
+}
+
+static void test_alerts_at(void **state)
+{
+    (void)state;
+    struct fl_err err = {0};
+    static const struct fl_alert_key keys[] = {{0xaaaaaaaaaaaaaaa0u, T0},
+                                               {0xaaaaaaaaaaaaaaa0u, T0 + 1}, /* no such episode */
+                                               {0xaaaaaaaaaaaaaaa1u, T0 + 1}};
+    static const char *const states[] = {NULL, "firing", "unmapped", "resolved"};
+    static const size_t found[] = {2, 2, 1, 0};
+    for (size_t i = 0; i < FL_ARRAY_LEN(states); i++) {
+        size_t n = 9;
+        FL_AUTO_BUF b = fl_buf_init(1 << 20);
+        assert_ok(fl_read_alerts_at(reader, "default", states[i], keys, 3, &b, &n, &err));
+        FL_AUTO_JSON list = fl_json_parse(b.p, b.n, &err);
+        assert_int_equal(n, found[i]);
+        assert_int_equal(fl_json_len(list), n);
+        if (n == 2) {
+            assert_string_equal(at(list, 0, "node"), "cart");
+            assert_string_equal(at(list, 1, "fingerprint"), "aaaaaaaaaaaaaaa1");
+        }
+    }
+}
+
 static void test_silences(void **state)
 {
     (void)state;
@@ -748,6 +833,8 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_incidents),
                                        cmocka_unit_test(test_parts),
                                        cmocka_unit_test(test_alerts),
+                                       cmocka_unit_test(test_alert_keys),
+                                       cmocka_unit_test(test_alerts_at),
                                        cmocka_unit_test(test_silences),
                                        cmocka_unit_test(test_topology_through_time),
                                        cmocka_unit_test(test_audit),
