@@ -109,3 +109,22 @@ bool fl_audit_verify_end(struct fl_audit_verifier *v, uint64_t head_seq, const s
         return bad(v, head_seq, "the last row's hash is not the recorded head");
     return true;
 }
+
+void fl_audit_entry_json(struct fl_jw *w, const struct fl_audit_entry *e)
+{
+    char hex[65];
+    fl_jw_obj(w, NULL);
+    fl_jw_str(w, "realm", e->realm);
+    fl_jw_int(w, "seq", (int64_t)e->seq);
+    fl_jw_time(w, "at", e->at);
+    fl_jw_int(w, "event_seq", (int64_t)e->event_seq);
+    fl_jw_str(w, "actor", e->actor);
+    fl_jw_str(w, "action", e->action);
+    fl_jw_str(w, "subject", e->subject);
+    fl_jw_str(w, "incident", e->incident);
+    fl_jw_str(w, "reason", e->reason);
+    fl_jw_str(w, "detail", e->detail);
+    fl_jw_str(w, "prev", fl_sha256_hex(&e->prev, hex));
+    fl_jw_str(w, "hash", fl_sha256_hex(&e->hash, hex));
+    fl_jw_obj_end(w);
+}

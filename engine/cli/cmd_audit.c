@@ -11,26 +11,7 @@
 
 enum { PAGE = 5000, LINE_MAX_BYTES = 64 << 20 };
 
-/* ---- one entry as JSON and back ---- */
-
-static void entry_json(struct fl_jw *w, const struct fl_audit_entry *e)
-{
-    char hex[65];
-    fl_jw_obj(w, NULL);
-    fl_jw_str(w, "realm", e->realm);
-    fl_jw_int(w, "seq", (int64_t)e->seq);
-    fl_jw_time(w, "at", e->at);
-    fl_jw_int(w, "event_seq", (int64_t)e->event_seq);
-    fl_jw_str(w, "actor", e->actor);
-    fl_jw_str(w, "action", e->action);
-    fl_jw_str(w, "subject", e->subject);
-    fl_jw_str(w, "incident", e->incident);
-    fl_jw_str(w, "reason", e->reason);
-    fl_jw_str(w, "detail", e->detail);
-    fl_jw_str(w, "prev", fl_sha256_hex(&e->prev, hex));
-    fl_jw_str(w, "hash", fl_sha256_hex(&e->hash, hex));
-    fl_jw_obj_end(w);
-}
+/* ---- one entry back from JSON ---- */
 
 static bool entry_from(const struct fl_json *v, struct fl_audit_entry *e)
 {
@@ -345,7 +326,7 @@ static bool write_one(struct sink *s, const struct fl_audit_entry *e)
 {
     FL_AUTO_BUF b = fl_buf_init(LINE_MAX_BYTES);
     struct fl_jw w = fl_jw_init(&b);
-    entry_json(&w, e);
+    fl_audit_entry_json(&w, e);
     fl_buf_chr(&b, '\n');
     return !b.failed && fwrite(b.p, 1, b.n, s->out) == b.n;
 }

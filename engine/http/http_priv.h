@@ -347,10 +347,8 @@ fl_status audit_measure(struct request *r, struct fl_reader *db, const char *inc
                         struct fl_err *err);
 struct fl_json *audit_signed(struct request *r, struct fl_err *err); /* {"signed","key"} */
 /* reads.c: for the files beside it */
-struct fl_audit_entry;
 void read_failed(struct request *r, const struct fl_err *err);
 void copy_members(struct fl_jw *w, const struct fl_json *from, const char *skip);
-void audit_entry_json(struct fl_jw *w, const struct fl_audit_entry *e);
 void read_v2_alerts(struct request *r, struct fl_reader *db);
 void read_tokens(struct request *r, struct fl_reader *db);
 void read_token_create(struct request *r, struct fl_reader *db);

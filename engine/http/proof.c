@@ -60,7 +60,7 @@ static fl_status copy(void *ctx, const struct fl_audit_entry *e)
     if (e->seq > s->until)
         return FL_OK;
     struct fl_jw w = fl_jw_init(s->out);
-    audit_entry_json(&w, e);
+    fl_audit_entry_json(&w, e);
     fl_buf_chr(s->out, '\n');
     return s->out->failed ? FL_E_LIMIT : FL_OK;
 }

@@ -114,26 +114,6 @@ void read_ranking(struct request *r, struct fl_reader *db)
 
 /* ---- audit ---- */
 
-void audit_entry_json(struct fl_jw *w, const struct fl_audit_entry *e)
-{
-    char hex[65];
-    fl_jw_obj(w, NULL);
-    fl_jw_str(w, "realm", e->realm);
-    fl_jw_int(w, "seq", (int64_t)e->seq);
-    fl_jw_time(w, "at", e->at);
-    fl_jw_int(w, "event_seq", (int64_t)e->event_seq);
-    fl_jw_str(w, "actor", e->actor);
-    fl_jw_str(w, "action", e->action);
-    fl_jw_str(w, "subject", e->subject);
-    fl_jw_str(w, "incident", e->incident);
-    fl_jw_str(w, "reason", e->reason);
-    /* As text, not as an object: the chain is over these very bytes. */
-    fl_jw_str(w, "detail", e->detail);
-    fl_jw_str(w, "prev", fl_sha256_hex(&e->prev, hex));
-    fl_jw_str(w, "hash", fl_sha256_hex(&e->hash, hex));
-    fl_jw_obj_end(w);
-}
-
 struct audit_out {
     struct fl_buf *b;
     struct fl_jw w;
@@ -147,7 +127,7 @@ static fl_status add_entry(void *ctx, const struct fl_audit_entry *e)
     struct audit_out *o = ctx;
     if (o->lines)
         o->w = fl_jw_init(o->b);
-    audit_entry_json(&o->w, e);
+    fl_audit_entry_json(&o->w, e);
     if (o->lines)
         fl_buf_chr(o->b, '\n');
     o->last = e->seq;

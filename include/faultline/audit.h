@@ -3,6 +3,7 @@
 #pragma once
 
 #include <faultline/effects.h>
+#include <faultline/json.h>
 
 struct fl_audit_chain { /* head of one realm's chain; part of the flow state */
     uint64_t seq;
@@ -16,6 +17,10 @@ struct fl_audit_chain { /* head of one realm's chain; part of the flow state */
  */
 void fl_audit_append(struct fl_audit_chain *chain, struct fl_audit_entry *e);
 void fl_audit_hash(const struct fl_audit_entry *e, struct fl_sha256 *ret);
+
+/** An entry as the API and the command line show it, and as `audit verify` reads it from a file. `detail` stands as text, not as
+ *  an object: the chain is over these very bytes. */
+void fl_audit_entry_json(struct fl_jw *w, const struct fl_audit_entry *e);
 
 /** Verification state over a stream of rows in seq order. */
 struct fl_audit_verifier {
