@@ -154,6 +154,7 @@ struct incident {
     struct part *parts;
     char *group;                  /* owned; key of an incident of alerts with no component, else NULL */
     bool dirty;                   /* row to be written at the end of the step */
+    bool by_hand;                 /* a person resolved it: that stands */
     bool changed;                 /* it is among those that this step looks at */
     fl_usec due;                  /* its key in that heap: the deadline that comes first; 0: it has none */
     size_t due_at, over_at;       /* places in heaps */
@@ -170,7 +171,7 @@ enum { HALVES_MAX = 8 };
 
 /* One start of an alert of which several are heard; pairs.c. */
 struct half {
-    fl_usec starts_at, ends_at; /* ends_at: resolved ones */
+    fl_usec starts_at, ends_at; /* ends_at: of resolved ones, and the end that was not true of one that is told on */
     fl_alert_status status;
     bool for_all; /* heard from a sender whose resolve speaks for all it has merged */
 };
@@ -194,7 +195,8 @@ struct passed {
 /* An episode that is over and forgotten: a late firing report of it must not open it again. */
 struct tomb {
     struct ep_key key; /* the start in whole milliseconds */
-    fl_usec until;
+    fl_usec until;     /* TOMB_TIME after its end was heard */
+    bool open;         /* nobody said that this start is over: its sender fell silent, and another one's resolve settled it */
     struct tomb *next, *prev; /* order of expiry */
 };
 
@@ -288,7 +290,8 @@ struct fl_corr {
         *cycles[FL_GRAPH_INHIBITIONS_MAX]; /* per rule: which vertices need each other; NULL until asked */
 };
 
-enum { TOMB_HOURS = 24, TOMBS_MAX = 1000000, PASSED_MAX = 100000, OVER_KEEP = 1000, JOINS_TOLD = 3 };
+#define TOMB_TIME (24 * 3600 * FL_USEC_PER_SEC)
+enum { TOMBS_MAX = 1000000, PASSED_MAX = 100000, OVER_KEEP = 1000, JOINS_TOLD = 3 };
 enum {
     SILENCES_MAX = 10000,     /* that are not over */
     SILENCES_SHOWN = 8,       /* ids of one alert */
@@ -304,6 +307,7 @@ enum incident_event {
     IE_SETTLED, /* clear for resolve_after */
     IE_CLOSED,  /* an operator resolved it */
     IE_MERGED,
+    IE_TOLD_ON, /* it is over, and an alert of it never stopped */
     IE_N
 };
 /* The only writer of state. Returns false (and changes nothing) when the table refuses. */
@@ -331,8 +335,13 @@ void incident_episode_changed(struct fl_corr *c, struct fl_step *s, struct episo
                               fl_alert_status before);
 void incident_title(struct incident *i);
 void incident_forget(struct fl_corr *c, struct incident *i);
+/* It is over, and an alert of it never stopped: @return whether that opens it again. */
+bool incident_can_reopen(const struct incident *i, fl_usec at);
+void incident_reopen(struct fl_corr *c, struct fl_step *s, struct incident *i, const char *why);
 /* It is not active any more: it counts for nothing. */
 void incident_left(struct fl_corr *c, struct incident *i);
+/* It is active again. */
+void incident_back(struct fl_corr *c, struct incident *i);
 /* If it is over and no alert of it fires: it may leave memory, once there are enough younger ones. */
 void incident_over(struct fl_corr *c, struct incident *i);
 struct fl_episode episode_view(const struct episode *e);
@@ -367,8 +376,8 @@ void vertices_move(struct fl_corr *c, struct incident *from, struct incident *to
 void vertices_reset(struct fl_corr *c, size_t n);
 /* A component of i has `by` more alerts that are not over. */
 void part_count(struct fl_corr *c, const struct incident *i, struct part *p, int by);
-/* i is not active any more: nothing of it counts. */
-void services_leave(struct fl_corr *c, struct incident *i);
+/* i is not active any more, or again: nothing of it counts, or what alerts does. */
+void services_weigh(struct fl_corr *c, struct incident *i);
 /* Count again: another graph, or a restored state. */
 void services_reset(struct fl_corr *c);
 
@@ -539,6 +548,8 @@ bool inhibit_find(struct fl_corr *c, const struct fl_step *s, const struct episo
 bool inhibit_is_source(const struct fl_rules *rules, const struct fl_labels *l);
 
 /* join.c */
+/* i is open again, and e of it fires: what an alert like e would merge, or be part of, is one incident with it. */
+void join_reopened(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);
 void join_episode(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);
 /* Would it join an incident that is there, rather than open one? */
 bool join_finds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e);
@@ -556,22 +567,30 @@ void quiet_index(struct fl_corr *c, const struct fl_rules *rules);
 struct pair *pair_of(const struct fl_corr *c, const struct episode *e); /* NULL: one start only */
 struct pair *pair_new(struct fl_corr *c, const struct episode *e);
 bool pair_has(const struct fl_corr *c, const struct episode *e, fl_usec starts_at);
-/* A report of a half that is resolved already. */
+/* A report of a half that is resolved already, or of an end that was not true. */
 bool pair_settled(const struct fl_corr *c, const struct episode *e, const struct fl_alert *a);
 /* What e is after this report of it; pair_silent: after one of its senders fell silent (ret_end: its last resolve). */
 fl_alert_status pair_report(struct fl_corr *c, const struct episode *e, const char *source,
-                            const struct fl_alert *a);
+                            const struct fl_alert *a, fl_usec at);
 fl_alert_status pair_silent(struct fl_corr *c, const struct episode *e, fl_usec starts_at, fl_usec *ret_end);
 /* Is the resolved a of a time when e fired? */
 bool pair_overlaps(const struct fl_corr *c, const struct episode *e, const struct fl_alert *a);
 void pair_drop(struct fl_corr *c, const struct episode *e);
 /* All starts of e are over. */
 void bury(struct fl_corr *c, const struct fl_step *s, const struct episode *e);
-void tomb_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec until);
+void tomb_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec until, bool open);
+/* This start's end was heard at `at`. */
+void tomb_now(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec at);
+/* A firing report of a start that is over, and no late one: whoever sends it never heard of that end. */
+bool told_on(const struct fl_corr *c, fl_usec at, const struct fl_alert *a);
+/* Then: that half fires, whatever the others say. What e is after it is for the caller to say. */
+void pair_goes_on(struct fl_corr *c, const struct episode *e, const char *source, const struct fl_alert *a,
+                  fl_usec at);
 bool tomb_has(const struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at);
 void passed_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec ends_at, fl_usec until);
 bool passed_returns(struct fl_corr *c, const struct fl_alert *a, struct half *ret);
 void pair_again(struct fl_corr *c, const struct episode *e, const struct half *over, fl_usec starts_at);
+bool passed_holds(const struct fl_corr *c, const struct fl_alert *a); /* passed_returns() would find it */
 bool passed_overlaps(const struct fl_corr *c, const struct fl_alert *a);
 void tombs_expire(struct fl_corr *c, fl_usec now);
 void pairs_free(struct fl_corr *c);

@@ -371,8 +371,7 @@ static void take_content(struct fl_corr *c, struct episode *e, const struct fl_a
 static void pass(struct fl_corr *c, struct fl_step *s, const struct episode *e)
 {
     bury(c, s, e);
-    passed_add(c, e->key.fingerprint, e->key.starts_at, e->alert->ends_at,
-               s->at + TOMB_HOURS * 3600 * FL_USEC_PER_SEC);
+    passed_add(c, e->key.fingerprint, e->key.starts_at, e->alert->ends_at, s->at + TOMB_TIME);
 }
 
 struct episode *episode_make(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
@@ -482,32 +481,29 @@ static bool still_fires(struct fl_step *s, const struct episode *e)
     return false;
 }
 
-static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const char *source,
-                  const struct fl_alert *a)
+static bool resolves(struct fl_corr *c, struct fl_step *s, struct episode *e, const char *source,
+                     const struct fl_alert *a)
 {
-    if (a->status == FL_ALERT_RESOLVED) {
-        if (e->status == FL_ALERT_RESOLVED || pair_settled(c, e, a))
-            return true;
-        fl_usec ended;
-        if (is_live(e) && flap_waits(c, a->fingerprint, &ended))
-            return true;
-        fl_alert_status to = pair_report(c, e, source, a);
-        if (to == e->status)
-            return still_fires(s, e);
-        if (to == FL_ALERT_RESOLVED && flap_resolved(c, s, e, a->ends_at)) {
-            episode_row(c, s, e);
-            return false;
-        }
-        take_content(c, e, a);
-        change_status(c, s, e, to, to == FL_ALERT_RESOLVED ? "resolved" : "is stale: its sender fell silent");
+    fl_usec ended;
+    if (e->status == FL_ALERT_RESOLVED || pair_settled(c, e, a) || flap_waits(c, a->fingerprint, &ended))
+        return true;
+    fl_alert_status to = pair_report(c, e, source, a, s->at);
+    if (to == e->status)
+        return still_fires(s, e);
+    if (to == FL_ALERT_RESOLVED && flap_resolved(c, s, e, a->ends_at)) {
+        if (!pair_of(c, e))
+            tomb_now(c, e->key.fingerprint, e->key.starts_at, s->at);
+        episode_row(c, s, e);
         return false;
     }
-    if (e->status == FL_ALERT_RESOLVED || pair_settled(c, e, a)) {
-        /* Out of order, or the slower half of a pair of senders: the resolve is the newer truth. */
-        c->stats.late++;
-        return true;
-    }
-    (void)pair_report(c, e, source, a); /* somebody says that it fires: it does */
+    take_content(c, e, a);
+    change_status(c, s, e, to, to == FL_ALERT_RESOLVED ? "resolved" : "is stale: its sender fell silent");
+    return false;
+}
+
+/* A report that it fires, of an episode that does or is stale. @return true when it says nothing new. */
+static bool fires(struct fl_corr *c, struct fl_step *s, struct episode *e, const struct fl_alert *a)
+{
     bool same = same_labels(&a->annotations, &e->alert->annotations) &&
                 strcmp(a->generator_url, e->alert->generator_url) == 0;
     if (!same) {
@@ -523,21 +519,85 @@ static bool known(struct fl_corr *c, struct fl_step *s, struct episode *e, const
     return same;
 }
 
-/* The second half of a pair is heard for the first time after the first half's resolve: the alert still fires, in the
- * incident that is waiting for just that. The start it names would be one more episode otherwise. */
-static bool returns(struct fl_corr *c, struct fl_step *s, const char *source, const struct fl_alert *a)
+/* The episode that is over and turns out not to be when a start of its time fires; NULL: there is none, or its incident stays
+ * over. */
+static struct episode *over_of(struct fl_corr *c, const struct fl_step *s, const struct fl_alert *a)
 {
-    struct episode *e = a->status == FL_ALERT_FIRING ? newest_of(c, a->fingerprint) : NULL;
-    if (!e || is_live(e) || !e->incident || !is_active(e->incident) || a->starts_at >= e->alert->ends_at)
+    struct episode *e = newest_of(c, a->fingerprint);
+    if (!e || is_live(e) || !e->incident)
+        return NULL;
+    if (!is_active(e->incident) && !incident_can_reopen(e->incident, s->at))
+        return NULL;
+    return a->starts_at < e->alert->ends_at || fl_same_start(a->starts_at, e->key.starts_at) ? e : NULL;
+}
+
+static const char *never_stopped(struct fl_step *s, const struct episode *e, const struct fl_alert *a)
+{
+    char t[FL_TIME_LEN];
+    const char *name = fl_label_get(&e->alert->labels, "alertname");
+    return FL_FX_CAT(s->fx, *name ? name : "alert", e->node_id ? " on " : "", e->node_id ? e->node_id : "",
+                     ": one sender said resolved, another still reports it, firing since ",
+                     fl_time_format_ms(a->starts_at, t));
+}
+
+/* One half of a pair ended the episode, and the other one still fires: it is the same outage, in the same incident, which
+ * was waiting for just that or is over already. @param told  the start was over, else it is heard for the first time. */
+static bool returns(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                    const struct fl_alert *a, bool told)
+{
+    struct episode *e = a->status == FL_ALERT_FIRING ? over_of(c, s, a) : NULL;
+    if (!e)
         return false;
-    (void)pair_report(c, e, source, a);
+    if (told)
+        pair_goes_on(c, e, source, a, s->at);
+    else
+        (void)pair_report(c, e, source, a, s->at);
+    bool over = !is_active(e->incident);
+    if (over)
+        incident_reopen(c, s, e->incident, never_stopped(s, e, a));
     take_content(c, e, a);
     take_off(c, e); /* last in the order of arrival again: as whom it inhibits sees it */
     order_append(c, e);
     quiet_enter(c, s->rules, e);
-    change_status(c, s, e, FL_ALERT_FIRING, "is reported by another sender: firing");
+    change_status(c, s, e, FL_ALERT_FIRING,
+                  told ? "is still reported by another sender: firing"
+                       : "is reported by another sender: firing");
     settle_later(c, e);
+    if (over)
+        join_reopened(c, s, topo, e);
     return true;
+}
+
+/* A firing report of a start that is over: late, of a time before its end was heard; or, long after that, of a sender that
+ * never saw the end. @return true when it changed nothing. */
+static bool fires_on(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                     const struct fl_alert *a)
+{
+    bool late = !told_on(c, s->at, a);
+    struct episode *e = late ? NULL : live_of(c, a->fingerprint);
+    if (e) {
+        pair_goes_on(c, e, source, a, s->at);
+        return fires(c, s, e, a);
+    }
+    if (!late && returns(c, s, topo, source, a, true))
+        return false;
+    if (!late && !newest_of(c, a->fingerprint) && passed_holds(c, a)) {
+        episode_fresh(c, s, topo, source, a);
+        return false;
+    }
+    c->stats.late++;
+    return true;
+}
+
+static bool known(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e,
+                  const char *source, const struct fl_alert *a)
+{
+    if (a->status == FL_ALERT_RESOLVED)
+        return resolves(c, s, e, source, a);
+    if (e->status == FL_ALERT_RESOLVED || pair_settled(c, e, a))
+        return fires_on(c, s, topo, source, a);
+    (void)pair_report(c, e, source, a, s->at); /* somebody says that it fires: it does */
+    return fires(c, s, e, a);
 }
 
 /* The resolve of a start that nobody reported as firing, of a time when the other half of the pair did. */
@@ -548,7 +608,7 @@ static bool already_over(struct fl_corr *c, struct fl_step *s, const struct fl_a
     const struct episode *e = newest_of(c, a->fingerprint);
     bool over = (e && !is_live(e) && pair_overlaps(c, e, a)) || passed_overlaps(c, a);
     if (over)
-        tomb_add(c, a->fingerprint, a->starts_at, s->at + TOMB_HOURS * 3600 * FL_USEC_PER_SEC);
+        tomb_now(c, a->fingerprint, a->starts_at, s->at);
     return over;
 }
 
@@ -561,12 +621,10 @@ static bool report(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, c
         return same;
     struct episode *e = episode_of(c, a);
     if (e)
-        return known(c, s, e, source, a);
-    if (!a->starts_guessed && tomb_has(c, a->fingerprint, a->starts_at)) {
-        c->stats.late += a->status == FL_ALERT_FIRING;
-        return true;
-    }
-    if (returns(c, s, source, a))
+        return known(c, s, topo, e, source, a);
+    if (!a->starts_guessed && tomb_has(c, a->fingerprint, a->starts_at))
+        return a->status != FL_ALERT_FIRING || fires_on(c, s, topo, source, a);
+    if (returns(c, s, topo, source, a, false))
         return false;
     if (already_over(c, s, a))
         return true;
@@ -605,66 +663,4 @@ void fl_corr_expired(struct fl_corr *c, struct fl_step *s, uint64_t fingerprint,
     } else if (to == FL_ALERT_STALE) {
         change_status(c, s, e, to, "is stale: its sender fell silent");
     }
-}
-
-static void map_held(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
-{
-    for (struct episode *e = c->held ? order_first(c) : NULL; e; e = order_later(e)) {
-        if (e->incident || !is_live(e))
-            continue;
-        FL_AUTO_FREE char *before = fl_core_strdup(e->node_id);
-        episode_map(c, e, s->rules, topo);
-        if (!fl_streq(before, e->node_id))
-            episode_row(c, s, e);
-    }
-}
-
-void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
-{
-    c->topo = topo;
-    vertices_reset(c, topo ? fl_topo_n_nodes(topo) : 0);
-    quiet_rules(c, s->rules);
-    map_held(c, s, topo);
-    for (struct incident *i = c->first; i; i = i->next)
-        for (struct episode *e = i->head; e; e = e->next) {
-            char *before = fl_core_strdup(e->node_id);
-            struct incident *in = e->incident;
-            struct part *p;
-            if (before) {
-                HASH_FIND_STR(in->parts, before, p);
-                p->firing -= is_live(e);
-                p->total--;
-            }
-            episode_map(c, e, s->rules, topo);
-            if (e->node_id) {
-                p = incident_part(in, e->node_id, e->node);
-                p->firing += is_live(e);
-                p->total++;
-                in->pub.mapped = true;
-                if (is_active(in))
-                    vertex_set(c, e->node, in);
-            }
-            if (!fl_streq(before, e->node_id)) {
-                episode_row(c, s, e);
-                incident_touch(c, in, s);
-            }
-            free(before);
-        }
-    for (struct incident *i = c->first; i; i = i->next) {
-        struct part *p, *tmp;
-        HASH_ITER (hh, i->parts, p, tmp) {
-            if (!p->total) {
-                HASH_DEL(i->parts, p);
-                i->pub.components--;
-                free(p->id);
-                free(p);
-            }
-        }
-        /* The graph is evidence: every open incident is ranked again on the new one. */
-        if (is_active(i))
-            incident_touch(c, i, s);
-    }
-    services_reset(c);
-    upstream_topology(c, s->rules);
-    windows_topology(c);
 }

@@ -11,6 +11,7 @@ static const struct fl_fsm_row rows[] = {
     {FL_INC_OPEN, IE_SETTLED, -1, "it still has alerts that are not resolved"},
     {FL_INC_OPEN, IE_CLOSED, FL_INC_RESOLVED, "resolved by an operator"},
     {FL_INC_OPEN, IE_MERGED, FL_INC_MERGED, "it is part of another incident"},
+    {FL_INC_OPEN, IE_TOLD_ON, FL_INC_OPEN, "it is open"},
 
     {FL_INC_QUIET, IE_ALERT, FL_INC_OPEN, "a new alert joined after a quiet time"},
     {FL_INC_QUIET, IE_QUIET, FL_INC_QUIET, "still quiet"},
@@ -18,6 +19,7 @@ static const struct fl_fsm_row rows[] = {
     {FL_INC_QUIET, IE_SETTLED, -1, "it still has alerts that are not resolved"},
     {FL_INC_QUIET, IE_CLOSED, FL_INC_RESOLVED, "resolved by an operator"},
     {FL_INC_QUIET, IE_MERGED, FL_INC_MERGED, "it is part of another incident"},
+    {FL_INC_QUIET, IE_TOLD_ON, FL_INC_QUIET, "it is open"},
 
     {FL_INC_RECOVERING, IE_ALERT, FL_INC_OPEN, "an alert fired while it was recovering"},
     {FL_INC_RECOVERING, IE_QUIET, FL_INC_RECOVERING, "still recovering"},
@@ -25,6 +27,7 @@ static const struct fl_fsm_row rows[] = {
     {FL_INC_RECOVERING, IE_SETTLED, FL_INC_RESOLVED, "all its alerts stayed resolved"},
     {FL_INC_RECOVERING, IE_CLOSED, FL_INC_RESOLVED, "resolved by an operator"},
     {FL_INC_RECOVERING, IE_MERGED, FL_INC_MERGED, "it is part of another incident"},
+    {FL_INC_RECOVERING, IE_TOLD_ON, FL_INC_RECOVERING, "it is open"},
 
     {FL_INC_RESOLVED, IE_ALERT, -1, "it is over: an alert that returns opens a new incident"},
     {FL_INC_RESOLVED, IE_QUIET, FL_INC_RESOLVED, "it is over"},
@@ -32,6 +35,7 @@ static const struct fl_fsm_row rows[] = {
     {FL_INC_RESOLVED, IE_SETTLED, FL_INC_RESOLVED, "it is over"},
     {FL_INC_RESOLVED, IE_CLOSED, -1, "it is resolved already"},
     {FL_INC_RESOLVED, IE_MERGED, -1, "it is resolved already"},
+    {FL_INC_RESOLVED, IE_TOLD_ON, FL_INC_OPEN, "an alert of it never stopped"},
 
     {FL_INC_MERGED, IE_ALERT, -1, "it was merged into another incident"},
     {FL_INC_MERGED, IE_QUIET, FL_INC_MERGED, "it was merged"},
@@ -39,6 +43,7 @@ static const struct fl_fsm_row rows[] = {
     {FL_INC_MERGED, IE_SETTLED, FL_INC_MERGED, "it was merged"},
     {FL_INC_MERGED, IE_CLOSED, -1, "it was merged into another incident"},
     {FL_INC_MERGED, IE_MERGED, -1, "it was merged already"},
+    {FL_INC_MERGED, IE_TOLD_ON, -1, "it was merged into another incident"},
 };
 
 static const char *state_name(int s)
@@ -48,7 +53,8 @@ static const char *state_name(int s)
 
 static const char *event_name(int e)
 {
-    static const char *const names[IE_N] = {"alert", "quiet", "clear", "settled", "closed", "merged"};
+    static const char *const names[IE_N] = {"alert",  "quiet",  "clear",  "settled",
+                                            "closed", "merged", "told on"};
     return e >= 0 && e < IE_N ? names[e] : "?";
 }
 
@@ -76,9 +82,15 @@ bool incident_event(struct fl_corr *c, struct fl_step *s, struct incident *i, en
     set_text(&i->pub.reason, row->reason);
     if (i->pub.state == FL_INC_RECOVERING)
         i->pub.recovering_at = s->at;
+    if (before > FL_INC_RECOVERING) {
+        i->pub.resolved_at = 0;
+        i->pub.last_alert_at = s->at;
+        incident_back(c, i);
+    }
     if (!is_active(i)) {
         i->pub.resolved_at = s->at;
         i->pub.rank_due = 0;
+        i->by_hand = e == IE_CLOSED;
         if (i->pub.state == FL_INC_RESOLVED)
             c->stats.resolved++;
         incident_left(c, i);

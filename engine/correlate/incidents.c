@@ -425,8 +425,48 @@ void incident_left(struct fl_corr *c, struct incident *i)
     c->open--;
     c->firing -= i->pub.alerts_firing;
     c->stale -= i->pub.alerts_stale;
-    services_leave(c, i);
+    services_weigh(c, i);
     incident_over(c, i);
+}
+
+/* What is found at a vertex, or by its group, since it was over stays found there. */
+static void found_again(struct fl_corr *c, struct incident *i)
+{
+    for (struct part *p = i->parts; p; p = p->hh.next) {
+        const struct incident *there = vertex_incident(c, p->vertex);
+        if (!there || !is_active(there))
+            vertex_set(c, p->vertex, i);
+    }
+    struct incident *g = NULL;
+    if (i->group)
+        HASH_FIND(hh_group, c->by_group, i->group, strlen(i->group), g);
+    if (!i->group || g == i || (g && is_active(g)))
+        return;
+    if (g)
+        HASH_DELETE(hh_group, c->by_group, g);
+    HASH_ADD_KEYPTR(hh_group, c->by_group, i->group, strlen(i->group), i);
+}
+
+void incident_back(struct fl_corr *c, struct incident *i)
+{
+    heap_drop(&c->over, i);
+    c->open++;
+    c->firing += i->pub.alerts_firing;
+    c->stale += i->pub.alerts_stale;
+    services_weigh(c, i);
+    found_again(c, i);
+}
+
+bool incident_can_reopen(const struct incident *i, fl_usec at)
+{
+    return i->pub.state == FL_INC_RESOLVED && !i->by_hand && at - i->pub.resolved_at <= TOMB_TIME;
+}
+
+void incident_reopen(struct fl_corr *c, struct fl_step *s, struct incident *i, const char *why)
+{
+    i->pub.reopened++;
+    i->pub.closed_out = false;
+    incident_event(c, s, i, IE_TOLD_ON, why);
 }
 
 /* The youngest OVER_KEEP incidents that are over stay, so that commands on them answer with a reason. One that a person closed stays
@@ -527,6 +567,7 @@ void fl_corr_each_active(struct fl_corr *c, void (*visit)(void *ctx, const struc
         struct fl_alert a = *e->alert;
         for (unsigned i = 0; p && i < p->n; i++) {
             a.starts_at = p->v[i].starts_at;
+            a.ends_at = p->v[i].ends_at;
             v.alert = &a;
             v.status = p->v[i].status;
             visit(ctx, &v);

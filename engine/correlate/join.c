@@ -195,6 +195,32 @@ static void join_unmapped(struct fl_corr *c, struct fl_step *s, struct episode *
                FL_FX_CAT(s->fx, "it matches no component; its group is (", words, ")"));
 }
 
+static size_t others(struct search *q, struct fl_topo *topo, const struct episode *e)
+{
+    FL_AUTO_BUF key = fl_buf_init(0);
+    struct incident *same = e->node < 0 ? same_group(q->c, q->s, e, &key) : on_same(q->c, q->s, e);
+    if (same)
+        q->found[q->n++] = (struct near){same, 0, e->node};
+    if (e->node >= 0)
+        search_near(q, topo, e);
+    return q->n;
+}
+
+void join_reopened(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
+{
+    struct search q = {.c = c, .s = s};
+    struct incident *oldest = e->incident, *own = e->incident;
+    for (size_t k = 0, n = others(&q, topo, e); k < n; k++)
+        if (q.found[k].i->pub.number < oldest->pub.number)
+            oldest = q.found[k].i;
+    const char *why = FL_FX_CAT(s->fx, "an alert on or near a component of both never stopped");
+    for (size_t k = 0; k < q.n; k++)
+        if (q.found[k].i != oldest && q.found[k].i != own)
+            incident_absorb(c, s, oldest, q.found[k].i, why);
+    if (own != oldest)
+        incident_absorb(c, s, oldest, own, why);
+}
+
 bool join_finds(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, struct episode *e)
 {
     FL_AUTO_BUF key = fl_buf_init(0);

@@ -39,7 +39,10 @@ bool pair_has(const struct fl_corr *c, const struct episode *e, fl_usec starts_a
 bool pair_settled(const struct fl_corr *c, const struct episode *e, const struct fl_alert *a)
 {
     const struct half *h = a->starts_guessed ? NULL : half_of(pair_of(c, e), a->starts_at);
-    return h && h->status == FL_ALERT_RESOLVED;
+    if (!h)
+        return false;
+    return h->status == FL_ALERT_RESOLVED ||
+           (a->status == FL_ALERT_RESOLVED && h->ends_at && a->ends_at <= h->ends_at);
 }
 
 void pair_drop(struct fl_corr *c, const struct episode *e)
@@ -102,20 +105,34 @@ static fl_alert_status together(const struct pair *p)
     return stale ? FL_ALERT_STALE : FL_ALERT_RESOLVED;
 }
 
-static void resolve_halves(struct pair *p, struct half *h, const struct fl_alert *a, bool for_all)
+static void resolve_halves(struct fl_corr *c, struct pair *p, struct half *h, const struct fl_alert *a,
+                           bool for_all, fl_usec at)
 {
     for (unsigned i = 0; i < p->n; i++) {
         struct half *other = &p->v[i];
-        bool covered = for_all && other->for_all && other->starts_at <= a->ends_at;
+        bool covered = for_all && other->for_all && other->starts_at <= a->ends_at &&
+                       other->ends_at < a->ends_at;
         if (other != h && (!covered || other->status == FL_ALERT_RESOLVED))
             continue;
         other->status = FL_ALERT_RESOLVED;
         other->ends_at = a->ends_at;
+        tomb_now(c, p->fingerprint, other->starts_at, at);
     }
 }
 
+static struct pair *pair_with(struct fl_corr *c, const struct episode *e)
+{
+    struct pair *p = pair_of(c, e);
+    if (p)
+        return p;
+    p = pair_new(c, e);
+    fl_usec ended = e->status == FL_ALERT_RESOLVED ? e->alert->ends_at : 0;
+    p->v[p->n++] = (struct half){e->key.starts_at, ended, e->status, speaks_for_all(e->source)};
+    return p;
+}
+
 fl_alert_status pair_report(struct fl_corr *c, const struct episode *e, const char *source,
-                            const struct fl_alert *a)
+                            const struct fl_alert *a, fl_usec at)
 {
     struct pair *p = pair_of(c, e);
     if (a->starts_guessed || (!p && fl_same_start(e->key.starts_at, a->starts_at))) {
@@ -126,11 +143,7 @@ fl_alert_status pair_report(struct fl_corr *c, const struct episode *e, const ch
         return p ? together(p) : FL_ALERT_FIRING;
     }
     bool for_all = speaks_for_all(source);
-    if (!p) {
-        p = pair_new(c, e);
-        fl_usec ended = e->status == FL_ALERT_RESOLVED ? e->alert->ends_at : 0;
-        p->v[p->n++] = (struct half){e->key.starts_at, ended, e->status, speaks_for_all(e->source)};
-    }
+    p = pair_with(c, e);
     struct half *h = half_of(p, a->starts_at);
     bool known = h != NULL;
     if (!known) {
@@ -139,10 +152,25 @@ fl_alert_status pair_report(struct fl_corr *c, const struct episode *e, const ch
     }
     h->for_all |= for_all;
     if (a->status == FL_ALERT_RESOLVED && h->status != FL_ALERT_RESOLVED)
-        resolve_halves(p, h, a, for_all);
+        resolve_halves(c, p, h, a, for_all, at);
     else if (a->status == FL_ALERT_FIRING && h->status == FL_ALERT_STALE)
         h->status = FL_ALERT_FIRING;
     return together(p);
+}
+
+void pair_goes_on(struct fl_corr *c, const struct episode *e, const char *source, const struct fl_alert *a,
+                  fl_usec at)
+{
+    struct pair *p = pair_with(c, e);
+    struct half *h = half_of(p, a->starts_at);
+    if (!h) {
+        h = add_half(p);
+        *h = (struct half){.starts_at = a->starts_at};
+    }
+    h->status = FL_ALERT_FIRING;
+    h->for_all |= speaks_for_all(source);
+    if (!h->ends_at)
+        h->ends_at = at - FL_LATE_FOR; /* its end was heard before that */
 }
 
 fl_alert_status pair_silent(struct fl_corr *c, const struct episode *e, fl_usec starts_at, fl_usec *ret_end)
@@ -193,7 +221,13 @@ static void take_off(struct fl_corr *c, struct tomb *t)
         c->last_tomb = t->prev;
 }
 
-void tomb_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec until)
+static struct tomb *tomb_of(const struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at)
+{
+    struct ep_key key = tomb_key(fingerprint, starts_at);
+    return table_find(&c->tombs_by_key, &key);
+}
+
+void tomb_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec until, bool open)
 {
     struct ep_key key = tomb_key(fingerprint, starts_at);
     struct tomb *t = table_find(&c->tombs_by_key, &key);
@@ -205,6 +239,7 @@ void tomb_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_use
         table_put(&c->tombs_by_key, t);
     }
     t->until = until;
+    t->open = open;
     t->next = NULL;
     t->prev = c->last_tomb;
     if (c->last_tomb)
@@ -214,20 +249,48 @@ void tomb_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_use
     c->last_tomb = t;
 }
 
+void tomb_now(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_usec at)
+{
+    tomb_add(c, fingerprint, starts_at, at + TOMB_TIME, false);
+}
+
 bool tomb_has(const struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at)
 {
-    struct ep_key key = tomb_key(fingerprint, starts_at);
-    return table_find(&c->tombs_by_key, &key) != NULL;
+    return tomb_of(c, fingerprint, starts_at) != NULL;
+}
+
+bool told_on(const struct fl_corr *c, fl_usec at, const struct fl_alert *a)
+{
+    if (a->status != FL_ALERT_FIRING || a->starts_guessed)
+        return false;
+    const struct tomb *t = tomb_of(c, a->fingerprint, a->starts_at);
+    return t && (t->open || at - (t->until - TOMB_TIME) >= FL_LATE_FOR);
+}
+
+/* A start whose end was heard before all was over keeps the time of that. */
+static void bury_start(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_alert_status status,
+                       fl_usec at)
+{
+    if (status != FL_ALERT_RESOLVED || !tomb_has(c, fingerprint, starts_at))
+        tomb_add(c, fingerprint, starts_at, at + TOMB_TIME, status == FL_ALERT_STALE);
 }
 
 void bury(struct fl_corr *c, const struct fl_step *s, const struct episode *e)
 {
-    fl_usec until = s->at + TOMB_HOURS * 3600 * FL_USEC_PER_SEC;
     const struct pair *p = pair_of(c, e);
     for (unsigned i = 0; p && i < p->n; i++)
-        tomb_add(c, e->key.fingerprint, p->v[i].starts_at, until);
-    tomb_add(c, e->key.fingerprint, e->key.starts_at, until);
+        bury_start(c, e->key.fingerprint, p->v[i].starts_at, p->v[i].status, s->at);
+    if (!p)
+        bury_start(c, e->key.fingerprint, e->key.starts_at, FL_ALERT_RESOLVED, s->at);
     pair_drop(c, e);
+}
+
+void fl_corr_each_over(const struct fl_corr *c, fl_usec since,
+                       void (*visit)(void *ctx, uint64_t fingerprint, fl_usec starts_at, fl_usec at),
+                       void *ctx)
+{
+    for (const struct tomb *t = c->last_tomb; t && t->until - TOMB_TIME >= since; t = t->prev)
+        visit(ctx, t->key.fingerprint, t->key.starts_at, t->until - TOMB_TIME);
 }
 
 /* An episode that leaves memory at once: the other half of its pair may tell of it too. */
@@ -244,14 +307,21 @@ void passed_add(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at, fl_u
     HASH_ADD(hh, c->passed, fingerprint, sizeof x->fingerprint, x);
 }
 
+bool passed_holds(const struct fl_corr *c, const struct fl_alert *a)
+{
+    struct passed *x;
+    HASH_FIND(hh, c->passed, &a->fingerprint, sizeof a->fingerprint, x);
+    return x && a->status == FL_ALERT_FIRING && !a->starts_guessed && a->starts_at < x->ends_at;
+}
+
 /* One half's resolve was all that was heard of it, and it left memory: the other half still fires. It is the episode
  * that was told of already. */
 bool passed_returns(struct fl_corr *c, const struct fl_alert *a, struct half *ret)
 {
     struct passed *x;
-    HASH_FIND(hh, c->passed, &a->fingerprint, sizeof a->fingerprint, x);
-    if (!x || a->status != FL_ALERT_FIRING || a->starts_guessed || a->starts_at >= x->ends_at)
+    if (!passed_holds(c, a))
         return false;
+    HASH_FIND(hh, c->passed, &a->fingerprint, sizeof a->fingerprint, x);
     *ret = (struct half){x->starts_at, x->ends_at, FL_ALERT_RESOLVED, false};
     HASH_DEL(c->passed, x);
     free(x);
@@ -262,7 +332,10 @@ void pair_again(struct fl_corr *c, const struct episode *e, const struct half *o
 {
     struct pair *p = pair_new(c, e);
     p->v[p->n++] = *over;
-    p->v[p->n++] = (struct half){starts_at, 0, FL_ALERT_FIRING, speaks_for_all(e->source)};
+    if (fl_same_start(over->starts_at, starts_at))
+        p->v[0].status = FL_ALERT_FIRING;
+    else
+        p->v[p->n++] = (struct half){starts_at, 0, FL_ALERT_FIRING, speaks_for_all(e->source)};
 }
 
 bool passed_overlaps(const struct fl_corr *c, const struct fl_alert *a)

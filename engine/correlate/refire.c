@@ -34,6 +34,21 @@ static void take_over(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
     episode_row(c, s, e);
 }
 
+/* The other half of a pair, heard for the first time, or long after the end of that start. */
+static void never_stopped(struct fl_corr *c, const struct fl_step *s, const char *source,
+                          const struct fl_alert *a, struct episode *e, fl_usec ended, bool told)
+{
+    e->status = FL_ALERT_RESOLVED;
+    e->alert->ends_at = ended;
+    if (told)
+        pair_goes_on(c, e, source, a, s->at);
+    else
+        (void)pair_report(c, e, source, a, s->at);
+    e->status = FL_ALERT_FIRING;
+    e->alert->ends_at = 0;
+    flap_still_fires(c, a->fingerprint);
+}
+
 bool refires(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
              const struct fl_alert *a, bool *ret_same)
 {
@@ -42,16 +57,14 @@ bool refires(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const c
                                                                           : NULL;
     if (!e || !is_live(e) || !flap_waits(c, a->fingerprint, &ended))
         return false;
-    *ret_same = !a->starts_guessed &&
-                (pair_has(c, e, a->starts_at) || tomb_has(c, a->fingerprint, a->starts_at));
+    bool heard = !a->starts_guessed &&
+                 (pair_has(c, e, a->starts_at) || tomb_has(c, a->fingerprint, a->starts_at));
+    bool told = heard && told_on(c, s->at, a);
+    *ret_same = heard && !told;
     if (*ret_same) {
         c->stats.late++; /* the resolve is the newer truth */
-    } else if (!a->starts_guessed && a->starts_at < ended) {
-        /* The other half of a pair, heard for the first time: it never stopped. */
-        e->status = FL_ALERT_RESOLVED;
-        (void)pair_report(c, e, source, a);
-        e->status = FL_ALERT_FIRING;
-        flap_still_fires(c, a->fingerprint);
+    } else if (told || (!a->starts_guessed && a->starts_at < ended)) {
+        never_stopped(c, s, source, a, e, ended, told);
     } else {
         take_over(c, s, topo, source, a, e, ended);
     }

@@ -207,6 +207,8 @@ static void read_incident(struct fl_corr *c, struct fl_unpack *u)
                             &p->acked_by, &p->assignee, &p->merged_into, &i->group};
     for (size_t k = 0; k < FL_ARRAY_LEN(texts); k++)
         set_text(texts[k], fl_unpack_text(u, NULL));
+    i->by_hand = fl_unpack_more(u) && fl_unpack_u64(u);
+    p->reopened = fl_unpack_more(u) ? (unsigned)fl_unpack_u64(u) : 0;
     if (i->group) {
         struct incident *old;
         HASH_FIND(hh_group, c->by_group, i->group, strlen(i->group), old);
@@ -265,7 +267,7 @@ static void read_gone(struct fl_corr *c, struct fl_unpack *u, bool passed)
     if (passed)
         passed_add(c, key.fingerprint, key.starts_at, ends_at, until);
     else
-        tomb_add(c, key.fingerprint, key.starts_at, until);
+        tomb_add(c, key.fingerprint, key.starts_at, until, fl_unpack_more(u) && fl_unpack_u64(u));
 }
 
 enum { EXPECT_MAX = 1 << 24 };

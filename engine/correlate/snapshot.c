@@ -172,6 +172,8 @@ static void put_incident(struct writer *w, const struct incident *i)
     fl_pack_hash(w->out, confidence);
     for (size_t k = 0; k < FL_ARRAY_LEN(texts); k++)
         fl_pack_text(w->out, texts[k]);
+    fl_pack_u64(w->out, i->by_hand); /* these two last: older records end before them */
+    fl_pack_u64(w->out, p->reopened);
     fl_pack_end(w->out);
 }
 
@@ -232,6 +234,7 @@ static void put_gone(struct writer *w, const struct fl_corr *c)
         fl_pack_begin(w->out, REC_TOMB);
         put_start(w, t->key.fingerprint, t->key.starts_at);
         put_time(w, t->key.starts_at, t->until);
+        fl_pack_u64(w->out, t->open); /* last: older records end before it */
         fl_pack_end(w->out);
     }
 }

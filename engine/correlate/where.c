@@ -78,7 +78,7 @@ void part_count(struct fl_corr *c, const struct incident *i, struct part *p, int
     weigh(c, i, p);
 }
 
-void services_leave(struct fl_corr *c, struct incident *i)
+void services_weigh(struct fl_corr *c, struct incident *i)
 {
     for (struct part *p = i->parts; p; p = p->hh.next)
         weigh(c, i, p);

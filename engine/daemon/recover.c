@@ -75,8 +75,18 @@ static fl_status load_state(struct engine *e, const struct fl_flow_options *o, u
 static void vouch(void *ctx, const struct fl_alert *a)
 {
     struct engine *e = ctx;
-    if (a->status == FL_ALERT_FIRING)
-        fl_leases_commit(e->leases, a, 1, fl_now(), e->config->lease_grace, !a->lease_until);
+    fl_usec now = fl_now();
+    if (a->status != FL_ALERT_FIRING)
+        return;
+    fl_leases_commit(e->leases, a, 1, now, e->config->lease_grace, !a->lease_until);
+    if (a->ends_at) /* one sender said that it is over, another went on: neither is news */
+        fl_leases_over(e->leases, a->fingerprint, a->starts_at, now - FL_LATE_FOR);
+}
+
+static void was_over(void *ctx, uint64_t fingerprint, fl_usec starts_at, fl_usec at)
+{
+    struct engine *e = ctx;
+    fl_leases_over(e->leases, fingerprint, starts_at, at);
 }
 
 static void still_silent(void *ctx, const char *name)
@@ -97,6 +107,7 @@ fl_status recover(struct engine *e, struct fl_err *err)
     st = fl_store_read_journal(e->store, seq, 0, replay_event, &p, err);
     if (st != FL_OK)
         return fl_fail(err, st, "recovery", "the journal could not be read");
+    fl_flow_each_over(e->flow, fl_now() - FL_LATE_FOR, was_over, e);
     fl_flow_each_alert(e->flow, vouch, e);
     fl_flow_each_silent(e->flow, still_silent, e);
     e->last_snapshot_seq = seq;

@@ -378,6 +378,13 @@ void fl_flow_each_alert(const struct fl_flow *f, void (*visit)(void *ctx, const 
     fl_corr_each_active(f->corr, visit_alert, &v);
 }
 
+void fl_flow_each_over(const struct fl_flow *f, fl_usec since,
+                       void (*visit)(void *ctx, uint64_t fingerprint, fl_usec starts_at, fl_usec at),
+                       void *ctx)
+{
+    fl_corr_each_over(f->corr, since, visit, ctx);
+}
+
 void fl_flow_stats(const struct fl_flow *f, struct fl_flow_stats *ret)
 {
     struct fl_corr_stats c;

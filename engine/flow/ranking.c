@@ -342,7 +342,7 @@ static bool close_one(void *ctx, struct fl_incident *i)
     if (i->closed_out || i->state < FL_INC_RESOLVED)
         return false;
     i->closed_out = true;
-    if (i->state == FL_INC_RESOLVED)
+    if (i->state == FL_INC_RESOLVED && !i->reopened)
         learn(c->f, c->s, i);
     else if (i->merged_into)
         fl_resp_incident_merged(c->f->resp, i->id, i->merged_into);

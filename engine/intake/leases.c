@@ -28,6 +28,7 @@ struct entry {
     fl_usec starts_at;
     int64_t when; /* the time times four, plus the lease_state */
 };
+#define CONTENT_UNKNOWN 0 /* nothing is a repeat of it */
 #define LONG_AGO (-(INT64_C(1) << 60))
 
 static lease_state state(const struct entry *e)
@@ -128,7 +129,8 @@ static uint64_t content_of(const struct fl_alert *a)
     take_labels(&d, &a->annotations);
     take(&d, a->generator_url ? a->generator_url : "");
     mix(&d, d.part, d.n);
-    return a->status == FL_ALERT_RESOLVED ? d.h ^ (uint64_t)a->ends_at : d.h;
+    uint64_t h = a->status == FL_ALERT_RESOLVED ? d.h ^ (uint64_t)a->ends_at : d.h;
+    return h == CONTENT_UNKNOWN ? 1 : h;
 }
 
 static lease_state state_of(const struct fl_alert *a)
@@ -164,18 +166,24 @@ static struct shard *shard_of(struct fl_leases *l, uint64_t fingerprint)
     return &l->shard[place(fingerprint) % SHARDS];
 }
 
-/* The episode meant: the same start, or, with a guessed start, the firing one. */
-static struct entry *find(struct shard *s, const struct fl_alert *a)
+/* What is known of the start meant; with a guessed start, of the one that fires. Two senders may disagree: then one entry is
+ * that it is over, the other one that it fires, and what repeats either is a repeat. */
+static struct entry *find(struct shard *s, const struct fl_alert *a, bool over)
 {
     if (!s->cap)
         return NULL;
     for (size_t i = home(s, a->fingerprint); state(&s->v[i]) != FREE; i = after(s, i)) {
         struct entry *e = &s->v[i];
-        if (e->fingerprint == a->fingerprint &&
+        if (e->fingerprint == a->fingerprint && (state(e) == RESOLVED) == over &&
             (a->starts_guessed ? state(e) == FIRING : fl_same_start(e->starts_at, a->starts_at)))
             return e;
     }
     return NULL;
+}
+
+static bool says_over(const struct fl_alert *a)
+{
+    return a->status == FL_ALERT_RESOLVED;
 }
 
 static void put(struct shard *s, const struct entry *e)
@@ -245,7 +253,7 @@ static bool is_repeat(struct fl_leases *l, const struct fl_alert *a)
 {
     struct shard *s = shard_of(l, a->fingerprint);
     pthread_mutex_lock(&s->lock);
-    const struct entry *e = find(s, a);
+    const struct entry *e = find(s, a, says_over(a));
     bool repeat = e && state(e) == state_of(a) && state(e) != STALE && e->content == content_of(a);
     pthread_mutex_unlock(&s->lock);
     return repeat;
@@ -273,9 +281,9 @@ static void renew(struct fl_leases *l, const struct fl_alert *a, fl_usec now, bo
     struct shard *s = shard_of(l, a->fingerprint);
     fl_usec end = lease_end(l, a, now, 0);
     pthread_mutex_lock(&s->lock);
-    struct entry *e = find(s, a);
-    /* Never shortened: of an HA pair the one with the longer promise counts. */
-    if (e && state(e) == state_of(a) && end > until(e))
+    struct entry *e = find(s, a, says_over(a));
+    /* Never shortened: of an HA pair the one with the longer promise counts. An end keeps the time when it was heard. */
+    if (e && state(e) == FIRING && end > until(e))
         set(e, end, state(e));
     if (merged)
         supersede(s, a, now + l->moved_on);
@@ -293,21 +301,68 @@ bool fl_leases_renew_all(struct fl_leases *l, const struct fl_alert *alerts, siz
     return true;
 }
 
+/* The core counts a firing report as late for a while after an end of the same alert was heard. So that it hears of it again
+ * after that, nothing is taken for a repeat of such a report. */
+static bool may_be_late(const struct shard *s, const struct fl_alert *a, fl_usec now)
+{
+    if (!s->cap || a->starts_guessed)
+        return false;
+    for (size_t i = home(s, a->fingerprint); state(&s->v[i]) != FREE; i = after(s, i)) {
+        const struct entry *e = &s->v[i];
+        fl_usec heard = until(e) - KEEP_OVER;
+        if (e->fingerprint == a->fingerprint && state(e) == RESOLVED && now - heard < FL_LATE_FOR &&
+            a->starts_at <= heard)
+            return true;
+    }
+    return false;
+}
+
+/* Whoever fires on after this end says so again: it counts, or is late. The resolve of one who has merged what he heard of a
+ * fingerprint is about earlier starts, too. */
+static void doubt(struct shard *s, const struct fl_alert *a, bool merged)
+{
+    for (size_t i = s->cap ? home(s, a->fingerprint) : 0; s->cap && state(&s->v[i]) != FREE;
+         i = after(s, i)) {
+        struct entry *e = &s->v[i];
+        if (e->fingerprint == a->fingerprint && state(e) == FIRING &&
+            (fl_same_start(e->starts_at, a->starts_at) || (merged && e->starts_at <= a->ends_at)))
+            e->content = CONTENT_UNKNOWN;
+    }
+}
+
+/* The entry that a takes for itself, or NULL. */
+static struct entry *taken_by(struct shard *s, const struct fl_alert *a)
+{
+    struct entry *e = find(s, a, says_over(a));
+    if (e || !says_over(a))
+        return e;
+    return find(s, a, false); /* it fired, and is over */
+}
+
+static void insert(struct shard *s, const struct fl_alert *a, uint64_t content, fl_usec end)
+{
+    limit_episodes(s, a->fingerprint);
+    bool full = (s->n + 1) * 5 > s->cap * 4;
+    if (s->n >= ENTRIES_MAX || (full && !resize(s, s->cap ? s->cap + s->cap / 2 : 16)))
+        return; /* not remembered: its repeats are journalled, which is safe */
+    struct entry fresh = {.fingerprint = a->fingerprint, .content = content, .starts_at = a->starts_at};
+    set(&fresh, end, state_of(a));
+    put(s, &fresh);
+    if (end < s->earliest)
+        s->earliest = end;
+}
+
 static void commit(struct shard *s, const struct fl_alert *a, uint64_t content, fl_usec end)
 {
-    struct entry *e = find(s, a);
-    if (e) {
-        set(e, end, state_of(a));
-        e->content = content;
-    } else {
-        limit_episodes(s, a->fingerprint);
-        bool full = (s->n + 1) * 5 > s->cap * 4;
-        if (s->n >= ENTRIES_MAX || (full && !resize(s, s->cap ? s->cap + s->cap / 2 : 16)))
-            return; /* not remembered: its repeats are journalled, which is safe */
-        struct entry fresh = {.fingerprint = a->fingerprint, .content = content, .starts_at = a->starts_at};
-        set(&fresh, end, state_of(a));
-        put(s, &fresh);
+    struct entry *e = taken_by(s, a);
+    if (!e) {
+        insert(s, a, content, end);
+        return;
     }
+    bool told = state(e) == RESOLVED && (e->content == content || e->content == CONTENT_UNKNOWN);
+    if (!told)
+        set(e, end, state_of(a));
+    e->content = content;
     if (end < s->earliest)
         s->earliest = end;
 }
@@ -320,11 +375,24 @@ void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t
         fl_usec end = lease_end(l, &alerts[i], now, grace);
         uint64_t content = content_of(&alerts[i]);
         pthread_mutex_lock(&s->lock);
-        commit(s, &alerts[i], content, end);
+        bool late = alerts[i].status == FL_ALERT_FIRING && may_be_late(s, &alerts[i], now);
+        commit(s, &alerts[i], late ? CONTENT_UNKNOWN : content, end);
+        if (says_over(&alerts[i]))
+            doubt(s, &alerts[i], merged);
         if (merged)
             supersede(s, &alerts[i], now + l->moved_on);
         pthread_mutex_unlock(&s->lock);
     }
+}
+
+void fl_leases_over(struct fl_leases *l, uint64_t fingerprint, fl_usec starts_at, fl_usec at)
+{
+    struct fl_alert a = {.fingerprint = fingerprint, .starts_at = starts_at, .status = FL_ALERT_RESOLVED};
+    struct shard *s = shard_of(l, fingerprint);
+    pthread_mutex_lock(&s->lock);
+    if (!find(s, &a, true))
+        insert(s, &a, CONTENT_UNKNOWN, at + KEEP_OVER);
+    pthread_mutex_unlock(&s->lock);
 }
 
 static size_t lapse_shard(struct shard *s, fl_usec now, struct fl_lapsed *ret, size_t max)
@@ -367,7 +435,7 @@ void fl_leases_unlapse(struct fl_leases *l, const struct fl_lapsed *lapsed, size
         struct fl_alert key = {.fingerprint = lapsed[i].fingerprint, .starts_at = lapsed[i].starts_at};
         struct shard *s = shard_of(l, key.fingerprint);
         pthread_mutex_lock(&s->lock);
-        struct entry *e = find(s, &key);
+        struct entry *e = find(s, &key, false);
         if (e && state(e) == STALE) {
             set(e, LONG_AGO, FIRING);
             s->earliest = LONG_AGO;

@@ -29,6 +29,7 @@ struct fl_incident {
     fl_usec rank_due;    /* 0 = ranking is fresh */
     fl_usec ranked_at;
     unsigned rankings;   /* versions so far */
+    unsigned reopened;   /* times that it was over and an alert of it turned out to fire still */
 };
 /** One alert of an incident; borrowed. */
 struct fl_episode {
@@ -84,8 +85,12 @@ enum fl_cursor_state fl_corr_cursor_next(struct fl_corr *c, uint64_t cursor, siz
 /** One firing or stale episode; false: there is no such one. */
 bool fl_corr_episode(struct fl_corr *c, uint64_t fingerprint, fl_usec starts_at,
                      void (*visit)(void *ctx, const struct fl_episode *e), void *ctx);
-/** All firing and stale episodes, in order of arrival; one with several starts once for each, with the state of each. */
+/** All firing and stale episodes, in order of arrival; one with several starts once for each, with the state of each. A firing
+ *  start that has an ends_at was said to be over by then, and another sender went on. */
 void fl_corr_each_active(struct fl_corr *c, void (*visit)(void *ctx, const struct fl_episode *e), void *ctx);
+/** Starts whose end was heard at `since` or later. */
+void fl_corr_each_over(const struct fl_corr *c, fl_usec since,
+                       void (*visit)(void *ctx, uint64_t fingerprint, fl_usec starts_at, fl_usec at), void *ctx);
 /** Firing or stale alerts of an incident on one component (node NULL: all of them). */
 size_t fl_corr_firing_on(struct fl_corr *c, const struct fl_incident *i, const char *node);
 /** Distinct known services with a firing alert, for the brake on mass remediation. Costs nothing: it is kept. */

@@ -40,6 +40,9 @@ const struct fl_sha256 *fl_flow_topology_hash(const struct fl_flow *f);
 const struct fl_topo *fl_flow_topology(const struct fl_flow *f);
 /** Visit every start of the firing and stale episodes in a fixed order (to rebuild leases after a restart). */
 void fl_flow_each_alert(const struct fl_flow *f, void (*visit)(void *ctx, const struct fl_alert *a), void *ctx);
+/** Starts of alerts whose end was heard at `since` or later. */
+void fl_flow_each_over(const struct fl_flow *f, fl_usec since,
+                       void (*visit)(void *ctx, uint64_t fingerprint, fl_usec starts_at, fl_usec at), void *ctx);
 /** Visit the heartbeat rules whose sender is silent. */
 void fl_flow_each_silent(const struct fl_flow *f, void (*visit)(void *ctx, const char *name), void *ctx);
 /** A firing alert as lists show it; borrowed for the visit. */

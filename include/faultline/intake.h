@@ -175,6 +175,9 @@ bool fl_leases_renew_all(struct fl_leases *l, const struct fl_alert *alerts, siz
  *  because renewals write nothing and its sender may repeat only hours later. */
 void fl_leases_commit(struct fl_leases *l, const struct fl_alert *alerts, size_t n, fl_usec now,
                       fl_usec grace, bool merged);
+/** While rebuilding: the end of this start was heard at `at`. What repeats it is written again, and who says that it fires is late
+ *  for a while (FL_LATE_FOR): that is written again, too. */
+void fl_leases_over(struct fl_leases *l, uint64_t fingerprint, fl_usec starts_at, fl_usec at);
 struct fl_lapsed {
     uint64_t fingerprint;
     fl_usec starts_at;

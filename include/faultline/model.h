@@ -48,6 +48,9 @@ static inline bool fl_same_start(fl_usec a, fl_usec b)
 {
     return a == b || (a / 1000 == b / 1000 && (a % 1000 == 0 || b % 1000 == 0));
 }
+/** A report that a start fires counts as late for so long after its end was heard; after that its sender says what is so now. An
+ *  Alertmanager tries for a group_interval (5 min) to deliver what it made before; Prometheus promises 4 min at most. */
+#define FL_LATE_FOR (6 * 60 * FL_USEC_PER_SEC)
 
 const char *fl_label_get(const struct fl_labels *l, const char *name); /* "" when absent */
 /** Whose alert it is by its labels: team, else owner, else "". */

@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #define DIR FL_SOURCE_DIR "/tests/golden/flow/"
-static const char *const cases[] = {"shop",  "quiet",    "models",      "heartbeat",
-                                    "holds", "flapping", "maintenance", "reminders"};
+static const char *const cases[] = {"shop",     "quiet",       "models",    "heartbeat", "holds",
+                                    "flapping", "maintenance", "reminders", "pairs"};
 static bool update;
 
 struct journal {

@@ -51,10 +51,24 @@ static void begin(struct world *w, fl_usec at)
                                .ctx = w};
 }
 
+/* The flow would. */
+static bool was_ranked(void *ctx, struct fl_incident *i)
+{
+    struct world *w = ctx;
+    if (i->rank_due && i->rank_due <= w->step.at)
+        fl_corr_ranked(w->c, &w->step, i, NULL, 0);
+    return false;
+}
+
 static void end(struct world *w)
 {
     fl_corr_tick(w->c, &w->step, w->topo);
     fl_corr_flush(w->c, &w->step);
+    struct fl_err err = {0};
+    fl_corr_each(w->c, was_ranked, w);
+    fl_corr_flush(w->c, &w->step);
+    if (fl_corr_check(w->c, w->rules, w->step.at, &err) != FL_OK)
+        fail_msg("%s: %s", err.where, err.text);
 }
 
 static int setup(void **state)
@@ -285,6 +299,185 @@ static void test_the_end_is_heard_before_the_beginning(void **state)
     EXPECT(2, 1, 0);
 }
 
+static const struct fl_incident *first_incident(struct world *w)
+{
+    return fl_corr_find(w->c, "INC-2026-000001");
+}
+
+static void tick(struct world *w, fl_usec at)
+{
+    begin(w, at);
+    end(w);
+}
+
+#define LATE FL_LATE_FOR
+
+/* Two Prometheus evaluate at the same instant: one start. One of them loses sight of the target, the other does not. */
+static void test_an_equal_start_that_is_told_on_opens_the_incident_again(void **state)
+{
+    struct world *w = *state;
+    fl_usec ended = T0 + 60 * SEC;
+    send(w, T0, POST, T0, 0);
+    send(w, ended, POST, T0, ended);
+    tick(w, ended + 31 * SEC);
+    assert_int_equal(first_incident(w)->state, FL_INC_RESOLVED);
+    snapshot_and_back(w);
+    send(w, ended + LATE - 1, POST, T0, 0); /* it may be of before */
+    EXPECT(1, 0, 0);
+    assert_int_equal(stats(w).late, 1);
+    send(w, ended + LATE, POST, T0, 0);
+    EXPECT(1, 1, 0);
+    assert_int_equal(first_incident(w)->state, FL_INC_OPEN);
+    assert_int_equal(first_incident(w)->resolved_at, 0);
+    assert_int_equal(stats(w).open_incidents, 1);
+    assert_non_null(strstr(
+        w->notes, "incident.open INC-2026-000001: resolved -> open: an alert of it never stopped (Down: one "
+                  "sender said resolved, another still reports it, firing since "));
+    /* The one that was wrong says so again, as Prometheus does for 15 minutes. */
+    size_t told = strlen(w->notes);
+    send(w, ended + LATE + SEC, POST, T0, ended);
+    snapshot_and_back(w);
+    send(w, ended + LATE + 2 * SEC, POST, T0, ended);
+    send(w, ended + LATE + 3 * SEC, POST, T0, 0);
+    EXPECT(1, 1, 0);
+    assert_int_equal(strlen(w->notes), told);
+    send(w, ended + LATE + 99 * SEC, POST, T0, ended + LATE + 98 * SEC);
+    EXPECT(1, 0, 0);
+    tick(w, ended + LATE + 140 * SEC);
+    assert_int_equal(first_incident(w)->state, FL_INC_RESOLVED);
+    send(w, ended + 2 * LATE, POST, T0, 0); /* and a late word again */
+    EXPECT(1, 0, 0);
+    assert_int_equal(stats(w).opened, 1);
+}
+
+/* The other half is heard for the first time when the incident is over. */
+static void test_a_paired_start_opens_the_incident_again(void **state)
+{
+    struct world *w = *state;
+    send(w, T0, POST, T0, 0);
+    send(w, T0 + 60 * SEC, POST, T0, T0 + 60 * SEC);
+    tick(w, T0 + 600 * SEC);
+    snapshot_and_back(w);
+    send(w, T0 + 1200 * SEC, POST, T0 + 3 * SEC, 0);
+    EXPECT(1, 1, 0);
+    assert_int_equal(first_incident(w)->state, FL_INC_OPEN);
+    send(w, T0 + 1201 * SEC, POST, T0, T0 + 60 * SEC);
+    EXPECT(1, 1, 0);
+    send(w, T0 + 1300 * SEC, POST, T0 + 3 * SEC, T0 + 1299 * SEC);
+    EXPECT(1, 0, 0);
+    tick(w, T0 + 1390 * SEC);
+    /* What began after all that is another outage. */
+    send(w, T0 + 1400 * SEC, POST, T0 + 1390 * SEC, 0);
+    EXPECT(2, 1, 0);
+    assert_int_equal(stats(w).opened, 2);
+}
+
+/* One half fell silent, so that the other one's resolve ended it; the silent one was only cut off. */
+static void test_a_half_that_was_cut_off_comes_back(void **state)
+{
+    for (int restart = 0; restart < 2; restart++) {
+        struct world *w = *state;
+        fl_usec t = T0 + restart * 7200 * SEC;
+        uint64_t fp = send(w, t, POST, t, 0);
+        send(w, t + 3 * SEC, POST, t + 3 * SEC, 0);
+        silent(w, t + 250 * SEC, fp, t + 3 * SEC);
+        send(w, t + 300 * SEC, POST, t, t + 299 * SEC);
+        assert_int_equal(stats(w).firing, 0);
+        tick(w, t + 340 * SEC);
+        if (restart)
+            snapshot_and_back(w);
+        send(w, t + 350 * SEC, POST, t + 3 * SEC, 0); /* it never said resolved */
+        assert_int_equal(stats(w).firing, 1);
+        send(w, t + 351 * SEC, POST, t, 0); /* that one did */
+        send(w, t + 400 * SEC, POST, t + 3 * SEC, t + 399 * SEC);
+        EXPECT(1 + restart, 0, 0);
+        assert_int_equal(stats(w).opened, 1 + restart);
+    }
+}
+
+/* Three senders, two of them with one start: the half that was resolved is still fired by one of them. */
+static void test_a_half_that_is_told_on_keeps_it_firing(void **state)
+{
+    struct world *w = *state;
+    send(w, T0, POST, T0, 0);
+    send(w, T0 + 3 * SEC, POST, T0 + 3 * SEC, 0);
+    send(w, T0 + 60 * SEC, POST, T0, T0 + 59 * SEC);
+    send(w, T0 + 120 * SEC, POST, T0, 0);
+    assert_int_equal(live(w).firing, 1);
+    send(w, T0 + 60 * SEC + LATE, POST, T0, 0);
+    assert_int_equal(live(w).firing, 2);
+    send(w, T0 + 61 * SEC + LATE, POST, T0, T0 + 59 * SEC); /* told again */
+    send(w, T0 + 500 * SEC, POST, T0 + 3 * SEC, T0 + 499 * SEC);
+    EXPECT(1, 1, 0);
+    send(w, T0 + 600 * SEC, POST, T0, T0 + 599 * SEC);
+    EXPECT(1, 0, 0);
+}
+
+static void test_what_was_kept_out_of_incidents_is_told_on(void **state)
+{
+    struct world *w = *state;
+    send(w, T0 + 99 * SEC, POST, T0, T0 + 90 * SEC); /* it left memory at once */
+    send(w, T0 + 100 * SEC, POST, T0, 0);
+    EXPECT(1, 0, 0);
+    snapshot_and_back(w);
+    send(w, T0 + 99 * SEC + LATE, POST, T0, 0);
+    EXPECT(1, 1, 0);
+    send(w, T0 + 100 * SEC + LATE, POST, T0, T0 + 90 * SEC);
+    EXPECT(1, 1, 0);
+    send(w, T0 + 200 * SEC + LATE, POST, T0, T0 + 199 * SEC + LATE);
+    EXPECT(1, 0, 0);
+}
+
+static void test_an_end_by_hand_stands(void **state)
+{
+    struct world *w = *state;
+    struct fl_err err = {0};
+    send(w, T0, POST, T0, 0);
+    send(w, T0 + 60 * SEC, POST, T0, T0 + 60 * SEC);
+    begin(w, T0 + 61 * SEC);
+    assert_int_equal(fl_corr_resolve(w->c, &w->step, "INC-2026-000001", "enough", &err), FL_OK);
+    end(w);
+    snapshot_and_back(w);
+    send(w, T0 + 60 * SEC + LATE, POST, T0, 0);
+    EXPECT(1, 0, 0);
+    assert_int_equal(first_incident(w)->state, FL_INC_RESOLVED);
+}
+
+/* After a day it is nobody's business any more. */
+static void test_it_opens_again_within_a_day(void **state)
+{
+    struct world *w = *state;
+    fl_usec day = 24 * 3600 * SEC, ended = T0 + 60 * SEC;
+    send(w, T0, POST, T0, 0);
+    send(w, ended, POST, T0, ended);
+    tick(w, ended + 30 * SEC);
+    send(w, ended + 30 * SEC + day + 1, POST, T0 + 3 * SEC, 0);
+    EXPECT(2, 1, 0);
+    assert_int_equal(stats(w).opened, 2);
+    assert_int_equal(first_incident(w)->state, FL_INC_RESOLVED);
+}
+
+/* What opened in the meantime because of the same group is part of what opens again. */
+static void test_the_older_one_takes_in_what_opened_meanwhile(void **state)
+{
+    struct world *w = *state;
+    send(w, T0, POST, T0, 0);
+    send(w, T0 + 60 * SEC, POST, T0, T0 + 60 * SEC);
+    tick(w, T0 + 100 * SEC);
+    struct fl_label l[] = {{"alertname", "Down"}, {"severity", "warning"}};
+    struct fl_alert a = {
+        .labels = {l, fl_labels_normalise(l, 2)}, .starts_at = T0 + 200 * SEC, .generator_url = ""};
+    a.fingerprint = fl_labels_fingerprint(&a.labels);
+    begin(w, T0 + 200 * SEC);
+    fl_corr_alerts(w->c, &w->step, w->topo, POST, &a, 1);
+    end(w);
+    assert_int_equal(stats(w).open_incidents, 1);
+    send(w, T0 + 60 * SEC + LATE, POST, T0, 0);
+    assert_int_equal(stats(w).open_incidents, 1);
+    assert_int_equal(first_incident(w)->alerts_firing, 2);
+    assert_non_null(strstr(w->notes, "INC-2026-000002 was merged into this incident"));
+}
+
 static void test_closed_by_hand_is_not_revived_by_another_start(void **state)
 {
     struct world *w = *state;
@@ -483,6 +676,14 @@ int main(void)
         T(test_the_second_half_comes_after_the_first_is_over),
         T(test_nobody_was_heard_before_the_end),
         T(test_the_end_is_heard_before_the_beginning),
+        T(test_an_equal_start_that_is_told_on_opens_the_incident_again),
+        T(test_a_paired_start_opens_the_incident_again),
+        T(test_a_half_that_was_cut_off_comes_back),
+        T(test_a_half_that_is_told_on_keeps_it_firing),
+        T(test_what_was_kept_out_of_incidents_is_told_on),
+        T(test_an_end_by_hand_stands),
+        T(test_it_opens_again_within_a_day),
+        T(test_the_older_one_takes_in_what_opened_meanwhile),
         T(test_closed_by_hand_is_not_revived_by_another_start),
         T(test_ever_new_starts_are_bounded),
         T(test_shuffled_reports_against_a_model),

@@ -317,6 +317,74 @@ static void a_start_that_is_repeated_stays(void **state)
     fl_leases_free(l);
 }
 
+/* Two senders of one start: one says resolved, the other fires on. What may count as late is written each time, so that the
+ * core hears of it again; after that, what repeats either of the two is a repeat. */
+static void two_that_disagree_are_both_repeated(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(9 * HOUR, 300 * SEC);
+    struct fl_lapsed gone[4];
+    struct fl_alert on = firing(1, T0, T0 + 240 * SEC), over = resolved(1, T0, T0 + 60 * SEC);
+    fl_leases_commit(l, &on, 1, T0, 0, false);
+    fl_leases_commit(l, &over, 1, T0 + 61 * SEC, 0, false);
+    fl_usec t = T0 + 61 * SEC;
+    for (; t < T0 + 61 * SEC + FL_LATE_FOR; t += 60 * SEC) {
+        on.lease_until = t + 240 * SEC;
+        assert_false(fl_leases_renew_all(l, &on, 1, t, false));
+        fl_leases_commit(l, &on, 1, t, 0, false);
+        assert_true(fl_leases_renew_all(l, &over, 1, t, false));
+    }
+    assert_false(fl_leases_renew_all(l, &on, 1, t, false)); /* now it counts */
+    fl_leases_commit(l, &on, 1, t, 0, false);
+    on.lease_until = t + 300 * SEC;
+    assert_true(fl_leases_renew_all(l, &on, 1, t + 60 * SEC, false));
+    assert_true(fl_leases_renew_all(l, &over, 1, t + 60 * SEC, false));
+    assert_int_equal(fl_leases_lapse(l, t + 301 * SEC, gone, 4), 1);
+    assert_int_equal(gone[0].starts_at, T0);
+    /* Its own end, later: who fires on even then is heard again. */
+    on.lease_until = t + 900 * SEC;
+    fl_leases_commit(l, &on, 1, t + 302 * SEC, 0, false);
+    over.ends_at = t + 310 * SEC;
+    assert_false(fl_leases_renew_all(l, &over, 1, t + 311 * SEC, false));
+    fl_leases_commit(l, &over, 1, t + 311 * SEC, 0, false);
+    assert_false(fl_leases_renew_all(l, &on, 1, t + 312 * SEC, false));
+    fl_leases_free(l);
+}
+
+/* The resolve of an alert manager is about all starts that it has merged. */
+static void who_fires_on_after_a_merged_resolve_is_heard(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(9 * HOUR, 300 * SEC);
+    struct fl_alert one = firing(1, T0, 0), other = firing(1, T0 + 3 * SEC, 0),
+                    over = resolved(1, T0, T0 + 60 * SEC);
+    fl_leases_commit(l, &one, 1, T0, 0, true);
+    fl_leases_commit(l, &other, 1, T0 + 3 * SEC, 0, false);
+    fl_leases_commit(l, &over, 1, T0 + 61 * SEC, 0, false);
+    assert_true(fl_leases_renew_all(l, &other, 1, T0 + 62 * SEC, false));
+    over.annotations.v = note_2;
+    fl_leases_commit(l, &over, 1, T0 + 63 * SEC, 0, true);
+    assert_false(fl_leases_renew_all(l, &other, 1, T0 + 64 * SEC, false));
+    fl_leases_free(l);
+}
+
+static void ends_of_before_a_restart_are_known(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(9 * HOUR, 300 * SEC);
+    struct fl_alert on = firing(1, T0, 0), over = resolved(1, T0, T0 + 60 * SEC);
+    fl_leases_over(l, 1, T0, T0 + 61 * SEC);
+    assert_false(fl_leases_renew_all(l, &over, 1, T0 + 70 * SEC, false));
+    fl_leases_commit(l, &over, 1, T0 + 70 * SEC, 0, false);
+    assert_true(fl_leases_renew_all(l, &over, 1, T0 + 71 * SEC, false));
+    fl_usec counts = T0 + 61 * SEC + FL_LATE_FOR;
+    fl_leases_commit(l, &on, 1, counts - 1, 0, false);
+    assert_false(fl_leases_renew_all(l, &on, 1, counts, false));
+    fl_leases_commit(l, &on, 1, counts, 0, false);
+    assert_true(fl_leases_renew_all(l, &on, 1, counts + SEC, false));
+    fl_leases_free(l);
+}
+
 static void threads_share_it(void **state)
 {
     (void)state;
@@ -348,6 +416,9 @@ int main(void)
         cmocka_unit_test(it_behaves_like_a_plain_map),
         cmocka_unit_test(a_later_start_ends_long_promises),
         cmocka_unit_test(a_start_that_is_repeated_stays),
+        cmocka_unit_test(two_that_disagree_are_both_repeated),
+        cmocka_unit_test(who_fires_on_after_a_merged_resolve_is_heard),
+        cmocka_unit_test(ends_of_before_a_restart_are_known),
         cmocka_unit_test(threads_share_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
