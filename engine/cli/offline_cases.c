@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "offline_cases.h"
@@ -147,6 +148,15 @@ static fl_status list_cases(struct fl_off *off, const char *dir, const char ***r
     return st;
 }
 
+/* A part of a set lies beside what all its parts share: its common folder. */
+static bool is_part(const char *set)
+{
+    char path[4096];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/common", set);
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* "…/petshop/open" is the set petshop. */
 static const char *set_name(struct fl_off *off, const char *dir)
 {
@@ -156,10 +166,13 @@ static const char *set_name(struct fl_off *off, const char *dir)
     while ((slash = strrchr(copy, '/')) && !slash[1] && slash != copy)
         *slash = '\0';
     slash = strrchr(copy, '/');
-    if (slash && (strcmp(slash + 1, "open") == 0 || strcmp(slash + 1, "held") == 0 ||
-                  strcmp(slash + 1, "test") == 0)) {
+    if (slash && slash != copy) {
         *slash = '\0';
-        slash = strrchr(copy, '/');
+        if (is_part(copy)) {
+            slash = strrchr(copy, '/');
+            return slash ? slash + 1 : copy;
+        }
+        *slash = '/';
     }
     return slash ? slash + 1 : copy;
 }

@@ -51,6 +51,12 @@ printf '{"weights":{"rarity_shore":1}}' >"$work/bad.json"
 expect 1 'did you mean "rarity_share"' evaluate --model "$work/bad.json" "$here"
 
 # Labelled like the others: a set with its truth.
+# A part of a set beside what its parts share goes by the set's name; any other folder by its own.
+mkdir -p "$work/shop/common" "$work/plain"
+cp -r "$here/rcb-001" "$work/plain/"
+cp -r "$work/plain" "$work/shop/hidden"
+expect 0 '^shop  *1 ' evaluate "$work/shop/hidden/"
+expect 0 '^plain  *1 ' evaluate "$work/plain"
 mkdir "$work/open"
 cp -r "$here/rcb-001" "$work/open/"
 printf '{"case":"rcb-001","service":"recommendationservice","fault_type":"x","change":"none"}\n' >"$work/open/expected.jsonl"
