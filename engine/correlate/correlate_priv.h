@@ -213,11 +213,12 @@ struct at {
     fl_vertex prev, next; /* -1: none */
 };
 
-enum { CURSORS_MAX = 16, CURSOR_LABELS = 4 };
+enum { CURSORS_MAX = 16, CURSOR_LABELS = 64 };
 struct cursor {
     uint64_t handle, used; /* used: order of use; 0: free */
     struct episode *at;
     uint64_t labels[CURSOR_LABELS]; /* hashes of labels that whoever is not skipped may have */
+    bool or_next[CURSOR_LABELS];    /* it, or the one after it */
     size_t n_labels;
 };
 
@@ -496,8 +497,8 @@ void order_append(struct fl_corr *c, struct episode *e);
 void order_remove(struct fl_corr *c, struct episode *e);
 void order_labels(struct episode *e); /* its labels are in the filter of its block: after they changed */
 struct episode *block_after(const struct block *b); /* the first of the next block */
-/* False: nobody in the block has all of these labels. */
-bool block_may_have(const struct block *b, const uint64_t *labels, size_t n);
+/* False: nobody in the block has all of these labels, where one of alternatives will do. */
+bool block_may_have(const struct block *b, const uint64_t *labels, const bool *or_next, size_t n);
 uint64_t label_hash(const char *name, const char *value);
 
 /* cycles.c: which vertices need each other, directly or not, over edges of these types: they get the same number. */

@@ -10,6 +10,22 @@ static struct cursor *cursor_of(struct fl_corr *c, uint64_t handle)
     return k->handle == handle ? k : NULL;
 }
 
+/* The alternatives that the list begins with; without room for all of them none, then nobody is gone past for their lack.
+ * "" is that of alerts without the label, too. @return how many there are. */
+static size_t want_one_of(struct cursor *k, const struct fl_label *having, size_t n)
+{
+    size_t alike = 0;
+    bool fits = true;
+    while (alike < n && strcmp(having[alike].name, having[0].name) == 0)
+        fits &= *having[alike++].value != 0;
+    fits &= alike <= CURSOR_LABELS - k->n_labels;
+    for (size_t i = 0; fits && i < alike; i++) {
+        k->or_next[k->n_labels] = i + 1 < alike;
+        k->labels[k->n_labels++] = label_hash(having[i].name, having[i].value);
+    }
+    return alike;
+}
+
 uint64_t fl_corr_cursor_open(struct fl_corr *c, const struct fl_label *having, size_t n)
 {
     struct cursor *k = &c->cursors[0];
@@ -21,9 +37,8 @@ uint64_t fl_corr_cursor_open(struct fl_corr *c, const struct fl_label *having, s
     k->handle = c->cursor_uses * CURSORS_MAX + slot;
     k->at = order_first(c);
     k->n_labels = 0;
-    for (size_t i = 0; i < n && k->n_labels < CURSOR_LABELS; i++)
-        if (*having[i].value) /* "" is that of alerts without the label, too */
-            k->labels[k->n_labels++] = label_hash(having[i].name, having[i].value);
+    for (size_t i = 0; i < n;)
+        i += want_one_of(k, having + i, n - i);
     return k->handle;
 }
 
@@ -36,7 +51,7 @@ enum fl_cursor_state fl_corr_cursor_next(struct fl_corr *c, uint64_t handle, siz
     struct episode *e = k->at;
     const struct block *seen = NULL; /* and not to be skipped */
     for (size_t n = 0; e && n < max; n++) {
-        if (e->block != seen && !block_may_have(e->block, k->labels, k->n_labels)) {
+        if (e->block != seen && !block_may_have(e->block, k->labels, k->or_next, k->n_labels)) {
             e = block_after(e->block);
             continue;
         }

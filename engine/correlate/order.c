@@ -33,14 +33,27 @@ static size_t probe(uint64_t hash, unsigned k)
     return hash >> (PROBE_BITS * k) & ((1 << PROBE_BITS) - 1);
 }
 
-bool block_may_have(const struct block *b, const uint64_t *labels, size_t n)
+static bool may_have(const struct block *b, uint64_t label)
 {
-    for (size_t i = 0; i < n; i++)
-        for (unsigned k = 0; k < PROBES; k++) {
-            size_t at = probe(labels[i], k);
-            if (!(b->filter[at / 64] >> at % 64 & 1))
-                return false;
-        }
+    for (unsigned k = 0; k < PROBES; k++) {
+        size_t at = probe(label, k);
+        if (!(b->filter[at / 64] >> at % 64 & 1))
+            return false;
+    }
+    return true;
+}
+
+bool block_may_have(const struct block *b, const uint64_t *labels, const bool *or_next, size_t n)
+{
+    bool one = false; /* of the alternatives so far */
+    for (size_t i = 0; i < n; i++) {
+        one = one || may_have(b, labels[i]);
+        if (or_next[i])
+            continue;
+        if (!one)
+            return false;
+        one = false;
+    }
     return true;
 }
 

@@ -16,10 +16,8 @@ struct list {
     struct fl_reader *db;
     struct filters filters;
     struct fl_label having[FILTERS_MAX]; /* of `=`: for the database */
-    struct fl_matcher rest[FILTERS_MAX]; /* the others */
-    size_t column[FILTERS_MAX];          /* whose label is this one of names */
+    struct sieve rest;                   /* the others */
     const char *names[FILTERS_MAX];
-    size_t n_rest;
     struct fl_alert_look look;
     size_t limit, offset;
     struct fl_alert_key *v; /* the page */
@@ -64,8 +62,8 @@ static void share_out(struct list *l)
         if (m->op == '=' && *m->value && !has(l, m->name)) {
             l->having[l->look.n_having++] = (struct fl_label){m->name, m->value};
         } else {
-            l->column[l->n_rest] = column_of(l, m->name);
-            l->rest[l->n_rest++] = *m;
+            sieve_add(&l->rest, m);
+            (void)column_of(l, m->name);
         }
     }
     l->look.having = l->having;
@@ -106,13 +104,11 @@ static bool parse(struct list *l)
 
 /* ---- the look ---- */
 
-static bool wanted(const struct list *l, const char *const *values)
+static bool wanted(struct list *l, const char *const *values)
 {
-    for (size_t i = 0; i < l->n_rest; i++) {
-        struct fl_label one = {l->rest[i].name, values[l->column[i]]};
-        if (!fl_match_all(&l->rest[i], 1, &(struct fl_labels){&one, 1}))
+    for (size_t i = 0; i < l->rest.n; i++)
+        if (!sieve_value(&l->rest, i, values[column_of(l, l->rest.m[i].name)]))
             return false;
-    }
     return true;
 }
 
@@ -143,9 +139,12 @@ static fl_status find(struct list *l, struct fl_err *err)
         fl_status st = fl_read_alert_keys(l->db, &l->look, see, l, &looked, &last, err);
         if (st)
             return st;
+        if (l->rest.no_memory)
+            return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
         if (l->n < l->limit)
             l->look.after = last;
         sum += looked;
+        sieve_turn(&l->rest);
     }
     l->more = l->n == l->limit || looked == l->look.most;
     return FL_OK;
@@ -199,6 +198,7 @@ void read_alerts(struct request *r, struct fl_reader *db)
     }
     *l = (struct list){.r = r, .db = db};
     serve(l);
+    sieve_done(&l->rest);
     filters_done(&l->filters);
     free(l);
 }

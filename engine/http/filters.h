@@ -18,3 +18,44 @@ struct filters {
 FL_MUST_CHECK fl_status filters_read(struct request *r, size_t max, bool as_go, struct filters *f,
                                      const char **ret_text, struct fl_err *err);
 void filters_done(struct filters *f);
+
+/* ---- sieve.c: filters on many alerts ----
+ * What a filter says of a value is kept: a pattern is tried once a value, not once an alert. On the core thread nothing is
+ * tried: what is not known yet is LATER, and is decided here between two turns of the core. */
+enum verdict { VERDICT_LATER, VERDICT_NO, VERDICT_YES };
+struct value {
+    const char *text;
+    uint32_t hash;
+    enum verdict verdict;
+};
+struct values { /* of one pattern */
+    struct value *v;
+    size_t n, cap, decided; /* those before it are */
+    uint32_t *table;        /* open addressing: index + 1 */
+    size_t table_cap;       /* a power of two */
+    struct fl_arena *texts;
+};
+struct sieve {
+    struct fl_matcher m[FILTERS_MAX]; /* borrowed: those without a pattern first */
+    size_t n, n_plain;
+    struct values values[FILTERS_MAX];
+    struct {
+        const char *name, *value; /* of the alert before: equal texts have one address within a turn */
+        size_t at;
+        enum verdict verdict;
+        uint32_t value_at;
+    } last[FILTERS_MAX];
+    bool no_memory; /* what it says is not to be used */
+};
+/* All zero is a sieve that lets everything through. */
+void sieve_add(struct sieve *s, const struct fl_matcher *m);
+void sieve_done(struct sieve *s);
+/* Before a turn: addresses of the turn before mean nothing. */
+void sieve_turn(struct sieve *s);
+/* Core thread. The labels' texts are the pool's. @param at  s->n of them, for sieve_holds() when this says LATER. */
+enum verdict sieve_look(struct sieve *s, const struct fl_labels *l, uint32_t *at);
+/* Not on the core thread: decide what is not decided yet. */
+void sieve_decide(struct sieve *s);
+bool sieve_holds(const struct sieve *s, const uint32_t *at);
+/* Not on the core thread: of one value at once, that filter i of the sieve is asked about. */
+bool sieve_value(struct sieve *s, size_t i, const char *value);

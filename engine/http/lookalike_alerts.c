@@ -14,6 +14,7 @@
 
 static const fl_usec V2_ENDS = 300 * FL_USEC_PER_SEC; /* a firing alert is shown with an end, as there */
 enum { LOOKED_AT = 4000, LOOKED_AT_LABELS = 1000, WRITTEN = 256 }; /* alerts in one turn of the core */
+enum { LITERALS_MAX = 32 }; /* values of a pattern that is a list of them, to be looked for */
 
 struct wanted {
     struct filters filters;
@@ -26,20 +27,22 @@ struct row {
 };
 struct labelled { /* still to be looked at here */
     struct row row;
-    struct fl_labels labels;
+    struct fl_labels labels; /* groups: those it is grouped and ordered by */
+    bool decided;
 };
 struct list {
     struct request *r;
     struct wanted q;
-    struct fl_matcher plain[FILTERS_MAX], regex[FILTERS_MAX];
-    struct fl_label having[FILTERS_MAX]; /* what `=` asks for */
-    size_t n_plain, n_regex, n_having;
-    bool groups, labels; /* labels: the core gives them along */
+    struct sieve sieve;
+    struct fl_label having[FILTERS_MAX * LITERALS_MAX]; /* what `=` and lists of values ask for */
+    size_t n_having;
+    bool groups;
     bool no_memory, lost, more;
     uint64_t cursor;               /* 0: not opened yet */
     struct fl_arena *arena, *turn; /* turn: of one turn of the core */
-    struct labelled seen[LOOKED_AT_LABELS];
-    size_t n_seen;
+    struct labelled *seen;         /* of one turn … */
+    uint32_t *values;              /* … and sieve.n of each */
+    size_t n_seen, turn_max;
     struct row *v;
     size_t n, cap;
     /* what is written */
@@ -54,7 +57,10 @@ static void list_done(struct list *l)
     spool_done(&l->out);
     fl_arena_free(l->arena);
     fl_arena_free(l->turn);
+    sieve_done(&l->sieve);
     filters_done(&l->q.filters);
+    free(l->seen);
+    free(l->values);
     free(l->v);
     free(l);
 }
@@ -75,17 +81,28 @@ static void add_row(struct list *l, const struct row *row)
 
 /* ---- which; core thread ---- */
 
+static const char *const ordered_by[] = {"job", "instance"};
+
+static void copy_label(struct list *l, const struct fl_labels *from, const char *name, struct fl_labels *to)
+{
+    struct fl_label *v = (struct fl_label *)to->v + to->n;
+    const char *value = fl_label_get(from, name);
+    if (!*value)
+        return;
+    *v = (struct fl_label){name, fl_arena_strdup(l->turn, value)};
+    l->no_memory |= !v->value;
+    to->n++;
+}
+
 static void copy_labels(struct list *l, const struct fl_labels *from, struct fl_labels *to)
 {
-    struct fl_label *v = fl_arena_calloc(l->turn, from->n + 1, sizeof *v);
-    for (size_t i = 0; v && i < from->n; i++) {
-        v[i].name = fl_arena_strdup(l->turn, from->v[i].name);
-        v[i].value = fl_arena_strdup(l->turn, from->v[i].value);
-        if (!v[i].name || !v[i].value)
-            v = NULL;
-    }
-    l->no_memory |= !v;
-    *to = (struct fl_labels){v, v ? from->n : 0};
+    *to = (struct fl_labels){
+        fl_arena_calloc(l->turn, n_v2_group_by + FL_ARRAY_LEN(ordered_by), sizeof *to->v), 0};
+    l->no_memory |= !to->v;
+    for (size_t i = 0; !l->no_memory && i < n_v2_group_by; i++)
+        copy_label(l, from, v2_group_by[i], to);
+    for (size_t i = 0; !l->no_memory && i < FL_ARRAY_LEN(ordered_by); i++)
+        copy_label(l, from, ordered_by[i], to);
 }
 
 static void look(void *ctx, const struct fl_listed *a)
@@ -93,17 +110,20 @@ static void look(void *ctx, const struct fl_listed *a)
     struct list *l = ctx;
     const struct wanted *q = &l->q;
     bool silenced = a->silenced_by != NULL, inhibited = a->inhibited_by != 0;
-    if ((silenced && !q->silenced) || (inhibited && !q->inhibited) ||
-        (!q->active && !silenced && !inhibited) || !fl_match_all(l->plain, l->n_plain, &a->alert->labels))
+    if ((silenced && !q->silenced) || (inhibited && !q->inhibited) || (!q->active && !silenced && !inhibited))
+        return;
+    enum verdict v = sieve_look(&l->sieve, &a->alert->labels, l->values + l->n_seen * l->sieve.n);
+    if (v == VERDICT_NO)
         return;
     struct row row = {.fingerprint = a->alert->fingerprint, .starts_at = a->alert->starts_at};
-    if (!l->labels) {
+    if (v == VERDICT_YES && !l->groups) {
         add_row(l, &row);
         return;
     }
     struct labelled *x = &l->seen[l->n_seen++];
-    x->row = row;
-    copy_labels(l, &a->alert->labels, &x->labels);
+    *x = (struct labelled){.row = row, .decided = v == VERDICT_YES};
+    if (l->groups)
+        copy_labels(l, &a->alert->labels, &x->labels);
 }
 
 static void look_on(void *ctx, struct fl_flow *f)
@@ -111,8 +131,7 @@ static void look_on(void *ctx, struct fl_flow *f)
     struct list *l = ctx;
     if (!l->cursor)
         l->cursor = fl_flow_cursor_open(f, l->having, l->n_having);
-    enum fl_cursor_state st = fl_flow_cursor_next(f, l->cursor, l->labels ? LOOKED_AT_LABELS : LOOKED_AT,
-                                                  look, l);
+    enum fl_cursor_state st = fl_flow_cursor_next(f, l->cursor, l->turn_max, look, l);
     l->lost |= st == FL_CURSOR_LOST;
     l->more = st == FL_CURSOR_MORE && !l->no_memory && atomic_load(&l->r->phase) == PHASE_WAITING;
 }
@@ -136,9 +155,11 @@ static const char *group_of(struct fl_arena *arena, const struct fl_labels *l)
 
 static void sift(struct list *l)
 {
-    for (size_t i = 0; i < l->n_seen; i++) {
+    sieve_decide(&l->sieve);
+    l->no_memory |= l->sieve.no_memory;
+    for (size_t i = 0; i < l->n_seen && !l->no_memory; i++) {
         struct labelled *x = &l->seen[i];
-        if (!fl_match_all(l->regex, l->n_regex, &x->labels))
+        if (!x->decided && !sieve_holds(&l->sieve, l->values + i * l->sieve.n))
             continue;
         if (l->groups) {
             x->row.group = group_of(l->arena, &x->labels);
@@ -214,6 +235,7 @@ static bool find(struct list *l)
 {
     l->more = l->q.receiver;
     while (l->more) {
+        sieve_turn(&l->sieve);
         if (!ask(l, look_on))
             return false;
         sift(l);
@@ -319,6 +341,16 @@ static void write_all(struct list *l)
     reply_spool(l->r, 200, TYPE_JSON, &l->out);
 }
 
+/* Where alerts may be that a filter holds for: only a label that has one of these values, if it is that kind of filter.
+ * Neighbours of one name are alternatives, so that two filters on one label ask for no more than either does. */
+static void have(struct list *l, const struct fl_matcher *m)
+{
+    const char **v = (const char **)&m->value;
+    size_t n = m->op == '=' ? 1 : fl_matcher_literals(l->r->arena, m, LITERALS_MAX, &v);
+    for (size_t i = 0; i < n; i++)
+        l->having[l->n_having++] = (struct fl_label){m->name, v[i]};
+}
+
 static bool parse(struct list *l)
 {
     struct request *r = l->r;
@@ -329,16 +361,16 @@ static bool parse(struct list *l)
     if (!v2_receiver(r, &q->receiver) || !v2_filters_parse(r, &q->filters))
         return false;
     for (size_t i = 0; i < q->filters.n; i++) {
-        const struct fl_matcher *m = &q->filters.m[i];
-        if (m->op == '=' || m->op == '!')
-            l->plain[l->n_plain++] = *m;
-        else
-            l->regex[l->n_regex++] = *m;
-        if (m->op == '=')
-            l->having[l->n_having++] = (struct fl_label){m->name, m->value};
+        sieve_add(&l->sieve, &q->filters.m[i]);
+        have(l, &q->filters.m[i]);
     }
-    l->labels = l->groups || l->n_regex;
-    return true;
+    l->turn_max = l->groups ? LOOKED_AT_LABELS : LOOKED_AT;
+    l->seen = calloc(l->turn_max, sizeof *l->seen);
+    l->values = calloc(l->turn_max + 1, (l->sieve.n + 1) * sizeof *l->values);
+    if (l->seen && l->values)
+        return true;
+    reply_error(r, 503, "nomem", NULL, NULL, "out of memory");
+    return false;
 }
 
 static void serve(struct request *r, bool groups)

@@ -39,6 +39,58 @@ void fl_matcher_done(struct fl_matcher *m)
     m->compiled = fl_regex_free(m->compiled);
 }
 
+/* ---- patterns that are a list of values ---- */
+
+/* Without what stands around it and changes nothing: ^ and $, as the whole value is matched, and one pair of parentheses. */
+static char *bare_pattern(char *p)
+{
+    for (size_t n = strlen(p);; n = strlen(p)) {
+        if (*p == '^') {
+            p++;
+        } else if (n && p[n - 1] == '$') {
+            p[n - 1] = 0;
+        } else if (n > 1 && *p == '(' && p[n - 1] == ')') {
+            p[n - 1] = 0;
+            p += strncmp(p, "(?:", 3) == 0 ? 3 : 1;
+        } else {
+            return p;
+        }
+    }
+}
+
+/* One alternative in place, its escapes undone, ended by NUL. @return what follows it; NULL: it is no plain text. */
+static char *plain_alternative(char *p, bool *last)
+{
+    char *out = p;
+    while (*p && *p != '|') {
+        if (strchr(".*+?()[]{}^$", *p))
+            return NULL;
+        /* Of letters and digits the escapes are classes and the like; what a backslash cut off above would stand for is not known. */
+        if (*p == '\\' && (!*++p || (unsigned char)*p >= 0x80 || !strchr(".*+?()[]{}^$|\\-/:_\"', ", *p)))
+            return NULL;
+        *out++ = *p++;
+    }
+    *last = !*p;
+    *out = 0;
+    return p + 1;
+}
+
+size_t fl_matcher_literals(struct fl_arena *arena, const struct fl_matcher *m, size_t max, const char ***ret)
+{
+    char *copy = m->op == '~' ? fl_arena_strdup(arena, m->value) : NULL;
+    const char **v = copy ? fl_arena_calloc(arena, max, sizeof *v) : NULL;
+    size_t n = 0;
+    bool last = false;
+    for (char *p = v ? bare_pattern(copy) : NULL; p && !last && n < max; n++) {
+        v[n] = p;
+        p = plain_alternative(p, &last);
+        if (!p)
+            return 0;
+    }
+    *ret = v;
+    return last ? n : 0;
+}
+
 /* ---- text form: name op value, the value with or without double quotes ---- */
 
 static const char *skip_space(const char *p, const char *end)

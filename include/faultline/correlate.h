@@ -78,7 +78,8 @@ void fl_corr_each_episode(struct fl_corr *c, const struct fl_incident *i,
                           bool (*visit)(void *ctx, const struct fl_episode *e), void *ctx);
 /** Reading piece by piece, between steps: a place in the order of arrival that moves on when its episode leaves. It need not
  *  be given back: of too many the one unused for longest is lost. `having`: whoever lacks one of these labels may be gone
- *  past unseen (not all are: the caller looks himself). `max`: alerts looked at, or blocks of 256 gone past. */
+ *  past unseen (not all are: the caller looks himself); neighbours of one name are alternatives. `max`: alerts looked at, or
+ *  blocks of 256 gone past. The texts of an alert's labels are the pool's: equal ones have one address until the next step. */
 uint64_t fl_corr_cursor_open(struct fl_corr *c, const struct fl_label *having, size_t n);
 enum fl_cursor_state fl_corr_cursor_next(struct fl_corr *c, uint64_t cursor, size_t max,
                                          void (*visit)(void *ctx, const struct fl_episode *e), void *ctx);

@@ -52,7 +52,7 @@ struct fl_listed {
     const char *silenced_by; /* ids, "," between; NULL when none */
     uint64_t inhibited_by;   /* fingerprint; 0 = none */
 };
-/** Reading between two steps, core thread; as fl_corr_cursor_open(). `max`: alerts looked at. */
+/** Reading between two steps, core thread; as fl_corr_cursor_open(), also of the labels' texts. `max`: alerts looked at. */
 uint64_t fl_flow_cursor_open(struct fl_flow *f, const struct fl_label *having, size_t n);
 enum fl_cursor_state fl_flow_cursor_next(struct fl_flow *f, uint64_t cursor, size_t max,
                                          void (*visit)(void *ctx, const struct fl_listed *a), void *ctx);

@@ -329,6 +329,9 @@ void fl_matcher_done(struct fl_matcher *m);
  *  with Go's escapes. Not compiled yet. On failure err->text is Alertmanager's ("bad matcher format: …"). */
 FL_MUST_CHECK fl_status fl_matcher_parse(struct fl_arena *arena, const char *text, size_t n, struct fl_matcher *ret,
                                          struct fl_err *err);
+/** The only values a `=~` can hold for, where its pattern is plain alternatives (`a|b|c`, with or without ^(?:…)$ around it).
+ *  @return how many, at most max, in the arena; 0: more, another pattern, another operator, or out of memory. */
+size_t fl_matcher_literals(struct fl_arena *arena, const struct fl_matcher *m, size_t max, const char ***ret);
 /** The text form back: name="value". */
 void fl_matcher_text(const struct fl_matcher *m, struct fl_buf *out);
 fl_evidence_class fl_rules_class(const struct fl_rules *r, const struct fl_alert *a);

@@ -107,23 +107,11 @@ of_both() { # HOW_MANY MATCHER…: processor time of one
     a=$(cost "$am" "$rounds" "http://127.0.0.1:$p/api/v2/alerts?$q")
     row "$* ($n found), processor time, ms" "$a" "$f" "$(ratio "$a" "$f") x"
 }
-of_both 2 'instance=~"n0000000123.example:8080|n0000000456.example:8080"'
+of_both 2 'instance=~"n0000000123\\.example:8080|n0000000456\\.example:8080"'
 of_both 1 'instance="n0000000123.example:8080"' 'alertname=~"High.*"'
 of_both 10 'instance=~"n00000001.3.example:.*"'
 of_both 0 'alertname=~"Low.*"'
 of_both 0 'severity!="critical"'
-# The list with the history has nothing to be compared with. Of its processor time most is PostgreSQL's, so it is timed.
-ours() { # HOW_MANY QUERY
-    f=$(timed "$url/api/v1/alerts?$2" -H "$auth")
-    [ "$(jq '.alerts | length' "$work/out")" -eq "$1" ] || fail "$2 finds $(jq '.alerts | length' "$work/out") alerts, not $1"
-    row "GET /api/v1/alerts?$2, s" '' "$f" ''
-}
-ours 100 ''
-ours 1 "$(query 'instance="n0000000123.example:8080"')"
-ours 10 "$(query 'instance=~"n00000001.3.example:.*"')"
-ours 100 "$(query 'alertname=~"High.*"')"
-ours 0 "$(query 'severity!="critical"')"
-ours 100 'state=firing'
 f=$(timed "$url/api/v2/alerts" -H "$auth")
 [ "$(jq length "$work/out")" -ge "$alerts" ] || fail "only $(jq length "$work/out") alerts in the list"
 after=$(peak "$engine_pid")
@@ -140,4 +128,17 @@ in_groups faultline
 a=$(timed "http://127.0.0.1:$p/api/v2/alerts/groups")
 in_groups alertmanager
 row 'GET /api/v2/alerts/groups, s' "$a" "$f" "$(ratio "$a" "$f") x"
+# The list with the history has nothing to be compared with; most of its processor time is PostgreSQL's, so it is timed. Last, so
+# that PostgreSQL has looked at its new table once (autovacuum, within a minute): before, it plans as if it were empty.
+ours() { # HOW_MANY QUERY
+    f=$(timed "$url/api/v1/alerts?$2" -H "$auth")
+    [ "$(jq '.alerts | length' "$work/out")" -eq "$1" ] || fail "$2 finds $(jq '.alerts | length' "$work/out") alerts, not $1"
+    row "GET /api/v1/alerts?$2, s" '' "$f" ''
+}
+ours 100 ''
+ours 1 "$(query 'instance="n0000000123.example:8080"')"
+ours 10 "$(query 'instance=~"n00000001.3.example:.*"')"
+ours 100 "$(query 'alertname=~"High.*"')"
+ours 0 "$(query 'severity!="critical"')"
+ours 100 'state=firing'
 engine_stop

@@ -128,6 +128,48 @@ static size_t same_as_scan(struct world *w, struct fl_label *having, size_t n)
     return by_filter.visited;
 }
 
+/* Neighbours of one name are alternatives; too many of them, or "" among them, and nobody is gone past for their lack. */
+static size_t alternatives_as_scan(struct world *w, const struct fl_label *having, size_t n,
+                                   const char *pattern, const struct fl_matcher *besides)
+{
+    struct fl_err err = {0};
+    struct fl_matcher m[2] = {{.name = having[0].name, .op = '~', .value = pattern}};
+    assert_int_equal(fl_matcher_compile(&m[0], &err), FL_OK);
+    if (besides)
+        m[1] = *besides;
+    by_filter.m = by_scan.m = m;
+    by_filter.n_m = by_scan.n_m = besides ? 2 : 1;
+    read_all(w, &by_scan, NULL, 0);
+    read_all(w, &by_filter, having, n);
+    assert_int_equal(by_filter.n, by_scan.n);
+    assert_memory_equal(by_filter.v, by_scan.v, by_scan.n * sizeof *by_scan.v);
+    fl_matcher_done(&m[0]);
+    return by_filter.visited;
+}
+
+static void compare_alternatives(struct world *w)
+{
+    char a[16], b[16], pattern[64];
+    struct fl_label many[80];
+    size_t looked_at = 0;
+    for (int i = 0; i < 10; i++) {
+        snprintf(a, sizeof a, "%u", dice(IDS));
+        snprintf(b, sizeof b, "%u", dice(IDS));
+        snprintf(pattern, sizeof pattern, "%s|%s", a, b);
+        struct fl_matcher web = {.name = "team", .op = '=', .value = "web"};
+        looked_at += alternatives_as_scan(w, (struct fl_label[]){{"id", a}, {"id", b}}, 2, pattern, NULL);
+        alternatives_as_scan(w, (struct fl_label[]){{"id", a}, {"id", b}, {"team", "web"}}, 3, pattern, &web);
+        snprintf(pattern, sizeof pattern, "%s|", a);
+        assert_int_equal(
+            alternatives_as_scan(w, (struct fl_label[]){{"id", a}, {"id", ""}}, 2, pattern, NULL), n_live);
+    }
+    if (looked_at / 10 > 512 + n_live / 20)
+        fail_msg("%zu of %zu alerts were looked at for two", looked_at / 10, n_live);
+    for (size_t i = 0; i < FL_ARRAY_LEN(many); i++)
+        many[i] = (struct fl_label){"id", "nobody"};
+    assert_int_equal(alternatives_as_scan(w, many, FL_ARRAY_LEN(many), "nobody", NULL), n_live);
+}
+
 /* All that live, in order; a stale one may have been forgotten with the silence that held it. */
 static void in_order(struct world *w)
 {
@@ -186,6 +228,7 @@ static void filtered_as_scanned(void **state)
             tick(w, at += 3600 * SEC); /* incidents are over, what they held is forgotten */
         }
         compare(w);
+        compare_alternatives(w);
     }
     while (n_live)
         alert(w, at += SEC / 10, live[dice((unsigned)n_live)].id);

@@ -312,6 +312,130 @@ static void an_equality_finds_what_a_look_at_all_finds(void **state)
     }
 }
 
+/* ---- any filters: as a look at each alert, which needs no core ---- */
+
+enum { DRAWN = 2500 };
+static struct fl_label drawn[DRAWN][5];
+static size_t n_drawn[DRAWN];
+static char drawn_text[DRAWN][5][16];
+static bool over[DRAWN];
+static uint64_t rng = 11;
+
+static unsigned dice(unsigned n)
+{
+    rng = rng * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return (unsigned)(rng >> 33) % n;
+}
+
+/* Labels with few values and with many, in different places of the list, and not on all. */
+static void draw_alerts(void)
+{
+    static const char *const names[] = {"cluster", "id", "job", "team", "alertname"};
+    static const unsigned many[] = {4, DRAWN, 40, 2, 9};
+    FL_AUTO_BUF b = fl_buf_init(0);
+    fl_buf_chr(&b, '[');
+    for (unsigned i = 0; i < DRAWN; i++) {
+        fl_buf_printf(&b, "%s{\"labels\":{", i ? "," : "");
+        n_drawn[i] = 0;
+        for (size_t k = 0; k < 5; k++) {
+            if (k != 1 && !dice(4))
+                continue;
+            snprintf(drawn_text[i][k], sizeof drawn_text[i][k], "%c%u", names[k][0],
+                     k == 1 ? i : dice(many[k]));
+            fl_buf_printf(&b, "%s\"%s\":\"%s\"", n_drawn[i] ? "," : "", names[k], drawn_text[i][k]);
+            drawn[i][n_drawn[i]++] = (struct fl_label){names[k], drawn_text[i][k]};
+        }
+        fl_buf_str(&b, "}}");
+        over[i] = false;
+    }
+    fl_buf_chr(&b, ']');
+    fake_step(FL_EV_ALERTS, "alertmanager-v2", b.p);
+}
+
+static void some_are_over(void)
+{
+    FL_AUTO_BUF b = fl_buf_init(0);
+    fl_buf_chr(&b, '[');
+    for (unsigned n = 0; n < DRAWN / 8; n++) {
+        unsigned i = dice(DRAWN);
+        over[i] = true;
+        fl_buf_printf(&b, "%s{\"labels\":{", n ? "," : "");
+        for (size_t k = 0; k < n_drawn[i]; k++)
+            fl_buf_printf(&b, "%s\"%s\":\"%s\"", k ? "," : "", drawn[i][k].name, drawn[i][k].value);
+        fl_buf_str(&b, "},\"endsAt\":\"2026-01-01T00:00:00Z\"}");
+    }
+    fl_buf_chr(&b, ']');
+    fake_step(FL_EV_ALERTS, "alertmanager-v2", b.p);
+}
+
+static size_t draw_filters(struct fl_matcher m[3], char text[3][32], char *query)
+{
+    static const char *const patterns[] = {
+        "cluster~c1|c2", "cluster~c[12]", "cluster~c1|", "id~i7|i70|i700",    "id~i1.*",
+        "id~i17",        "id~.*[05]",     "job~j1.",     "job~j3|j4|x",       "job~.+",
+        "team~t1|t0",    "alertname~a.",  "alertname~",  "id~(i1|i2)[0-9]{2}"};
+    size_t n = 1 + dice(3);
+    *query = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct fl_err err = {0};
+        snprintf(text[i], sizeof text[i], "%s", patterns[dice(FL_ARRAY_LEN(patterns))]);
+        char *value = strchr(text[i], '~');
+        *value++ = 0;
+        char op = "~~nn=!"[dice(6)];
+        if (op == '=' || op == '!')
+            value[strcspn(value, "|.[(")] = 0; /* the first of the values, at times one of nobody's or "" */
+        m[i] = (struct fl_matcher){.name = text[i], .value = value, .op = op};
+        assert_int_equal(fl_matcher_compile(&m[i], &err), FL_OK);
+        sprintf(query + strlen(query), "%sfilter=%s%s%%22", i ? "&" : "?", text[i],
+                op == '~'   ? "%3D~"
+                : op == 'n' ? "!~"
+                : op == '!' ? "!%3D"
+                            : "%3D");
+        for (const char *p = value; *p; p++)
+            sprintf(query + strlen(query), "%%%02X", (unsigned)*p);
+        strcat(query, "%22");
+    }
+    return n;
+}
+
+static void any_filters_find_what_a_look_at_each_finds(void **state)
+{
+    (void)state;
+    size_t sum = 0;
+    draw_alerts();
+    for (int turn = 0; turn < 120; turn++) {
+        struct fl_matcher m[3];
+        struct fl_err err = {0};
+        char text[3][32], query[512], path[600];
+        static bool seen[MANY];
+        size_t n = draw_filters(m, text, query), expected = 0, got = 0;
+        memset(seen, 0, sizeof seen);
+        snprintf(path, sizeof path, "/api/v2/alerts%s%s", turn % 4 ? "" : "/groups", query);
+        assert_int_equal(raw_request(port, "GET", path, token, NULL), 200);
+        FL_AUTO_JSON list = fl_json_parse(raw_body(), strlen(raw_body()), &err);
+        for (size_t i = 0; i < fl_json_len(list); i++) {
+            const struct fl_json *x = fl_json_at(list, i), *in = fl_json_get(x, "alerts");
+            for (size_t k = 0; k < (turn % 4 ? 1 : fl_json_len(in)); k++, got++) {
+                const struct fl_json *a = turn % 4 ? x : fl_json_at(in, k);
+                seen[atoi(fl_json_str(fl_json_get(a, "labels"), "id", "i0") + 1)] = true;
+            }
+        }
+        for (size_t i = 0; i < DRAWN; i++) {
+            bool wanted = !over[i] && fl_match_all(m, n, &(struct fl_labels){drawn[i], n_drawn[i]});
+            expected += wanted;
+            if (wanted != seen[i])
+                fail_msg("%s: alert %zu is %s the list", path, i, wanted ? "missing in" : "in");
+        }
+        assert_int_equal(got, expected);
+        sum += got;
+        for (size_t i = 0; i < n; i++)
+            fl_matcher_done(&m[i]);
+        if (turn % 30 == 29)
+            some_are_over();
+    }
+    assert_true(sum > DRAWN * 4 && sum < DRAWN * 100);
+}
+
 static void lists_need_the_core_and_no_database(void **state)
 {
     (void)state;
@@ -476,6 +600,7 @@ int main(void)
         T(a_long_list_is_whole),
         T(a_list_outlives_what_it_lists),
         T(an_equality_finds_what_a_look_at_all_finds),
+        T(any_filters_find_what_a_look_at_each_finds),
         T(lists_need_the_core_and_no_database),
         T(silences_are_listed_in_order),
         T(silences_that_are_refused),

@@ -213,6 +213,55 @@ static void text_is_read_as_people_write_it(void **state)
     assert_string_equal(err.text, "bad matcher format: {{x");
 }
 
+/* Each of the values matches, and nothing is taken for a list that is none. */
+static void a_list_of_values_is_told_from_a_pattern(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *values; /* NULL: no list */
+    } cases[] = {
+        {"a", "a"},
+        {"a|b|c", "a;b;c"},
+        {"^(?:a|b)$", "a;b"},
+        {"^(?:^(a|b)$)$", "a;b"},
+        {"db-1\\.eu:90|x y", "db-1.eu:90;x y"},
+        {"a\\|b|c", "a|b;c"},
+        {"\xc3\xa4|b", "\xc3\xa4;b"},
+        {"", ""},
+        {"a|", "a;"},
+        {"a|b|c|d|e", NULL},
+        {"a.b", NULL},
+        {"a+", NULL},
+        {"[ab]", NULL},
+        {"a|\\d", NULL},
+        {"(a)|(b)", NULL},
+        {"(?i)a", NULL},
+        {"(?i:a)", NULL},
+        {"a\\$", NULL}, /* it is one, but its end is cut off like an anchor's: no list is always right */
+        {"\\Qa|b\\E", NULL},
+        {"a{2}", NULL}};
+    FL_AUTO_ARENA arena = fl_arena_new(0);
+    for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++) {
+        struct fl_err err = {0};
+        struct fl_matcher m = {.name = "l", .value = cases[i].pattern, .op = '~'};
+        const char **v = NULL;
+        FL_AUTO_BUF text = fl_buf_init(1 << 10);
+        assert_int_equal(fl_matcher_compile(&m, &err), FL_OK);
+        size_t n = fl_matcher_literals(arena, &m, 4, &v);
+        for (size_t k = 0; k < n; k++) {
+            struct fl_label l = {"l", v[k]};
+            fl_buf_printf(&text, "%s%s", k ? ";" : "", v[k]);
+            assert_true(fl_match_all(&m, 1, &(struct fl_labels){&l, 1}));
+        }
+        if ((n > 0) != (cases[i].values != NULL) || (n && strcmp(text.p ? text.p : "", cases[i].values) != 0))
+            fail_msg("%s: %zu values, %s", cases[i].pattern, n, text.p ? text.p : "");
+        fl_matcher_done(&m);
+    }
+    const char **v;
+    assert_int_equal(
+        fl_matcher_literals(arena, &(struct fl_matcher){.name = "l", .value = "a", .op = 'n'}, 4, &v), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +271,7 @@ int main(void)
         cmocka_unit_test(what_re2_has_is_taken),
         cmocka_unit_test(hostile_patterns_cost_little_and_decide_nothing),
         cmocka_unit_test(text_is_read_as_people_write_it),
+        cmocka_unit_test(a_list_of_values_is_told_from_a_pattern),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
