@@ -169,13 +169,14 @@ void flow_view(struct flow_view *ret, struct fl_flow *f, struct fl_step *s, stru
 struct listing {
     void (*visit)(void *vctx, const struct fl_listed *a);
     void *vctx;
+    fl_alert_status status;
     bool any;
 };
 
-static void list_firing(void *ctx, const struct fl_episode *e)
+static void list_one(void *ctx, const struct fl_episode *e)
 {
     struct listing *l = ctx;
-    if (e->status != FL_ALERT_FIRING)
+    if (e->status != l->status)
         return;
     l->any = true;
     l->visit(l->vctx, &(struct fl_listed){e->alert, e->updated_at, e->silenced_by, e->inhibited_by});
@@ -187,15 +188,16 @@ uint64_t fl_flow_cursor_open(struct fl_flow *f, const struct fl_label *having, s
 }
 
 enum fl_cursor_state fl_flow_cursor_next(struct fl_flow *f, uint64_t cursor, size_t max,
+                                         fl_alert_status status,
                                          void (*visit)(void *ctx, const struct fl_listed *a), void *ctx)
 {
-    struct listing l = {visit, ctx, false};
-    return fl_corr_cursor_next(f->corr, cursor, max, list_firing, &l);
+    struct listing l = {visit, ctx, status, false};
+    return fl_corr_cursor_next(f->corr, cursor, max, list_one, &l);
 }
 
 bool fl_flow_listed(struct fl_flow *f, uint64_t fingerprint, fl_usec starts_at,
                     void (*visit)(void *ctx, const struct fl_listed *a), void *ctx)
 {
-    struct listing l = {visit, ctx, false};
-    return fl_corr_episode(f->corr, fingerprint, starts_at, list_firing, &l) && l.any;
+    struct listing l = {visit, ctx, FL_ALERT_FIRING, false};
+    return fl_corr_episode(f->corr, fingerprint, starts_at, list_one, &l) && l.any;
 }

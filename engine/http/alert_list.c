@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine/http/alert_list.c -- GET /api/v1/alerts with filter=…, on a read thread (layer 5).
+/* engine/http/alert_list.c -- GET /api/v1/alerts by label or by state, on a read thread (layer 5).
  *
+ * What fires or is stale the core knows: a list of those is found in its memory, where the newest rows do not fill a page.
  * Nothing knows the labels of past alerts but their rows, so a filtered list passes them, newest first, until its page is full or
  * LOOKED_AT_MAX were passed: then the answer says where to go on. `=` is decided by the database; patterns of strangers never
  * are (its regexes are others, and unbounded), but here, by the matchers that silences have. Then the page is read by its keys. */
@@ -26,6 +27,13 @@ struct list {
 };
 
 /* ---- what is asked for ---- */
+
+/* An incident's alerts are found by its index. */
+static bool is_live(const struct request *r)
+{
+    const char *state = request_arg(r, "state"), *incident = request_arg(r, "incident");
+    return (fl_streq(state, "firing") || fl_streq(state, "stale")) && !(incident && *incident);
+}
 
 static bool refuse_filter(struct request *r, const char *text, const struct fl_err *err)
 {
@@ -125,29 +133,69 @@ static bool see(void *ctx, struct fl_alert_key key, const char *const *values)
     return l->n < l->limit;
 }
 
+/* Some rows more. *sum: passed so far; *over: those were all. */
+static fl_status pass(struct list *l, size_t most, size_t *sum, bool *over, struct fl_err *err)
+{
+    size_t looked;
+    struct fl_alert_key last = l->look.after;
+    l->look.most = most;
+    fl_status st = fl_read_alert_keys(l->db, &l->look, see, l, &looked, &last, err);
+    if (st)
+        return st;
+    if (l->rest.no_memory)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    if (l->n < l->limit)
+        l->look.after = last;
+    *sum += looked;
+    *over = looked < most;
+    sieve_turn(&l->rest);
+    return FL_OK;
+}
+
+static bool in_span(const struct list *l, const struct fl_alert_key *after, const struct fl_alert_key *k)
+{
+    if (after->starts_at && k->starts_at >= after->starts_at &&
+        (k->starts_at > after->starts_at || (int64_t)k->fingerprint <= (int64_t)after->fingerprint))
+        return false;
+    return k->starts_at >= l->look.since && (!l->look.until || k->starts_at < l->look.until);
+}
+
+/* The page out of the core's memory. False: nothing is changed, as it cannot say, or nobody asked for what it knows. */
+static bool find_live(struct list *l, struct fl_alert_key after, size_t offset)
+{
+    fl_alert_status status = fl_streq(l->look.state, "stale") ? FL_ALERT_STALE : FL_ALERT_FIRING;
+    struct live_keys keys = {0};
+    if (!is_live(l->r) || !live_keys_find(l->r, status, &l->filters, &keys))
+        return false;
+    size_t i = 0;
+    l->n = 0;
+    for (; i < keys.n && l->n < l->limit; i++) {
+        if (!in_span(l, &after, &keys.v[i]))
+            continue;
+        if (offset)
+            offset--;
+        else
+            l->v[l->n++] = l->look.after = keys.v[i];
+    }
+    l->more = i < keys.n;
+    free(keys.v);
+    return true;
+}
+
 /* Where the next page begins is in look.after; l->more: there may be one. */
 static fl_status find(struct list *l, struct fl_err *err)
 {
-    size_t looked = LOOKED_AT_FIRST, sum = 0;
-    l->look.most = LOOKED_AT_FIRST;
-    while (l->n < l->limit && looked == l->look.most && sum < LOOKED_AT_MAX &&
-           atomic_load(&l->r->phase) == PHASE_WAITING) {
-        struct fl_alert_key last = {0};
-        l->look.most = !sum                              ? LOOKED_AT_FIRST
-                       : LOOKED_AT_MAX - sum < LOOKED_AT ? LOOKED_AT_MAX - sum
-                                                         : LOOKED_AT;
-        fl_status st = fl_read_alert_keys(l->db, &l->look, see, l, &looked, &last, err);
-        if (st)
-            return st;
-        if (l->rest.no_memory)
-            return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
-        if (l->n < l->limit)
-            l->look.after = last;
-        sum += looked;
-        sieve_turn(&l->rest);
-    }
-    l->more = l->n == l->limit || looked == l->look.most;
-    return FL_OK;
+    struct fl_alert_key after = l->look.after;
+    size_t sum = 0, offset = l->offset;
+    bool over;
+    fl_status st = pass(l, LOOKED_AT_FIRST, &sum, &over, err);
+    if (st == FL_OK && !over && l->n < l->limit && find_live(l, after, offset))
+        return FL_OK;
+    while (st == FL_OK && !over && l->n < l->limit && sum < LOOKED_AT_MAX &&
+           atomic_load(&l->r->phase) == PHASE_WAITING)
+        st = pass(l, LOOKED_AT_MAX - sum < LOOKED_AT ? LOOKED_AT_MAX - sum : LOOKED_AT, &sum, &over, err);
+    l->more = l->n == l->limit || !over;
+    return st;
 }
 
 /* ---- the answer ---- */
@@ -187,7 +235,7 @@ static void serve(struct list *l)
 
 void read_alerts(struct request *r, struct fl_reader *db)
 {
-    if (!request_arg(r, "filter") && !request_arg(r, "after")) {
+    if (!request_arg(r, "filter") && !request_arg(r, "after") && !is_live(r)) {
         read_document(r, db);
         return;
     }

@@ -40,3 +40,17 @@ fl_status filters_read(struct request *r, size_t max, bool as_go, struct filters
     }
     return FL_OK;
 }
+
+/* Neighbours of one name are alternatives, so that two filters on one label ask for no more than either does. */
+size_t filters_having(struct request *r, const struct filters *f, struct fl_label ret[HAVING_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->n; i++) {
+        const struct fl_matcher *m = &f->m[i];
+        const char **v = (const char **)&m->value;
+        size_t values = m->op == '=' ? 1 : fl_matcher_literals(r->arena, m, LITERALS_MAX, &v);
+        for (size_t k = 0; k < values; k++)
+            ret[n++] = (struct fl_label){m->name, v[k]};
+    }
+    return n;
+}

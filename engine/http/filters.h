@@ -18,6 +18,9 @@ struct filters {
 FL_MUST_CHECK fl_status filters_read(struct request *r, size_t max, bool as_go, struct filters *f,
                                      const char **ret_text, struct fl_err *err);
 void filters_done(struct filters *f);
+/* Which labels an alert must have to pass: of `=`, and of patterns that are a list of values; for fl_flow_cursor_open(). */
+enum { LITERALS_MAX = 32, HAVING_MAX = FILTERS_MAX * LITERALS_MAX };
+size_t filters_having(struct request *r, const struct filters *f, struct fl_label ret[HAVING_MAX]);
 
 /* ---- sieve.c: filters on many alerts ----
  * What a filter says of a value is kept: a pattern is tried once a value, not once an alert. On the core thread nothing is
@@ -59,3 +62,12 @@ void sieve_decide(struct sieve *s);
 bool sieve_holds(const struct sieve *s, const uint32_t *at);
 /* Not on the core thread: of one value at once, that filter i of the sieve is asked about. */
 bool sieve_value(struct sieve *s, size_t i, const char *value);
+
+/* ---- alert_live.c: alerts in the core's memory ---- */
+
+struct live_keys {
+    struct fl_alert_key *v; /* newest start first, then by fingerprint as the table has it; free() */
+    size_t n;
+};
+/* All alerts of this status that pass the filters. @return false: the core cannot say now. On a read thread. */
+bool live_keys_find(struct request *r, fl_alert_status status, const struct filters *f, struct live_keys *ret);

@@ -14,7 +14,6 @@
 
 static const fl_usec V2_ENDS = 300 * FL_USEC_PER_SEC; /* a firing alert is shown with an end, as there */
 enum { LOOKED_AT = 4000, LOOKED_AT_LABELS = 1000, WRITTEN = 256 }; /* alerts in one turn of the core */
-enum { LITERALS_MAX = 32 }; /* values of a pattern that is a list of them, to be looked for */
 
 struct wanted {
     struct filters filters;
@@ -34,7 +33,7 @@ struct list {
     struct request *r;
     struct wanted q;
     struct sieve sieve;
-    struct fl_label having[FILTERS_MAX * LITERALS_MAX]; /* what `=` and lists of values ask for */
+    struct fl_label having[HAVING_MAX];
     size_t n_having;
     bool groups;
     bool no_memory, lost, more;
@@ -131,7 +130,7 @@ static void look_on(void *ctx, struct fl_flow *f)
     struct list *l = ctx;
     if (!l->cursor)
         l->cursor = fl_flow_cursor_open(f, l->having, l->n_having);
-    enum fl_cursor_state st = fl_flow_cursor_next(f, l->cursor, l->turn_max, look, l);
+    enum fl_cursor_state st = fl_flow_cursor_next(f, l->cursor, l->turn_max, FL_ALERT_FIRING, look, l);
     l->lost |= st == FL_CURSOR_LOST;
     l->more = st == FL_CURSOR_MORE && !l->no_memory && atomic_load(&l->r->phase) == PHASE_WAITING;
 }
@@ -341,16 +340,6 @@ static void write_all(struct list *l)
     reply_spool(l->r, 200, TYPE_JSON, &l->out);
 }
 
-/* Where alerts may be that a filter holds for: only a label that has one of these values, if it is that kind of filter.
- * Neighbours of one name are alternatives, so that two filters on one label ask for no more than either does. */
-static void have(struct list *l, const struct fl_matcher *m)
-{
-    const char **v = (const char **)&m->value;
-    size_t n = m->op == '=' ? 1 : fl_matcher_literals(l->r->arena, m, LITERALS_MAX, &v);
-    for (size_t i = 0; i < n; i++)
-        l->having[l->n_having++] = (struct fl_label){m->name, v[i]};
-}
-
 static bool parse(struct list *l)
 {
     struct request *r = l->r;
@@ -360,10 +349,9 @@ static bool parse(struct list *l)
                          .inhibited = v2_flag(r, "inhibited")};
     if (!v2_receiver(r, &q->receiver) || !v2_filters_parse(r, &q->filters))
         return false;
-    for (size_t i = 0; i < q->filters.n; i++) {
+    for (size_t i = 0; i < q->filters.n; i++)
         sieve_add(&l->sieve, &q->filters.m[i]);
-        have(l, &q->filters.m[i]);
-    }
+    l->n_having = filters_having(r, &q->filters, l->having);
     l->turn_max = l->groups ? LOOKED_AT_LABELS : LOOKED_AT;
     l->seen = calloc(l->turn_max, sizeof *l->seen);
     l->values = calloc(l->turn_max + 1, (l->sieve.n + 1) * sizeof *l->values);

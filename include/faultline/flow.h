@@ -52,9 +52,10 @@ struct fl_listed {
     const char *silenced_by; /* ids, "," between; NULL when none */
     uint64_t inhibited_by;   /* fingerprint; 0 = none */
 };
-/** Reading between two steps, core thread; as fl_corr_cursor_open(), also of the labels' texts. `max`: alerts looked at. */
+/** Reading between two steps, core thread; as fl_corr_cursor_open(), also of the labels' texts. `max`: alerts looked at;
+ *  `status`: firing or stale, only those are visited. */
 uint64_t fl_flow_cursor_open(struct fl_flow *f, const struct fl_label *having, size_t n);
-enum fl_cursor_state fl_flow_cursor_next(struct fl_flow *f, uint64_t cursor, size_t max,
+enum fl_cursor_state fl_flow_cursor_next(struct fl_flow *f, uint64_t cursor, size_t max, fl_alert_status status,
                                          void (*visit)(void *ctx, const struct fl_listed *a), void *ctx);
 /** One firing alert; false: there is no such one. */
 bool fl_flow_listed(struct fl_flow *f, uint64_t fingerprint, fl_usec starts_at,
