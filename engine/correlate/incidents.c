@@ -588,12 +588,11 @@ size_t fl_corr_firing_on(struct fl_corr *c, const struct fl_incident *i, const c
 void fl_corr_rank_at(struct fl_corr *c, struct fl_step *s, struct fl_incident *pub, fl_usec at)
 {
     struct incident *i = (struct incident *)pub;
-    fl_usec was = pub->rank_due;
-    if (!is_active(i))
+    (void)s;
+    if (!is_active(i) || (pub->rank_due && pub->rank_due <= at))
         return;
-    incident_touch(c, i, s);
-    if (!was || was > at)
-        pub->rank_due = at;
+    pub->rank_due = at;
+    incident_changed(c, i);
 }
 
 void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *pub, const char *cause,
@@ -601,7 +600,7 @@ void fl_corr_ranked(struct fl_corr *c, struct fl_step *s, struct fl_incident *pu
 {
     struct incident *i = (struct incident *)pub;
     pub->rank_due = 0;
-    pub->ranked_at = s->at;
+    pub->ranked_at = pub->updated_at = s->at;
     pub->rankings++;
     pub->confidence = confidence;
     set_text(&pub->cause, cause && *cause ? cause : NULL);

@@ -43,7 +43,7 @@ void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
             }
             if (!fl_streq(before, e->node_id)) {
                 episode_row(c, s, e);
-                incident_touch(c, in, s);
+                incident_dirty(c, in);
             }
             free(before);
         }
@@ -57,9 +57,6 @@ void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
                 free(p);
             }
         }
-        /* The graph is evidence: every open incident is ranked again on the new one. */
-        if (is_active(i))
-            incident_touch(c, i, s);
     }
     services_reset(c);
     upstream_topology(c, s->rules);

@@ -186,6 +186,7 @@ static void on_topology(struct fl_flow *f, struct fl_step *s, const struct fl_ev
     fl_status st = flow_apply_topology(f, s, ev->body, ev->body_len, s->fx->arena, doc, &err);
     char hex[65] = "";
     if (st == FL_OK) {
+        flow_rank_open(f, s); /* the graph is evidence */
         struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_TOPOLOGY);
         fx->topology = (struct fl_topology_row){s->at, s->seq, doc};
         fl_sha256_hex(&doc->hash, hex);
@@ -219,6 +220,7 @@ static void on_config(struct fl_flow *f, struct fl_step *s, const struct fl_json
                             rules_hex, fl_sha256_hex(&f->config_hash, all_hex), fl_model_id(f->model)));
     /* Alerts map by rules: the same snapshot, read with the new ones. */
     fl_corr_topology(f->corr, s, f->topo);
+    flow_rank_open(f, s);
     flow_heartbeat_rules(f, s);
     flow_answer(s, FL_OK, NULL, NULL);
 }

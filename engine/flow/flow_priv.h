@@ -72,7 +72,7 @@ fl_status flow_apply_topology(struct fl_flow *f, struct fl_step *s, const char *
 
 /* ranking.c */
 void flow_rank_due(struct fl_flow *f, struct fl_step *s);
-/** Every open incident that was ranked is ranked anew, a few a step: another model is in force. */
+/** Every open incident that was ranked is ranked anew, a few a step: the model, the rules or the graph are others. */
 void flow_rank_open(struct fl_flow *f, struct fl_step *s);
 void flow_close_out(struct fl_flow *f, struct fl_step *s);
 void flow_changes(struct fl_flow *f, struct fl_step *s, const char *body, size_t n);

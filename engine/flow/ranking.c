@@ -288,29 +288,76 @@ void flow_rank_due(struct fl_flow *f, struct fl_step *s)
     free(d.v);
 }
 
+/* ---- every open incident, when the graph, the rules or the model are others ---- */
+
 /* Twenty take some tens of milliseconds: alerts that come meanwhile wait no longer than that. */
 enum { RANK_AT_ONCE = 20 };
 #define RANK_GAP (FL_USEC_PER_SEC / 5)
 
+/* Slots of RANK_GAP from now on, each with what is due in it already: that is ranked on the new evidence anyway. */
 struct spread {
     struct fl_flow *f;
     struct fl_step *s;
-    size_t n;
+    fl_usec *pending; /* when, in order */
+    size_t n, cap, next;
+    fl_usec slot;
+    size_t in_slot;
 };
+
+static bool was_ranked(const struct fl_incident *i)
+{
+    return i->state <= FL_INC_RECOVERING && i->rankings;
+}
+
+static bool note_pending(void *ctx, struct fl_incident *i)
+{
+    struct spread *p = ctx;
+    if (!i->rank_due || i->state > FL_INC_RECOVERING)
+        return false;
+    if (p->n == p->cap) {
+        p->cap = p->cap ? p->cap * 2 : 256;
+        p->pending = reallocarray(p->pending, p->cap, sizeof *p->pending);
+        FL_REQUIRE(p->pending != NULL);
+    }
+    p->pending[p->n++] = i->rank_due;
+    return false;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const fl_usec *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static void count_slot(struct spread *p)
+{
+    for (p->in_slot = 0; p->next < p->n && p->pending[p->next] <= p->slot; p->next++)
+        p->in_slot++;
+}
 
 static bool spread_one(void *ctx, struct fl_incident *i)
 {
     struct spread *p = ctx;
-    if (i->state > FL_INC_RECOVERING || !i->rankings)
+    if (!was_ranked(i) || i->rank_due)
         return false;
-    fl_corr_rank_at(p->f->corr, p->s, i, p->s->at + (fl_usec)(p->n++ / RANK_AT_ONCE) * RANK_GAP);
+    while (p->in_slot >= RANK_AT_ONCE) {
+        p->slot += RANK_GAP;
+        count_slot(p);
+    }
+    p->in_slot++;
+    fl_corr_rank_at(p->f->corr, p->s, i, p->slot);
     return false;
 }
 
 void flow_rank_open(struct fl_flow *f, struct fl_step *s)
 {
-    struct spread p = {f, s, 0};
+    struct spread p = {.f = f, .s = s, .slot = s->at};
+    fl_corr_each(f->corr, note_pending, &p);
+    if (p.n)
+        qsort(p.pending, p.n, sizeof *p.pending, by_time);
+    count_slot(&p);
     fl_corr_each(f->corr, spread_one, &p);
+    free(p.pending);
 }
 
 /* ---- what follows the end of an incident ---- */

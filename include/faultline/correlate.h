@@ -49,7 +49,7 @@ struct fl_corr;
 struct fl_corr *fl_corr_new(void);
 struct fl_corr *fl_corr_free(struct fl_corr *c);
 
-/** A new snapshot: alerts are mapped again, the index of alerting components is rebuilt. */
+/** A new snapshot: alerts are mapped again, the index of alerting components is rebuilt. Whom to rank again is for the caller to say. */
 void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo);
 /**
  * Alerts of one body: episodes open, renew, resolve; incidents open, grow, merge, reopen, recover.

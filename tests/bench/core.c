@@ -4,8 +4,8 @@
  *   core [--alerts 100000] [--body 64] [--incidents N]
  *
  * --incidents: spread over that many values of alertname, each of which opens an incident of its own. Prints one
- * JSON object: microseconds of processor time and bytes an alert, the same for a step that brings nothing when nothing is due, and
- * what a snapshot takes. Processor time, so that what else the machine does counts little. */
+ * JSON object: microseconds of processor time and bytes an alert, the same for a step that brings nothing when nothing is due, the
+ * longest step that another graph brings and how many steps it takes until all is ranked on it, and what a snapshot takes. Processor time, so that what else the machine does counts little. */
 #include <faultline/flow.h>
 
 #include <malloc.h>
@@ -62,6 +62,37 @@ static double cpu(void)
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+enum { SERVICES = 1000 };
+
+/* A graph on which the alerts have a component, then a tick at each deadline of the next two minutes. */
+static void another_graph(struct fl_flow *f, uint64_t *seq)
+{
+    struct fl_buf b = fl_buf_init(0), none = fl_buf_init(0);
+    double first = 0, longest = 0;
+    size_t steps = 0;
+    fl_buf_str(&b, "{\"nodes\":[{\"id\":\"checkout\",\"type\":\"service\"}");
+    for (int i = 0; i < SERVICES; i++)
+        fl_buf_printf(&b, ",{\"id\":\"s%d\",\"type\":\"service\"}", i);
+    fl_buf_str(&b, "],\"edges\":[{\"from\":\"s0\",\"to\":\"checkout\",\"type\":\"calls\"}");
+    for (int i = 1; i < SERVICES; i++)
+        fl_buf_printf(&b, ",{\"from\":\"s%d\",\"to\":\"s%d\",\"type\":\"calls\"}", i, i / 3);
+    fl_buf_str(&b, "]}");
+    fl_usec until = T0 + (fl_usec)*seq * 1000 + late + 120 * FL_USEC_PER_SEC;
+    for (fl_usec due = 0; !steps || (due && due < until); steps++) {
+        if (due > T0 + (fl_usec)(*seq + 1) * 1000 + late)
+            late = due - T0 - (fl_usec)(*seq + 1) * 1000;
+        double began = cpu();
+        step(f, ++*seq, steps ? &none : &b, steps ? FL_EV_TICK : FL_EV_TOPOLOGY);
+        double took = (cpu() - began) / 1e3;
+        first = steps ? first : took;
+        longest = took > longest ? took : longest;
+        due = fl_flow_deadline(f);
+    }
+    printf(",\"ms_another_graph\":%.1f,\"ms_longest_step\":%.1f,\"steps_until_ranked\":%zu", first, longest,
+           steps);
+    fl_buf_done(&b);
 }
 
 static void options(int argc, char **argv)
@@ -152,6 +183,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < 1000; i++)
         step(f, ++seq, &none, FL_EV_TICK);
     printf(",\"us_an_empty_step\":%.2f", (cpu() - began) / 1000);
+    another_graph(f, &seq);
     snapshot(f);
     printf("}\n");
     return 0;
