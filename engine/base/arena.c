@@ -25,16 +25,23 @@ struct block {
 
 struct fl_arena {
     struct block *head; /* the one in use; older ones behind it */
-    size_t max, total, used;
+    size_t max, first, total, used;
     size_t others;                   /* bytes that the adopted ones occupied when they were adopted */
     struct fl_arena *adopted, *next; /* freed with this one; next: of those adopted by the same */
 };
 
 struct fl_arena *fl_arena_new(size_t max_bytes)
 {
+    return fl_arena_new_sized(max_bytes, FIRST_BLOCK);
+}
+
+struct fl_arena *fl_arena_new_sized(size_t max_bytes, size_t first)
+{
     struct fl_arena *a = calloc(1, sizeof *a);
-    if (a)
+    if (a) {
         a->max = max_bytes;
+        a->first = (first + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    }
     return a;
 }
 
@@ -97,8 +104,8 @@ void fl_arena_reset(struct fl_arena *a)
 
 static struct block *grow(struct fl_arena *a, size_t n)
 {
-    size_t cap = a->head ? a->head->cap * 2 : FIRST_BLOCK;
-    if (cap > LARGEST_STEP)
+    size_t cap = a->head ? a->head->cap * 2 : a->first;
+    if (a->head && cap > LARGEST_STEP)
         cap = LARGEST_STEP;
     if (cap < n)
         cap = n;

@@ -16,6 +16,7 @@ struct fl_queue {
     pthread_cond_t readable, writable;
     struct slot *ring;
     size_t cap, head, n, bytes, max_items, max_bytes;
+    size_t wanted; /* by the popper that waits for several; 1 else */
     unsigned long kicks;
     bool closed;
 };
@@ -27,6 +28,7 @@ struct fl_queue *fl_queue_new(size_t max_items, size_t max_bytes)
         return NULL;
     q->max_items = max_items;
     q->max_bytes = max_bytes;
+    q->wanted = 1;
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -76,8 +78,14 @@ static fl_status put(struct fl_queue *q, void *item, size_t bytes)
     }
     q->ring[(q->head + q->n++) % q->cap] = (struct slot){item, bytes};
     q->bytes += bytes;
-    pthread_cond_signal(&q->readable);
     return FL_OK;
+}
+
+/* After the lock is given back: who is woken needs it at once. */
+static void tell(struct fl_queue *q, fl_status st, bool enough)
+{
+    if (st == FL_OK && enough)
+        pthread_cond_signal(&q->readable);
 }
 
 fl_status fl_queue_push(struct fl_queue *q, void *item, size_t bytes, bool reserved)
@@ -86,7 +94,9 @@ fl_status fl_queue_push(struct fl_queue *q, void *item, size_t bytes, bool reser
     fl_status st = q->closed                       ? FL_E_UNAVAILABLE
                    : !has_room(q, bytes, reserved) ? FL_E_FULL
                                                    : put(q, item, bytes);
+    bool enough = q->n >= q->wanted;
     pthread_mutex_unlock(&q->lock);
+    tell(q, st, enough);
     return st;
 }
 
@@ -96,24 +106,37 @@ fl_status fl_queue_push_wait(struct fl_queue *q, void *item, size_t bytes)
     while (!q->closed && !has_room(q, bytes, true))
         pthread_cond_wait(&q->writable, &q->lock);
     fl_status st = q->closed ? FL_E_UNAVAILABLE : put(q, item, bytes);
+    bool enough = q->n >= q->wanted;
     pthread_mutex_unlock(&q->lock);
+    tell(q, st, enough);
     return st;
+}
+
+/* Until so many are there, the deadline, a kick or the end. Caller holds the lock. */
+static void wait_for(struct fl_queue *q, size_t least, fl_usec deadline)
+{
+    unsigned long kicks = q->kicks;
+    struct timespec ts = {.tv_sec = (time_t)(deadline / FL_USEC_PER_SEC),
+                          .tv_nsec = (long)(deadline % FL_USEC_PER_SEC) * 1000};
+    while (q->n < least && !q->closed && kicks == q->kicks) {
+        q->wanted = least;
+        int rc = deadline ? pthread_cond_timedwait(&q->readable, &q->lock, &ts)
+                          : pthread_cond_wait(&q->readable, &q->lock);
+        q->wanted = 1;
+        if (rc != 0)
+            break;
+    }
 }
 
 size_t fl_queue_pop(struct fl_queue *q, void **items, size_t max, fl_usec deadline)
 {
+    return fl_queue_pop_least(q, items, 1, max, deadline);
+}
+
+size_t fl_queue_pop_least(struct fl_queue *q, void **items, size_t least, size_t max, fl_usec deadline)
+{
     pthread_mutex_lock(&q->lock);
-    unsigned long kicks = q->kicks;
-    while (!q->n && !q->closed && kicks == q->kicks) {
-        if (!deadline) {
-            pthread_cond_wait(&q->readable, &q->lock);
-            continue;
-        }
-        struct timespec ts = {.tv_sec = (time_t)(deadline / FL_USEC_PER_SEC),
-                              .tv_nsec = (long)(deadline % FL_USEC_PER_SEC) * 1000};
-        if (pthread_cond_timedwait(&q->readable, &q->lock, &ts) != 0)
-            break;
-    }
+    wait_for(q, least, deadline);
     size_t got = 0;
     while (got < max && q->n) {
         struct slot s = q->ring[q->head];

@@ -380,14 +380,11 @@ static size_t chunk(struct fl_submission **v, size_t n)
  */
 static size_t gather(struct fl_store *s, void **items, size_t n, const struct rhythm *r)
 {
-    fl_usec most = r->took / 4 < GATHER_MOST ? r->took / 4 : GATHER_MOST, until = fl_mono() + most;
-    while (n && n < r->senders && n < FL_BATCH_ITEMS) {
-        size_t more = fl_queue_pop(s->journal_q, items + n, FL_BATCH_ITEMS - n, until);
-        if (!more)
-            break;
-        n += more;
-    }
-    return n;
+    size_t least = r->senders < FL_BATCH_ITEMS ? r->senders : FL_BATCH_ITEMS;
+    if (!n || n >= least)
+        return n;
+    fl_usec most = r->took / 4 < GATHER_MOST ? r->took / 4 : GATHER_MOST;
+    return n + fl_queue_pop_least(s->journal_q, items + n, least - n, FL_BATCH_ITEMS - n, fl_mono() + most);
 }
 
 void *fl_journal_thread(void *store)

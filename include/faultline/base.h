@@ -83,6 +83,8 @@ FL_COLD _Noreturn void fl_require_failed(const char *cond, const char *file, int
 struct fl_arena;
 /** @param max_bytes hard limit of all blocks together; 0 = no limit. NULL when out of memory. */
 struct fl_arena *fl_arena_new(size_t max_bytes);
+/** The same where the need is about known: the first block has `first` bytes, and more when one allocation needs them. */
+struct fl_arena *fl_arena_new_sized(size_t max_bytes, size_t first);
 /** Frees everything; NULL is fine; returns NULL so that `a = fl_arena_free(a)`. */
 struct fl_arena *fl_arena_free(struct fl_arena *a);
 /** Keep the first block, forget the contents (for loops). */

@@ -19,6 +19,9 @@ FL_MUST_CHECK fl_status fl_queue_push_wait(struct fl_queue *q, void *item, size_
 /** Up to `max` items in order; waits until `deadline` (fl_mono; 0 = for ever) for the first one.
  *  @return the number taken; 0 on the deadline, or when closed and drained. */
 size_t fl_queue_pop(struct fl_queue *q, void **items, size_t max, fl_usec deadline);
+/** As pop, but waits for `least` items and is not woken before they are there. At the deadline, a kick or the close it takes
+ *  what there is, which may be nothing. More than one only for a queue with a single popper: others would not be woken. */
+size_t fl_queue_pop_least(struct fl_queue *q, void **items, size_t least, size_t max, fl_usec deadline);
 /** No more pushes; poppers drain what is left. Idempotent. */
 void fl_queue_close(struct fl_queue *q);
 bool fl_queue_closed_and_empty(struct fl_queue *q);

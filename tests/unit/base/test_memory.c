@@ -44,6 +44,23 @@ static void an_arena_aligns_zeroes_and_copies(void **state)
     assert_null(fl_arena_free(NULL));
 }
 
+static void an_arena_begins_as_large_as_it_is_told(void **state)
+{
+    (void)state;
+    FL_AUTO_ARENA a = fl_arena_new_sized(4000, 200);
+    FL_AUTO_ARENA b = fl_arena_new_sized(0, 2000000);
+    assert_non_null(fl_arena_alloc(a, 200));
+    assert_in_range(fl_arena_held(a), 200, 256);
+    assert_non_null(fl_arena_alloc(a, 1));
+    assert_in_range(fl_arena_held(a), 600, 700);
+    assert_null(fl_arena_alloc(a, 4000)); /* the limit stands */
+    for (size_t i = 0; i < 20; i++)
+        assert_non_null(fl_arena_alloc(b, 100000));
+    assert_in_range(fl_arena_held(b), 2000000, 2000016);
+    assert_non_null(fl_arena_alloc(b, 100));
+    assert_true(fl_arena_held(b) < 4000000); /* later blocks grow by steps */
+}
+
 static void an_arena_keeps_its_limit(void **state)
 {
     (void)state;
@@ -100,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_arena_aligns_zeroes_and_copies),
+        cmocka_unit_test(an_arena_begins_as_large_as_it_is_told),
         cmocka_unit_test(an_arena_keeps_its_limit),
         cmocka_unit_test(a_buffer_grows_and_terminates),
         cmocka_unit_test(a_full_buffer_stays_failed),

@@ -2,6 +2,7 @@
 /* tests/unit/base/test_queue.c -- limits in items and bytes, the reserved lane, closing, four threads. */
 #include <faultline/queue.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,12 +110,53 @@ static void nothing_is_lost_between_threads(void **state)
     fl_queue_free(w.q);
 }
 
+struct several {
+    struct fl_queue *q;
+    _Atomic size_t got;
+};
+
+static void *takes_several(void *arg)
+{
+    struct several *s = arg;
+    void *out[16];
+    s->got = fl_queue_pop_least(s->q, out, 3, 16, fl_mono() + 60 * FL_USEC_PER_SEC);
+    return NULL;
+}
+
+/* Whoever waits for three sleeps on at two, and is given all that are there at three. */
+static void several_are_waited_for(void **state)
+{
+    (void)state;
+    struct several s = {.q = fl_queue_new(0, 0)};
+    pthread_t t;
+    int v;
+    void *out[16];
+    assert_int_equal(pthread_create(&t, NULL, takes_several, &s), 0);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(fl_queue_push(s.q, &v, 1, false), FL_OK);
+    assert_int_equal(pthread_tryjoin_np(t, NULL), EBUSY);
+    assert_int_equal(fl_queue_push(s.q, &v, 1, false), FL_OK);
+    assert_int_equal(pthread_join(t, NULL), 0);
+    assert_int_equal(s.got, 3);
+    /* The deadline: what there is. A kick and the end: at once. */
+    assert_int_equal(fl_queue_push(s.q, &v, 1, false), FL_OK);
+    assert_int_equal(fl_queue_pop_least(s.q, out, 2, 16, fl_mono() + 1000), 1);
+    assert_int_equal(fl_queue_pop_least(s.q, out, 2, 16, fl_mono() + 1000), 0);
+    assert_int_equal(pthread_create(&t, NULL, takes_several, &s), 0);
+    assert_int_equal(fl_queue_push(s.q, &v, 1, false), FL_OK);
+    fl_queue_close(s.q);
+    assert_int_equal(pthread_join(t, NULL), 0);
+    assert_int_equal(s.got, 1);
+    fl_queue_free(s.q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_come_out_in_order),
         cmocka_unit_test(limits_hold_and_a_quarter_is_reserved),
         cmocka_unit_test(nothing_is_lost_between_threads),
+        cmocka_unit_test(several_are_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
