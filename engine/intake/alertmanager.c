@@ -41,7 +41,8 @@ bool fl_format_parse(const char *s, fl_format *ret)
 struct body {
     struct fl_pull p;
     struct fl_judge judge;
-    struct fl_raw_alert raw; /* reused for every element: 4 KiB that need no allocation */
+    struct fl_raw_alert
+        raw; /* reused for every element: 4 KiB that need no allocation, and die with the call */
     struct fl_intake out;
     size_t n, cap_alerts, cap_rejects;
 };
@@ -131,11 +132,20 @@ static void read_members(struct body *b, struct fl_raw_alert *raw)
 
 /* ---- the list of alerts ---- */
 
+enum { FIRST_LEAST = 2, FIRST_MOST = 64, USUAL_BYTES = 512 /* of an alert in a body */ };
+
+/* The arena lives until the core is through with the body: room for as many as its length lets expect. */
+static size_t first_cap(const struct body *b)
+{
+    size_t expected = FIRST_LEAST + (size_t)(b->p.end - b->p.start) / USUAL_BYTES;
+    return expected < FIRST_MOST ? expected : FIRST_MOST;
+}
+
 static void *grow(struct body *b, void *v, size_t n, size_t *cap, size_t size)
 {
     if (n < *cap)
         return v;
-    size_t more = *cap ? *cap * 2 : 16;
+    size_t more = *cap ? *cap * 2 : first_cap(b);
     char *p = fl_arena_alloc(b->judge.arena, more * size);
     if (!p) {
         b->p.st = FL_E_NOMEM;
@@ -356,12 +366,10 @@ static fl_status parse_webhook(struct body *b, struct fl_intake *ret, struct fl_
 static fl_status parse_form(struct fl_arena *arena, fl_format format, const char *body, size_t len,
                             fl_usec now, struct fl_intake *ret, struct fl_err *err)
 {
-    struct fl_form *f = fl_arena_alloc(arena, sizeof *f);
-    if (!f)
-        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
-    if (fl_form_open(f, arena, format, body, len, now, err) == FL_OK)
-        (void)readers[format](f);
-    return fl_form_close(f, ret);
+    struct fl_form f;
+    if (fl_form_open(&f, arena, format, body, len, now, err) == FL_OK)
+        (void)readers[format](&f);
+    return fl_form_close(&f, ret);
 }
 
 fl_status fl_intake_parse(struct fl_arena *arena, fl_format format, const char *body, size_t len, fl_usec now,
@@ -370,14 +378,12 @@ fl_status fl_intake_parse(struct fl_arena *arena, fl_format format, const char *
     FL_REQUIRE(format < FL_FORMAT_N);
     if (readers[format])
         return parse_form(arena, format, body, len, now, ret, err);
-    struct body *b = fl_arena_alloc(arena, sizeof *b);
-    if (!b)
-        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
-    b->p = fl_pull_init(body, len);
-    b->judge = (struct fl_judge){.arena = arena, .format = format, .now = now};
-    b->out = (struct fl_intake){.group_key = "", .receiver = ""};
-    b->n = b->cap_alerts = b->cap_rejects = 0;
-    return format == FL_FORMAT_ALERTMANAGER_V2 ? parse_v2(b, ret, err) : parse_webhook(b, ret, err);
+    struct body b; /* not cleared: reset_raw() */
+    b.p = fl_pull_init(body, len);
+    b.judge = (struct fl_judge){.arena = arena, .format = format, .now = now};
+    b.out = (struct fl_intake){.group_key = "", .receiver = ""};
+    b.n = b.cap_alerts = b.cap_rejects = 0;
+    return format == FL_FORMAT_ALERTMANAGER_V2 ? parse_v2(&b, ret, err) : parse_webhook(&b, ret, err);
 }
 
 /* ---- the answer ---- */
