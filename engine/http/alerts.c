@@ -231,7 +231,8 @@ static void journal(struct request *r)
     sub->n_alerts = r->intake.n_alerts;
     sub->numbered = on_numbered;
     sub->committed = on_committed;
-    submission_send(r, sub);
+    if (request_park(r))
+        submission_push(r, sub);
 }
 
 /* ---- changes among the events ---- */

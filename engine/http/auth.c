@@ -304,7 +304,7 @@ static bool check_role(struct request *r)
 
 bool auth_check(struct request *r)
 {
-    const char *header = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+    const char *header = r->head.auth;
     if (r->route->roles == ROLE_PUBLIC)
         return true;
     if (!header && r->http->auth_off) {

@@ -5,22 +5,20 @@
 #include <string.h>
 #include <strings.h>
 
-struct head {
-    unsigned n_length, n_coding, n_host, n_auth, n_type;
-    const char *length, *coding, *type, *encoding, *host, *origin, *fetch_site, *bad_name;
-};
-
 /* RFC 9110 token: a name with a space before the colon is how requests are smuggled. */
 static bool is_token(const char *s, size_t n)
 {
-    if (!n)
-        return false;
+#define BIT(c) (1ull << ((c) % 64))
+    static const uint64_t separators[] = {BIT('(') | BIT(')') | BIT('<') | BIT('>') | BIT(',') | BIT(';') |
+                                              BIT(':') | BIT('"') | BIT('/') | BIT('?') | BIT('='),
+                                          BIT('@') | BIT('\\') | BIT('[') | BIT(']') | BIT('{') | BIT('}')};
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s[i];
-        if (c <= 0x20 || c >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", c))
+        if (c <= 0x20 || c >= 0x7f || (separators[c / 64] & BIT(c)))
             return false;
     }
-    return true;
+    return n > 0;
+#undef BIT
 }
 
 static bool is(const char *name, size_t n, const char *word)
@@ -44,7 +42,7 @@ static enum MHD_Result visit(void *cls, enum MHD_ValueKind kind, const char *nam
     else if (is(name, name_n, "host"))
         h->n_host++, h->host = value;
     else if (is(name, name_n, "authorization"))
-        h->n_auth++;
+        h->n_auth++, h->auth = value;
     else if (is(name, name_n, "content-type"))
         h->n_type++, h->type = value;
     else if (is(name, name_n, "content-encoding"))
@@ -54,13 +52,6 @@ static enum MHD_Result visit(void *cls, enum MHD_ValueKind kind, const char *nam
     else if (is(name, name_n, "sec-fetch-site"))
         h->fetch_site = value;
     return MHD_YES;
-}
-
-static struct head read_head(struct request *r)
-{
-    struct head h = {0};
-    MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, visit, &h);
-    return h;
 }
 
 static const char *framing_problem(const struct head *h, bool http10)
@@ -114,8 +105,9 @@ static bool browser_check(struct request *r, const struct head *h)
     return true;
 }
 
-static bool parse_length(struct request *r, const struct head *h, const char *method)
+static bool parse_length(struct request *r, const char *method)
 {
+    const struct head *h = &r->head;
     int64_t length = 0;
     if (h->n_length && !fl_parse_i64(h->length, 0, INT64_MAX, &length)) {
         r->answer.close = true;
@@ -136,17 +128,18 @@ static bool parse_length(struct request *r, const struct head *h, const char *me
 
 bool headers_check(struct request *r)
 {
-    struct head h = read_head(r);
+    struct head *h = &r->head;
+    MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, visit, h);
     /* Whoever is refused before the body was read may not send another request behind it. */
-    r->answer.close = h.n_coding || (h.n_length && strcmp(h.length, "0") != 0);
-    const char *problem = r->bad ? r->bad : framing_problem(&h, r->http10);
+    r->answer.close = h->n_coding || (h->n_length && strcmp(h->length, "0") != 0);
+    const char *problem = r->bad ? r->bad : framing_problem(h, r->http10);
     if (problem) {
         r->answer.close = true;
         atomic_fetch_add(&r->http->framing_refused, 1);
         reply_error(r, 400, "bad_framing", NULL, NULL, "the request is malformed: %s", problem);
         return false;
     }
-    return browser_check(r, &h);
+    return browser_check(r, h);
 }
 
 static bool is_json(const char *type)
@@ -171,28 +164,28 @@ const char *too_large_hint(const struct request *r)
 /* Type and length, judged from what is announced, after the caller is known and before a byte is read. */
 bool headers_check_body(struct request *r)
 {
-    struct head h = read_head(r);
+    const struct head *h = &r->head;
     const struct route *t = r->route;
     const char *method = t->method;
-    if (!parse_length(r, &h, method))
+    if (!parse_length(r, method))
         return false;
     bool has_body = r->chunked || r->body_cap;
-    if ((t->flags & ROUTE_BODY) && !h.n_length && !h.n_coding) {
+    if ((t->flags & ROUTE_BODY) && !h->n_length && !h->n_coding) {
         reply_error(r, 411, "length_required", NULL, NULL, "a body with Content-Length is required");
         return false;
     }
-    if (h.encoding && *h.encoding && strcasecmp(h.encoding, "identity") != 0) {
+    if (h->encoding && *h->encoding && strcasecmp(h->encoding, "identity") != 0) {
         reply_error(r, 415, "unsupported_encoding", NULL, "send the body uncompressed",
-                    "content encoding \"%.64s\" is not accepted", h.encoding);
+                    "content encoding \"%.64s\" is not accepted", h->encoding);
         return false;
     }
     /* A command without a body needs no type. */
-    bool type_ok = is_json(h.type) || (t->flags & ROUTE_ANY_TYPE) ||
-                   ((t->flags & ROUTE_FORM) && is_form(h.type));
+    bool type_ok = is_json(h->type) || (t->flags & ROUTE_ANY_TYPE) ||
+                   ((t->flags & ROUTE_FORM) && is_form(h->type));
     if ((has_body || (t->flags & ROUTE_BODY)) && !type_ok) {
         char bare[128] = "";
-        if (h.type)
-            strncat(bare, h.type, strcspn(h.type, "; \t") < 127 ? strcspn(h.type, "; \t") : 127);
+        if (h->type)
+            strncat(bare, h->type, strcspn(h->type, "; \t") < 127 ? strcspn(h->type, "; \t") : 127);
         reply_error(r, 415, "unsupported_type", NULL, "send Content-Type: application/json",
                     "unsupported media type \"%s\", only [application/json] are allowed", bare);
         return false;

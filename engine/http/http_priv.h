@@ -90,6 +90,11 @@ struct answer {
     const char *origin;   /* OPTIONS of a web hook: who may send; in the request's arena, or NULL */
     bool any_rate;
 };
+/* What the headers say; the texts are the library's and live as long as the request. */
+struct head {
+    unsigned n_length, n_coding, n_host, n_auth, n_type;
+    const char *length, *coding, *type, *encoding, *host, *auth, *origin, *fetch_site, *bad_name;
+};
 /* RECEIVING: the http thread owns it. WAITING: suspended; whoever swaps it to ANSWERING fills the answer
  * and resumes. ANSWERED: the http thread queues the answer. */
 enum phase { PHASE_RECEIVING, PHASE_WAITING, PHASE_ANSWERING, PHASE_ANSWERED, PHASE_QUEUED };
@@ -102,14 +107,17 @@ struct connection {
     int fd;
     fl_usec since; /* mono: accepted, or the last request was completed */
     struct request *request;
-    bool cut;
+    bool cut, counted; /* counted: among those of its address */
 };
 struct request {
     struct fl_http *http;
+    struct loop *loop; /* whose thread serves the connection */
     struct MHD_Connection *mhd;
     struct connection *connection;
     atomic_int refs, phase;
     bool head_seen, admitted, suspended; /* http thread only */
+    bool in_turns;                       /* counted as parked; http thread only */
+    bool parked;                         /* waits, or has waited, without being suspended: set once */
     bool held, swallow;                  /* refused on its headers; its body is read and thrown away */
     fl_usec started;                     /* mono: the request line was read */
     fl_usec received_at;                 /* wall: the body was complete */
@@ -118,9 +126,10 @@ struct request {
     const char *uri;        /* as received */
     const char *segments[MAX_SEGMENTS];
     size_t n_segments;
-    struct arg args[MAX_ARGS];
+    struct arg *args; /* room for MAX_ARGS, or NULL */
     size_t n_args;
     const char *bad; /* why the request line is refused; NULL = fine */
+    struct head head;
     const struct route *route;
     const char *params[MAX_PARAMS];
     bool lookalike, is_head, http10;
@@ -181,7 +190,55 @@ void hold_refusal(struct request *r);
 size_t hold_answer(struct hold *x);
 size_t hold_count(struct hold *x);
 
+/* ---- peers: connections of each address (peers.c); any thread ---- */
+
+struct sockaddr;
+struct peers {
+    pthread_mutex_t lock;
+    void *tree;
+    size_t most;
+};
+void peers_init(struct peers *p, size_t most);
+void peers_done(struct peers *p);
+bool peers_room(struct peers *p, const struct sockaddr *sa);
+bool peers_add(struct peers *p, const struct sockaddr *sa); /* false: as many as may be are there */
+void peers_remove(struct peers *p, const struct sockaddr *sa);
+
+/* ---- loop: a thread that runs a daemon of libmicrohttpd (loop.c) ---- */
+
+enum { LOOPS_MAX = 64 };
+struct loop {
+    struct fl_http *http;
+    struct MHD_Daemon *daemon;
+    pthread_t thread;
+    bool has_thread;
+    int epoll, wake, listen;
+    atomic_bool woken; /* and has not begun the turn yet */
+    atomic_bool quiet, stop;
+    /* Its thread's own. */
+    size_t parked; /* requests that wait without being suspended */
+    bool again;    /* the next turn has work whatever the sockets say */
+    struct MHD_Response *nothing; /* 200 without a body, the answer to most requests */
+};
+fl_status loops_start(struct fl_http *h, int fd, bool v6, struct fl_err *err);
+void loops_quiesce(struct fl_http *h); /* no more connections */
+void loops_stop(struct fl_http *h);    /* no request may be suspended */
+void loops_done(struct fl_http *h);    /* when nobody can wake them any more */
+void loop_wake(struct loop *l);        /* any thread */
+bool loop_park(struct loop *l);        /* false: too many */
+void loop_unpark(struct loop *l);
+
 /* ---- server ---- */
+
+/* What libmicrohttpd calls. */
+enum MHD_Result http_accepts(void *cls, const struct sockaddr *address, socklen_t n);
+enum MHD_Result http_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+                             const char *version, const char *upload, size_t *upload_n, void **req_cls);
+void http_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
+                    enum MHD_RequestTerminationCode toe);
+void http_connection(void *cls, struct MHD_Connection *mhd, void **context,
+                     enum MHD_ConnectionNotificationCode code);
+void http_log(void *cls, const char *fmt, va_list ap);
 
 void http_unref(struct fl_http *h);
 
@@ -192,7 +249,8 @@ struct route_stats {
 struct fl_http {
     atomic_size_t refs; /* the server's own, and one per request */
     struct fl_http_options o;
-    struct MHD_Daemon *daemon;
+    struct loop loops[LOOPS_MAX];
+    size_t n_loops;
     int port;
     bool auth_off;
     atomic_bool draining, stopping;
@@ -214,6 +272,7 @@ struct fl_http {
     fl_usec deadline;
 
     struct hold hold;
+    struct peers peers;
     struct route_stats *stats; /* per route, then one for what matched none */
     atomic_ullong turned_away; /* requests refused because the engine is behind */
     atomic_ullong alerts_accepted, alerts_repeated, alerts_rejected, intake_refused, cut, framing_refused,
@@ -234,6 +293,11 @@ bool request_body(struct request *r, const char *p, size_t n);
 fl_status request_body_end(struct request *r);
 /* Suspend: from now on any thread may answer. False: stopping, a 503 was given. */
 bool request_suspend(struct request *r);
+/* The same for a request whose body is complete and whose answer comes with the next commit. */
+bool request_park(struct request *r);
+void request_unpark(struct request *r); /* http thread */
+/* Its phase has left WAITING: the http thread is to look at it. Any thread that holds a reference. */
+void request_resume(struct request *r);
 /* Resume without an answer: the http thread goes on where it was. Any thread. */
 void request_continue(struct request *r);
 
@@ -271,6 +335,7 @@ unsigned status_code(fl_status st);
 void answer_drop(struct request *r, struct answer *a);
 /* Hand the answer to libmicrohttpd. http thread. */
 enum MHD_Result reply_queue(struct request *r);
+struct MHD_Response *reply_nothing(void); /* 200 without a body, to be given any number of times; NULL: no memory */
 extern const char TYPE_SVG[], TYPE_HTML[], TYPE_JSON[], TYPE_TEXT[], TYPE_NDJSON[], TYPE_METRICS[];
 
 /* A file as the body, counted among the spools; takes it. */

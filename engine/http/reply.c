@@ -40,7 +40,7 @@ static void give(struct request *r, unsigned code, const char *type, struct answ
     r->answer.fd = body->fd;
     atomic_store(&r->phase, PHASE_ANSWERED);
     if (resume)
-        MHD_resume_connection(r->mhd);
+        request_resume(r);
 }
 
 void reply_bytes(struct request *r, unsigned code, const char *type, char *body, size_t n)
@@ -170,10 +170,37 @@ static void count(struct request *r)
     atomic_fetch_add(&r->http->stats[i].usec, (unsigned long long)(fl_mono() - r->started));
 }
 
+static char nothing[1];
+
+struct MHD_Response *reply_nothing(void)
+{
+    struct MHD_Response *resp = MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
+    if (resp)
+        add_headers(resp, &(struct answer){.code = 200});
+    return resp;
+}
+
+/* Then nothing about the answer differs from one request to the next. */
+static bool is_nothing(const struct answer *a)
+{
+    return a->code == 200 && !a->n && !a->type && !a->is_file && !a->allow[0] && !a->close && !a->challenge &&
+           !a->origin && !a->any_rate;
+}
+
+static enum MHD_Result queue(struct request *r, struct MHD_Response *resp)
+{
+    count(r);
+    enum MHD_Result ok = MHD_queue_response(r->mhd, r->answer.code, resp);
+    atomic_store(&r->phase, PHASE_QUEUED);
+    r->loop->again = true;
+    return ok;
+}
+
 enum MHD_Result reply_queue(struct request *r)
 {
     struct answer *a = &r->answer;
-    static char nothing[1];
+    if (is_nothing(a) && !a->body)
+        return queue(r, r->loop->nothing);
     struct MHD_Response *resp = a->is_file ? MHD_create_response_from_fd64(a->n, a->fd)
                                            : MHD_create_response_from_buffer(
                                                  a->n, a->body ? (void *)a->body : (void *)nothing,
@@ -184,9 +211,7 @@ enum MHD_Result reply_queue(struct request *r)
     a->body = NULL; /* the response's now */
     a->is_file = false;
     add_headers(resp, a);
-    count(r);
-    enum MHD_Result ok = MHD_queue_response(r->mhd, a->code, resp);
+    enum MHD_Result ok = queue(r, resp);
     MHD_destroy_response(resp);
-    atomic_store(&r->phase, PHASE_QUEUED);
     return ok;
 }

@@ -63,6 +63,8 @@ static const char *split_query(struct request *r, const char *p)
         if (len) {
             if (r->n_args == MAX_ARGS)
                 return "too many query arguments";
+            if (!r->args && !(r->args = fl_arena_alloc(r->arena, MAX_ARGS * sizeof *r->args)))
+                return "out of memory";
             const char *name = decode(r, p, name_len, true);
             const char *value = name_len < len ? decode(r, p + name_len + 1, len - name_len - 1, true) : "";
             if (!name || !value)
@@ -89,17 +91,19 @@ static void take_uri(struct request *r, const char *uri)
 
 void *request_open(void *cls, const char *uri, struct MHD_Connection *mhd)
 {
-    struct fl_http *h = cls;
+    struct loop *l = cls;
+    struct fl_http *h = l->http;
     struct request *r = calloc(1, sizeof *r);
     if (!r)
         return NULL; /* the handler cuts a connection without a request */
     atomic_init(&r->refs, 1);
     atomic_init(&r->phase, PHASE_RECEIVING);
     r->http = h;
+    r->loop = l;
     atomic_fetch_add(&h->refs, 1);
     r->mhd = mhd;
     r->started = fl_mono();
-    r->arena = fl_arena_new(4 * HEADER_MEMORY);
+    r->arena = fl_arena_new_sized(4 * HEADER_MEMORY, 512);
     r->uri = r->arena ? fl_arena_strdup(r->arena, uri) : NULL;
     if (r->uri)
         take_uri(r, r->uri);
@@ -184,12 +188,20 @@ static size_t body_limit(const struct request *r)
     return r->route && (r->route->flags & ROUTE_BULK) ? max : max < COMMAND_BODY_MAX ? max : COMMAND_BODY_MAX;
 }
 
+/* About what is made of a body of that length: the arena lives until the core is through with it. */
+static size_t parsed_bytes(size_t body)
+{
+    enum { LEAST = 512, MOST = 64 << 10 };
+    size_t n = LEAST + 2 * body;
+    return n < MOST ? n : MOST;
+}
+
 /* A body of known length is read straight into the arena that the journal will own. */
 static bool body_reserve(struct request *r)
 {
     if (r->body_arena)
         return true;
-    r->body_arena = fl_arena_new(0);
+    r->body_arena = fl_arena_new_sized(0, r->body_cap + parsed_bytes(r->body_cap));
     if (!r->body_arena)
         return false;
     if (r->chunked) {
@@ -251,11 +263,10 @@ fl_status request_body_end(struct request *r)
 
 /* ---- waiting ---- */
 
-bool request_suspend(struct request *r)
+/* Waiting already: said only now, since nobody may resume what is not suspended yet. */
+static bool may_wait(struct request *r)
 {
-    /* Suspend first, then say so: nobody may resume what is not suspended yet. */
     r->suspended = true;
-    MHD_suspend_connection(r->mhd);
     atomic_store(&r->phase, PHASE_WAITING);
     if (!atomic_load(&r->http->stopping))
         return true;
@@ -263,9 +274,37 @@ bool request_suspend(struct request *r)
     return false;
 }
 
+bool request_suspend(struct request *r)
+{
+    MHD_suspend_connection(r->mhd);
+    return may_wait(r);
+}
+
+bool request_park(struct request *r)
+{
+    if (!loop_park(r->loop))
+        return request_suspend(r);
+    r->parked = r->in_turns = true;
+    return may_wait(r);
+}
+
+void request_unpark(struct request *r)
+{
+    if (r->in_turns)
+        loop_unpark(r->loop);
+    r->in_turns = false;
+}
+
+void request_resume(struct request *r)
+{
+    if (!r->parked)
+        MHD_resume_connection(r->mhd);
+    loop_wake(r->loop);
+}
+
 void request_continue(struct request *r)
 {
     int waiting = PHASE_WAITING;
     if (atomic_compare_exchange_strong(&r->phase, &waiting, PHASE_RECEIVING))
-        MHD_resume_connection(r->mhd);
+        request_resume(r);
 }

@@ -20,6 +20,8 @@ void http_unref(struct fl_http *h)
         return;
     pthread_mutex_destroy(&h->lock);
     hold_done(&h->hold);
+    peers_done(&h->peers);
+    loops_done(h);
     free(h->stats);
     free(h);
 }
@@ -99,8 +101,8 @@ static enum MHD_Result on_end(struct request *r)
     return atomic_load(&r->phase) == PHASE_ANSWERED ? reply_queue(r) : MHD_YES;
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
-                                  const char *version, const char *upload, size_t *upload_n, void **req_cls)
+enum MHD_Result http_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+                             const char *version, const char *upload, size_t *upload_n, void **req_cls)
 {
     struct request *r = *req_cls;
     (void)cls;
@@ -110,6 +112,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
         return MHD_NO;
     r->suspended = false;
     int phase = atomic_load(&r->phase);
+    if (phase == PHASE_ANSWERED)
+        request_unpark(r);
     if (phase == PHASE_ANSWERED && r->held) {
         r->held = false; /* the first call once more */
         return r->swallow ? MHD_YES : reply_queue(r);
@@ -133,11 +137,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
         return on_end(r);
     size_t n = *upload_n;
     *upload_n = 0;
+    r->loop->again = true;
     return request_body(r, upload, n) ? MHD_YES : MHD_NO;
 }
 
-static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
-                         enum MHD_RequestTerminationCode toe)
+void http_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
+                    enum MHD_RequestTerminationCode toe)
 {
     struct fl_http *h = cls;
     struct request *r = *req_cls;
@@ -146,6 +151,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
     *req_cls = NULL;
     if (!r)
         return;
+    request_unpark(r); /* the client may be gone before the answer: whoever gives it finds nobody */
     pthread_mutex_lock(&h->lock);
     h->n_requests--;
     if (r->connection) {
@@ -159,8 +165,32 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
     request_unref(r);
 }
 
-static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
-                          enum MHD_ConnectionNotificationCode code)
+static const struct sockaddr *address_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info ? info->client_addr : NULL;
+}
+
+enum MHD_Result http_accepts(void *cls, const struct sockaddr *address, socklen_t n)
+{
+    struct fl_http *h = cls;
+    (void)n;
+    return peers_room(&h->peers, address) ? MHD_YES : MHD_NO;
+}
+
+/* Another loop may have accepted the last one of this address meanwhile: then this one is cut. */
+static void count_peer(struct fl_http *h, struct connection *c, struct MHD_Connection *mhd)
+{
+    const struct sockaddr *address = address_of(mhd);
+    c->counted = address && peers_add(&h->peers, address);
+    if (c->counted || !address)
+        return;
+    c->cut = true;
+    shutdown(c->fd, SHUT_RDWR);
+}
+
+void http_connection(void *cls, struct MHD_Connection *mhd, void **context,
+                     enum MHD_ConnectionNotificationCode code)
 {
     struct fl_http *h = cls;
     struct connection *c = *context;
@@ -173,6 +203,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
             return; /* only without a deadline of its own; the idle timeout still holds */
         c->fd = info ? info->connect_fd : -1;
         c->since = fl_mono();
+        count_peer(h, c, mhd);
         pthread_mutex_lock(&h->lock);
         c->next = h->connections;
         if (c->next)
@@ -190,12 +221,14 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
             c->next->prev = c->prev;
         h->n_connections--;
         pthread_mutex_unlock(&h->lock);
+        if (c->counted)
+            peers_remove(&h->peers, address_of(mhd));
         free(c);
         *context = NULL;
     }
 }
 
-static void on_log(void *cls, const char *fmt, va_list ap)
+void http_log(void *cls, const char *fmt, va_list ap)
 {
     char text[512];
     (void)cls;
@@ -347,30 +380,12 @@ static fl_status open_socket(struct fl_http *h, int *ret_fd, bool *ret_v6, struc
     return st;
 }
 
-static fl_status start_daemon(struct fl_http *h, struct fl_err *err)
+static fl_status start_listening(struct fl_http *h, struct fl_err *err)
 {
-    const struct fl_config *c = h->o.config;
-    int fd = -1;
+    FL_AUTO_FD fd = -1;
     bool v6 = false;
     fl_status st = open_socket(h, &fd, &v6, err);
-    if (st != FL_OK)
-        return st;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    unsigned pool = c->http_threads > 1 ? (unsigned)c->http_threads : 0;
-    unsigned silence = (unsigned)(h->deadline / FL_USEC_PER_SEC) + 1;
-    h->daemon = MHD_start_daemon(
-        v6 ? flags | MHD_USE_IPv6 : flags, 0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log,
-        NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, pool, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)c->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)c->max_connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, silence,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_URI_LOG_CALLBACK, request_open, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
-    if (!h->daemon) {
-        close(fd);
-        return fl_fail(err, FL_E_INTERNAL, "http", "could not start the HTTP server: %s", strerror(errno));
-    }
-    return FL_OK;
+    return st == FL_OK ? loops_start(h, fd, v6, err) : st;
 }
 
 static fl_status start_threads(struct fl_http *h, struct fl_err *err)
@@ -398,6 +413,7 @@ fl_status fl_http_start(const struct fl_http_options *o, struct fl_http **ret, s
     h->body_budget = (size_t)o->config->queue_bytes + (size_t)o->config->max_body_bytes;
     pthread_mutex_init(&h->lock, NULL);
     hold_init(&h->hold, (size_t)o->config->max_connections);
+    peers_init(&h->peers, (size_t)o->config->max_connections_per_address);
     h->reads = fl_queue_new(READ_QUEUE + READ_QUEUE / 3, 0);
     h->stats = calloc(n_routes + 1, sizeof *h->stats);
     fl_status st = h->reads && h->stats ? FL_OK : fl_fail(err, FL_E_NOMEM, "http", "out of memory");
@@ -406,7 +422,7 @@ fl_status fl_http_start(const struct fl_http_options *o, struct fl_http **ret, s
     if (st == FL_OK)
         st = start_threads(h, err);
     if (st == FL_OK)
-        st = start_daemon(h, err);
+        st = start_listening(h, err);
     if (st != FL_OK) {
         fl_http_stop(h);
         return st;
@@ -475,10 +491,8 @@ struct fl_http *fl_http_stop(struct fl_http *h)
     if (!h)
         return NULL;
     atomic_store(&h->draining, true);
-    if (h->daemon) {
-        int fd = MHD_quiesce_daemon(h->daemon);
-        if (fd >= 0)
-            close(fd);
+    if (h->n_loops) {
+        loops_quiesce(h);
         for (int i = 0; i < 400 && any_waiting(h); i++)
             poll(NULL, 0, 5);
         atomic_store(&h->stopping, true);
@@ -494,8 +508,7 @@ struct fl_http *fl_http_stop(struct fl_http *h)
         pthread_join(h->readers[i], NULL);
     if (h->has_reaper && eventfd_write(h->wake, 1) == 0)
         pthread_join(h->reaper, NULL);
-    if (h->daemon)
-        MHD_stop_daemon(h->daemon);
+    loops_stop(h);
     tokens_stop(h->tokens);
     fl_queue_free(h->reads);
     if (h->wake >= 0)
