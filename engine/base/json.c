@@ -238,6 +238,16 @@ bool fl_json_is_array(const struct fl_json *v)
     return v && json_is_array(J(v));
 }
 
+bool fl_json_is_list(const struct fl_json *v)
+{
+    return v && (json_is_array(J(v)) || (json_is_object(J(v)) && !json_object_size(J(v))));
+}
+
+bool fl_json_is_map(const struct fl_json *v)
+{
+    return v && (json_is_object(J(v)) || (json_is_array(J(v)) && !json_array_size(J(v))));
+}
+
 bool fl_json_is_string(const struct fl_json *v)
 {
     return v && json_is_string(J(v));

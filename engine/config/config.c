@@ -111,8 +111,7 @@ static const char *const *entry_words(const struct setter *s, const struct fl_js
     const struct fl_json *v = fl_json_get(obj, key);
     size_t n = fl_json_len(v);
     /* An empty Lua table arrives as {}: it is as good an empty list as []. */
-    bool empty = fl_json_is_object(v) && !fl_json_first(v);
-    if ((v && !fl_json_is_array(v) && !empty) || n > WORDS_MAX)
+    if ((v && !fl_json_is_list(v)) || n > WORDS_MAX)
         return NULL;
     const char **out = fl_arena_calloc(s->c->arena, n + 1, sizeof *out);
     for (size_t i = 0; out && i < n; i++) {
@@ -188,9 +187,8 @@ static fl_status read_command(const struct setter *s, const struct fl_json *v, s
 
 static fl_status put_list(const struct setter *s, const struct option_slot *slot, const struct fl_json *v)
 {
-    bool empty = fl_json_is_object(v) && !fl_json_first(v);
     size_t n = fl_json_len(v);
-    if (!fl_json_is_array(v) && !empty)
+    if (!fl_json_is_list(v))
         return bad(s, FL_E_USAGE, "expected a list");
     if (n > LIST_MAX)
         return bad(s, FL_E_LIMIT, "more than %d entries", LIST_MAX);

@@ -103,7 +103,7 @@ static void check_string(struct check *c, const char *where, const struct fl_jso
 
 static void check_words(struct check *c, const char *where, const struct fl_json *v)
 {
-    if (!fl_json_is_array(v) || fl_json_len(v) > WORDS_MAX)
+    if (!fl_json_is_list(v) || fl_json_len(v) > WORDS_MAX)
         bad(c, FL_E_SHAPE, where, "expected a list of at most 64 values");
 }
 
@@ -112,7 +112,7 @@ static void check_map(struct check *c, const char *where, const struct fl_json *
                       void (*each)(struct check *c, const char *where, const struct fl_json *v))
 {
     size_t n = 0;
-    if (obj && !fl_json_is_object(obj))
+    if (obj && !fl_json_is_map(obj))
         bad(c, FL_E_SHAPE, where, "expected an object");
     for (void *it = fl_json_is_object(obj) ? fl_json_first(obj) : NULL; it && !c->st;
          it = fl_json_next(obj, it)) {

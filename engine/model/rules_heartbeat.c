@@ -96,7 +96,7 @@ static fl_status labels(struct read *k, const struct fl_json *v, struct fl_heart
     size_t n = 0;
     if (!out)
         return no_memory(k);
-    if (v && !fl_json_is_object(v))
+    if (v && !fl_json_is_map(v))
         return fl_fail(k->err, FL_E_SHAPE, "labels", "expected names and values");
     for (void *it = v ? fl_json_first(v) : NULL; it; it = fl_json_next(v, it)) {
         const char *name = fl_json_key(it), *value = fl_json_string(fl_json_value(it));
@@ -175,7 +175,7 @@ fl_status rules_heartbeats(struct fl_rules *rules, const struct fl_json *v, stru
 {
     struct read k = {rules->arena, err};
     size_t n = fl_json_len(v);
-    if (!fl_json_is_array(v) || n > FL_HEARTBEATS_MAX)
+    if (!fl_json_is_list(v) || n > FL_HEARTBEATS_MAX)
         return fl_fail(err, FL_E_SHAPE, "heartbeats", "expected a list of at most %u rules",
                        FL_HEARTBEATS_MAX);
     struct fl_heartbeat_rule *r = fl_arena_calloc(rules->arena, n ? n : 1, sizeof *r);

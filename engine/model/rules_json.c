@@ -122,7 +122,7 @@ static void binding_params(struct reader *rd, const struct fl_json *v, struct fl
 {
     if (!v || rd->st)
         return;
-    if (!fl_json_is_object(v)) {
+    if (!fl_json_is_map(v)) {
         rd_fail(rd, FL_E_SHAPE, "params", "expected an object");
         return;
     }
@@ -288,6 +288,8 @@ static void read_sections(struct reader *rd, const struct fl_json *root, const s
     const char *known[FL_ARRAY_LEN(sections)];
     for (size_t i = 0; i < FL_ARRAY_LEN(sections); i++)
         known[i] = sections[i].key;
+    if (!fl_json_is_object(root))
+        rd_fail(rd, FL_E_SHAPE, NULL, "expected an object");
     rd_only(rd, root, known, FL_ARRAY_LEN(known));
     for (size_t i = 0; i < FL_ARRAY_LEN(sections) && !rd->st; i++) {
         const struct section *s = &sections[i];

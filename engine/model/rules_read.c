@@ -26,7 +26,7 @@ void rd_only(struct reader *rd, const struct fl_json *obj, const char *const *ke
 {
     if (rd->st)
         return;
-    if (!fl_json_is_object(obj)) {
+    if (!fl_json_is_map(obj)) {
         rd_fail(rd, FL_E_SHAPE, NULL, "expected an object");
         return;
     }
@@ -117,7 +117,7 @@ static bool rd_array(struct reader *rd, const struct fl_json *v, const char *whe
 {
     if (rd->st)
         return false;
-    if (!fl_json_is_array(v))
+    if (!fl_json_is_list(v))
         rd_fail(rd, FL_E_SHAPE, where, "expected a list");
     else if (fl_json_len(v) > max)
         rd_fail(rd, FL_E_LIMIT, where, "the list is too long");

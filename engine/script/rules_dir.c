@@ -119,9 +119,9 @@ static fl_status check_shapes(struct fl_json *part, const char *path, struct fl_
     for (void *it = fl_json_first(part); it; it = fl_json_next(part, it)) {
         const char *key = fl_json_key(it);
         const struct fl_json *v = fl_json_value(it);
-        if (v && is_list(key) && !fl_json_is_array(v))
+        if (v && is_list(key) && !fl_json_is_list(v))
             return fl_fail(err, FL_E_SHAPE, path, "\"%s\" must be a list", key);
-        if (v && !is_list(key) && !fl_json_is_object(v))
+        if (v && !is_list(key) && !fl_json_is_map(v))
             return fl_fail(err, FL_E_SHAPE, path, "\"%s\" must be a table with names", key);
     }
     return FL_OK;

@@ -47,6 +47,9 @@ void fl_json_freep(struct fl_json **root);
 
 bool fl_json_is_object(const struct fl_json *v);
 bool fl_json_is_array(const struct fl_json *v);
+/** The same of what Lua wrote, in which an empty list and an empty table with names are one: {} and [] are both. */
+bool fl_json_is_list(const struct fl_json *v);
+bool fl_json_is_map(const struct fl_json *v);
 bool fl_json_is_string(const struct fl_json *v);
 bool fl_json_is_bool(const struct fl_json *v);
 bool fl_json_truth(const struct fl_json *v); /* the value itself: true and nothing else */

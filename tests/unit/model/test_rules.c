@@ -139,7 +139,8 @@ static void every_mistake_is_named_with_its_place(void **state)
          "expected a number from 0 to 1", ""},
         {"{\"guards\":{\"max_disruptive\":1.5}}", "guards.max_disruptive", "expected a whole number", ""},
         {"{\"correlation\":{\"edge_types\":[1]}}", "correlation.edge_types", "expected a string", ""},
-        {"{\"mapping\":{}}", "mapping", "expected a list", ""},
+        {"{\"mapping\":{\"a\":[]}}", "mapping", "expected a list", ""},
+        {"{\"guards\":[1]}", "guards", "expected an object", ""},
         {"{\"mapping\":[{\"name\":\"a\"}]}", "mapping[0].node", "is required", ""},
         {"{\"mapping\":[{\"node\":\"{a}\"}]}", "mapping[0].name", "is required", ""},
         {"{\"mapping\":[{\"name\":\"a\",\"node\":\"{a\"}]}", "mapping[0].node",
@@ -177,6 +178,27 @@ static void every_mistake_is_named_with_its_place(void **state)
         assert_string_equal(err.where, cases[i].where);
         assert_string_equal(err.hint, cases[i].hint);
     }
+}
+
+/* Lua has one empty table: it is an empty list and an empty table with names, in every section and member. */
+static void empty_tables_are_lists_and_maps(void **state)
+{
+    (void)state;
+    static const char *const sections[] = {"mapping",    "classes",           "severities",  "inhibitions",
+                                           "bindings",   "graph_inhibitions", "thresholds",  "groupings",
+                                           "heartbeats", "flapping",          "maintenance", "reminders",
+                                           "guards",     "correlation",       "leases"};
+    for (size_t i = 0; i < FL_ARRAY_LEN(sections); i++)
+        for (int list = 0; list < 2; list++) {
+            char json[64];
+            snprintf(json, sizeof json, "{\"%s\":%s}", sections[i], list ? "[]" : "{}");
+            fl_rules_free(load(json));
+        }
+    fl_rules_free(
+        load("{\"mapping\":[{\"name\":\"a\",\"match\":{},\"node\":\"b\"}],"
+             "\"bindings\":[{\"name\":\"b\",\"playbook\":\"p\",\"cause_types\":{},\"params\":[]}],"
+             "\"heartbeats\":[{\"name\":\"h\",\"match\":[\"a=b\"],\"interval\":\"1m\",\"labels\":[]}],"
+             "\"correlation\":{\"group_by\":{}}}"));
 }
 
 static void mapping_expands_in_order_until_accepted(void **state)
@@ -337,6 +359,7 @@ int main(void)
         cmocka_unit_test(sections_overlay_and_lists_replace),
         cmocka_unit_test(the_version_is_the_content),
         cmocka_unit_test(every_mistake_is_named_with_its_place),
+        cmocka_unit_test(empty_tables_are_lists_and_maps),
         cmocka_unit_test(mapping_expands_in_order_until_accepted),
         cmocka_unit_test(mapping_knows_any_number_of_names),
         cmocka_unit_test(an_overlong_node_is_no_candidate),

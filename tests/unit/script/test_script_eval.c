@@ -7,7 +7,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 static char *eval(fl_script_kind kind, const char *text, struct fl_err *err)
@@ -131,6 +134,29 @@ static void shipped_rules_are_the_built_in_ones(void **state)
     fl_rules_free(r);
 }
 
+/* Lua has one empty table: a file may say that there are none of a kind, whatever the kind. */
+static void an_empty_section_is_a_section(void **state)
+{
+    (void)state;
+    struct fl_err err = {.status = FL_OK};
+    FL_AUTO_FREE char *json = NULL;
+    char dir[] = "/tmp/fl-rules-XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/a.lua", dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("return { maintenance = {}, guards = {}, bindings = {} }\n", f);
+    assert_int_equal(fclose(f), 0);
+    fl_status st = fl_script_rules_dir(dir, 10 * FL_USEC_PER_SEC, &json, &err);
+    unlink(path);
+    rmdir(dir);
+    if (st != FL_OK)
+        fail_msg("%s: %s", err.where, err.text);
+    FL_AUTO_JSON v = fl_json_parse(json, strlen(json), &err);
+    FL_AUTO_FREE char *text = fl_json_text(v, true);
+    assert_string_equal(text, "{\"bindings\":[],\"guards\":{},\"maintenance\":[]}");
+}
+
 int main(void)
 {
     if (fl_base_init() != FL_OK)
@@ -141,6 +167,7 @@ int main(void)
         cmocka_unit_test(rules_are_gathered),
         cmocka_unit_test(configuration_is_a_table),
         cmocka_unit_test(shipped_rules_are_the_built_in_ones),
+        cmocka_unit_test(an_empty_section_is_a_section),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
