@@ -25,7 +25,7 @@ files["**/rules"] = { read_globals = {
   "silences",
 } }
 files["**/rules/tests/*.lua"] = { read_globals = {
-  "test", "topology", "at", "fire", "resolve", "silent", "silence", "maintenance", "change", "command", "expect",
+  "test", "topology", "at", "fire", "resolve", "silent", "sends", "silence", "maintenance", "change", "command", "expect",
 } }
 files["**/playbooks"] = { read_globals = {
   "playbook", "http", "command", "sleep", "log", "print", "fail", "now", "step",

@@ -259,7 +259,9 @@ static fl_status post_alert(struct test_file *f, const struct fl_json *s, const 
     fl_status st = fl_intake_parse(arena, FL_FORMAT_ALERTMANAGER_V2, b.p, b.n, f->w.now, &in, err);
     if (st == FL_OK && in.n_rejects)
         st = fl_fail(err, FL_E_SHAPE, "", "%s: %s", in.rejects[0].where, in.rejects[0].reason);
-    return st == FL_OK ? world_event(&f->w, FL_EV_ALERTS, "alertmanager-v2", b.p, b.n, err) : st;
+    if (st == FL_OK)
+        st = world_event(&f->w, FL_EV_ALERTS, "alertmanager-v2", b.p, b.n, err);
+    return st == FL_OK ? beats_heard(&f->w, "alertmanager-v2", in.alerts, in.n_alerts, err) : st;
 }
 
 static fl_status do_fire(struct test_file *f, const struct fl_json *s, struct fl_err *err)
@@ -447,6 +449,16 @@ static fl_status do_change(struct test_file *f, const struct fl_json *s, struct 
     return st == FL_OK ? world_event(&f->w, FL_EV_CHANGE, "", b.p, b.n, err) : st;
 }
 
+/* sends "prometheus eu1", silent "prometheus eu1": of the sender that this heartbeat rule watches. */
+static fl_status do_sender(struct test_file *f, const char *what, const struct fl_json *s, struct fl_err *err)
+{
+    const char *rule = fl_json_string(fl_json_get(s, "a"));
+    if (!rule || fl_json_get(s, "b"))
+        return fl_fail(err, FL_E_SHAPE, "", "%s: expected the name of a heartbeat rule: %s \"prometheus\"",
+                       what, what);
+    return beats_say(&f->w, rule, what[1] == 'e', err);
+}
+
 static fl_status do_command(struct test_file *f, const struct fl_json *s, struct fl_err *err)
 {
     FL_AUTO_FREE char *text = fl_json_text(fl_json_get(s, "a"), true);
@@ -491,6 +503,8 @@ static fl_status do_statement(struct report *r, struct test_file *f, const struc
         return do_at(f, s, err);
     if (fl_streq(what, "topology"))
         return do_topology(f, s, err);
+    if (fl_streq(what, "sends") || (fl_streq(what, "silent") && fl_json_is_string(a)))
+        return do_sender(f, what, s, err);
     if (!fl_json_is_object(a))
         return fl_fail(err, FL_E_SHAPE, "", "%s: expected a table with names, such as { alertname = \"X\" }",
                        what);

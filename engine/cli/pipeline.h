@@ -33,8 +33,15 @@ struct seen_run {
 struct seen_line {
     const char *incident, *kind, *text;
 };
+/* A sender that a heartbeat rule watches, once the test has said something of it. */
+struct beat {
+    fl_usec seen;  /* its last report, or when the test began to speak of it */
+    bool watched, sending, missed; /* sending: it reports all the time */
+};
 struct world {
     struct fl_flow *flow;
+    struct fl_rules *rules;
+    struct beat *beats; /* of each of rules->heartbeats */
     struct fl_arena *arena;
     fl_usec began, now;
     uint64_t seq;
@@ -62,6 +69,17 @@ const struct seen_alert *world_alert(const struct world *w, const struct fl_json
 /* The incident with this id, or the one that it was merged into. */
 const struct seen_incident *world_incident(const struct world *w, const char *id);
 bool incident_is_over(const struct seen_incident *i);
+
+/* pipeline_beats.c: what the engine's clock does with heartbeat rules. Only senders that the test speaks of are watched. */
+fl_status beats_begin(struct world *w, const struct fl_sources *s, struct fl_err *err);
+void beats_end(struct world *w);
+/* The sender that this rule watches reports from now on, or reports no more. */
+fl_status beats_say(struct world *w, const char *rule, bool sends, struct fl_err *err);
+/* A body came in: a report of whom it says something of. */
+fl_status beats_heard(struct world *w, const char *source, const struct fl_alert *v, size_t n, struct fl_err *err);
+/* When the next of them has been silent for too long; 0: none will. */
+fl_usec beats_due(const struct world *w);
+fl_status beats_missed(struct world *w, struct fl_err *err);
 
 /* pipeline_expect.c */
 /* What is otherwise than expect{…} says, one paragraph each; nothing appended: all is as expected. FL_E_SHAPE: the

@@ -189,6 +189,8 @@ fl_status world_begin(struct world *w, const struct fl_sources *s, struct fl_err
     fl_status st = w->arena ? fl_flow_new(&(struct fl_flow_options){.realm = "default"}, &w->flow, err)
                             : fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     if (st == FL_OK)
+        st = beats_begin(w, s, err);
+    if (st == FL_OK)
         st = ask(w, FL_EV_CONFIG, s->config, s->config_n, err);
     if (st == FL_OK && s->topology)
         st = ask(w, FL_EV_TOPOLOGY, s->topology, s->topology_n, err);
@@ -202,6 +204,7 @@ fl_status world_begin(struct world *w, const struct fl_sources *s, struct fl_err
 void world_end(struct world *w)
 {
     w->flow = fl_flow_free(w->flow);
+    beats_end(w);
     w->arena = fl_arena_free(w->arena);
     free(w->alerts);
     free(w->incidents);
@@ -212,15 +215,20 @@ void world_end(struct world *w)
 
 fl_status world_wait(struct world *w, fl_usec at, struct fl_err *err)
 {
-    fl_usec to = w->began + at, due;
+    fl_usec to = w->began + at;
     if (to < w->now)
         return fl_fail(err, FL_E_SHAPE, "",
                        "at: time does not go back; each at counts from the test's beginning");
-    while ((due = fl_flow_deadline(w->flow)) != 0 && due <= to) {
+    for (;;) {
+        fl_usec due = fl_flow_deadline(w->flow), silent = beats_due(w);
+        bool beat = silent && (!due || silent < due);
+        due = beat ? silent : due;
+        if (!due || due > to)
+            break;
         if (++w->ticks > TICKS_MAX)
             return fl_fail(err, FL_E_LIMIT, "", "more than %d ticks: the test is too long", TICKS_MAX);
         w->now = due > w->now ? due : w->now;
-        fl_status st = world_event(w, FL_EV_TICK, "", "", 0, err);
+        fl_status st = beat ? beats_missed(w, err) : world_event(w, FL_EV_TICK, "", "", 0, err);
         if (st != FL_OK)
             return st;
     }

@@ -105,3 +105,28 @@ expect { alert = pg, flapping = true, state = "firing" }
 at "30m"
 expect { incidents = 0, resolved = 1 }
 expect { alert = pg, flapping = false, state = "resolved" }
+
+test "a sender that falls silent is an incident itself, until it reports again"
+local watchdog = { alertname = "Watchdog", cluster = "eu1" }
+local silence_of = { alertname = "SenderSilent", heartbeat = "prometheus eu1" }
+fire(watchdog)
+sends "prometheus eu1"
+at "1h"
+expect { incidents = 0 }
+expect { alert = watchdog, held = "sign of life", kept_by = "heartbeat prometheus eu1" }
+silent "prometheus eu1"
+at "65m"
+expect { incidents = 0 } -- the whole interval and grace is its own
+at "3901s"
+expect { incidents = 1 }
+expect { alert = silence_of, state = "firing", severity = "critical", in_incident = true }
+at "2h"
+fire(watchdog) -- one sign of life is enough
+expect { alert = silence_of, state = "resolved" }
+at "124m"
+expect { incidents = 0, resolved = 1 }
+at "126m" -- but it was one only
+expect { incidents = 1 }
+sends "prometheus eu1"
+at "3h"
+expect { incidents = 0 }

@@ -9,8 +9,8 @@
 #define STATEMENTS_MAX 100000
 #define DATA_MAX (8u << 20)
 
-static const char *const statements[] = {"test",    "topology",    "at",     "fire",    "resolve", "silent",
-                                         "silence", "maintenance", "change", "command", "expect"};
+static const char *const statements[] = {"test",  "topology", "at",          "fire",   "resolve", "silent",
+                                         "sends", "silence",  "maintenance", "change", "command", "expect"};
 
 static int l_statement(lua_State *L)
 {

@@ -22,4 +22,12 @@ maintenance {
     match = { "job=backup" },
     weekly = { days = { "thu" }, at = "01:00", duration = "1h" },
 }
+heartbeat {
+    name = "prometheus eu1",
+    match = { "alertname=Watchdog", "cluster=eu1" },
+    interval = "1m",
+    grace = "4m",
+    severity = "critical",
+    labels = { team = "monitoring" },
+}
 reminder { name = "two for an hour", alerts = 2, lasts = "1h" }
