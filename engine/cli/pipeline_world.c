@@ -54,7 +54,8 @@ static void see_alert(struct world *w, const struct fl_alert_row *r)
     a->severity = r->severity;
     a->node = keep(w, r->node);
     a->incident = keep(w, r->incident);
-    a->why = keep(w, r->why);
+    if (!r->only_state)
+        a->why = keep(w, r->why);
     a->quiet = keep(w, r->quiet);
     a->silenced = r->silenced_by && !fl_streq(r->silenced_by, "[]");
     a->inhibited = r->inhibited_by && !fl_streq(r->inhibited_by, "[]");

@@ -160,17 +160,23 @@ static const char *silencers(struct fl_step *s, const struct episode *e)
     return id_list(s, fl_fx_printf(s->fx, "%s,%s", e->silenced_by, window));
 }
 
-void episode_row(struct fl_corr *c, struct fl_step *s, struct episode *e)
+static const char *why_text(struct fl_corr *c, struct fl_step *s, const struct episode *e)
+{
+    fl_buf_reset(&c->why);
+    struct fl_jw w = fl_jw_init(&c->why);
+    why_json(c, &w, s, e);
+    FL_REQUIRE(!c->why.failed);
+    return fl_fx_str(s->fx, c->why.p);
+}
+
+static void write_row(struct fl_corr *c, struct fl_step *s, struct episode *e, bool only_state)
 {
     static const struct fl_labels none;
     e->updated_at = s->at;
-    fl_buf_reset(&c->why);
-    struct fl_jw w = fl_jw_init(&c->why);
     char hex[17] = "";
     if (e->inhibited_by)
         fl_fingerprint_hex(e->inhibited_by, hex);
-    why_json(c, &w, s, e);
-    FL_REQUIRE(!c->why.failed);
+    const char *why = only_state ? fl_fx_str(s->fx, NULL) : why_text(c, s, e);
     struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_ALERT);
     bool same = e->row == ROW_SAME;
     fx->alert = (struct fl_alert_row){
@@ -189,7 +195,7 @@ void episode_row(struct fl_corr *c, struct fl_step *s, struct episode *e)
         .node = fl_fx_str(s->fx, e->node_id),
         .map_rule = fl_fx_str(s->fx, e->map_rule),
         .incident = fl_fx_str(s->fx, e->incident ? e->incident->pub.id : NULL),
-        .why = fl_fx_str(s->fx, c->why.p),
+        .why = why,
         .silenced_by = silencers(s, e),
         .inhibited_by = id_list(s, hex),
         .quiet = fl_fx_str(s->fx, hold_word(e)),
@@ -197,8 +203,14 @@ void episode_row(struct fl_corr *c, struct fl_step *s, struct episode *e)
         .kept_why = fl_fx_str(s->fx, e->quiet),
         .kept = is_suppressed(e),
         .is_new = e->row == ROW_NONE,
-        .same_texts = same};
+        .same_texts = same,
+        .only_state = only_state};
     e->row = ROW_SAME;
+}
+
+void episode_row(struct fl_corr *c, struct fl_step *s, struct episode *e)
+{
+    write_row(c, s, e, false);
 }
 
 /* ---- the index ---- */
@@ -416,10 +428,17 @@ void episode_fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, c
     episode_row(c, s, e);
 }
 
+/* Nothing ever kept it quiet: all that its row says of its way is how it came into its incident. */
+static bool is_plain(const struct episode *e)
+{
+    return e->row == ROW_SAME && e->incident && !e->hold && !e->quiet && !e->silenced_by && !e->inhibited_by;
+}
+
 static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_alert_status to,
                           const char *word)
 {
     fl_alert_status before = e->status;
+    bool plain = is_plain(e) && before == FL_ALERT_FIRING && to == FL_ALERT_RESOLVED;
     remind_leaves(c, e);
     e->status = to;
     remind_is(c, e);
@@ -442,7 +461,7 @@ static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *
             episode_text(c, &e->joined, "resolved while it was kept out: joins no incident");
     }
     incident_episode_changed(c, s, e, before);
-    episode_row(c, s, e);
+    write_row(c, s, e, plain && is_plain(e));
     if (to != FL_ALERT_RESOLVED)
         return;
     if (!held) {

@@ -17,7 +17,8 @@ static void alert_line(struct fl_jw *w, const struct fl_alert_row *r)
     fl_jw_str(w, "status", fl_alert_status_name(r->status));
     fl_jw_str(w, "node", r->node);
     fl_jw_str(w, "incident", r->incident);
-    fl_jw_raw(w, "why", r->why);
+    if (!r->only_state)
+        fl_jw_raw(w, "why", r->why);
     if (!fl_streq(r->silenced_by, "[]"))
         fl_jw_raw(w, "silenced_by", r->silenced_by);
     if (!fl_streq(r->inhibited_by, "[]"))

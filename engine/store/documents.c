@@ -21,14 +21,24 @@
     " 'alerts_stale', i.alerts_stale, 'components', i.components, 'cause', i.cause,"                             \
     " 'confidence', round(i.confidence::numeric, 6), 'merged_into', i.merged_into, 'acked_by', i.acked_by,"      \
     " 'assignee', i.assignee, 'reason', i.reason"
-#define ALERT                                                                                                       \
-    "json_build_object('fingerprint', lpad(to_hex(a.fingerprint), 16, '0'), 'alertname', a.labels ->> 'alertname'," \
-    " 'status', a.status, 'severity', a.severity, 'class', a.class, 'node', a.node, 'map_rule', a.map_rule,"        \
-    " 'incident', a.incident, 'starts_at', rfc3339(a.starts_at), 'ends_at', rfc3339(a.ends_at),"                    \
-    " 'received_at', rfc3339(a.received_at), 'updated_at', rfc3339(a.updated_at), 'source', a.source,"              \
-    " 'generator_url', a.generator_url, 'labels', a.labels, 'annotations', a.annotations, 'why', a.why,"            \
-    " 'silenced_by', coalesce(a.silenced_by, '[]'::json), 'inhibited_by', coalesce(a.inhibited_by, '[]'::json),"    \
-    " 'quiet', a.quiet)"
+/* An alert's texts are in its row or packed with those of others (schema 0020): x.o of row a. As a subquery, so that they are
+ * unpacked once, and only of the rows that are shown. */
+#define TEXTS                                                                                                \
+    " LEFT JOIN LATERAL (SELECT convert_from(substr(t.body, a.text_at, a.text_len), 'UTF8')::json AS o FROM" \
+    "  alert_text t WHERE t.seq = a.text_seq AND t.n = a.text_n AND t.realm = a.realm AND a.labels IS NULL"  \
+    "  OFFSET 0) x ON true"
+#define ALERTNAME(a) "coalesce(" a ".labels ->> 'alertname', " a ".rule)"
+#define ALERT                                                                                                                \
+    "json_build_object('fingerprint', lpad(to_hex(a.fingerprint), 16, '0'), 'alertname', " ALERTNAME(                        \
+        "a") ","                                                                                                             \
+             " 'status', a.status, 'severity', a.severity, 'class', a.class, 'node', a.node, 'map_rule', a.map_rule,"        \
+             " 'incident', a.incident, 'starts_at', rfc3339(a.starts_at), 'ends_at', rfc3339(a.ends_at),"                    \
+             " 'received_at', rfc3339(a.received_at), 'updated_at', rfc3339(a.updated_at), 'source', a.source,"              \
+             " 'generator_url', coalesce(a.generator_url, x.o ->> 'generator_url'),"                                         \
+             " 'labels', coalesce(a.labels, (x.o -> 'labels')::jsonb),"                                                      \
+             " 'annotations', coalesce(a.annotations, (x.o -> 'annotations')::jsonb), 'why', coalesce(a.why, x.o -> 'why')," \
+             " 'silenced_by', coalesce(a.silenced_by, '[]'::json), 'inhibited_by', coalesce(a.inhibited_by, '[]'::json),"    \
+             " 'quiet', a.quiet)"
 #define SILENCE                                                                                               \
     "json_build_object('id', s.id, 'created_by', s.created_by, 'comment', s.comment, 'matchers', s.matchers," \
     " 'starts_at', rfc3339(s.starts_at), 'ends_at', rfc3339(s.ends_at), 'updated_at', rfc3339(s.updated_at))"
@@ -145,7 +155,8 @@ static const char *const documents[] = {
     [FL_READ_INCIDENT] = ARGS
     "SELECT json_build_object(" INCIDENT ","
     " 'alerts', (SELECT coalesce(json_agg(" ALERT " ORDER BY a.starts_at, a.fingerprint), '[]'::json) FROM"
-    "   (SELECT * FROM alert b WHERE b.realm = i.realm AND b.incident = i.id ORDER BY b.starts_at, b.fingerprint LIMIT 10000) a),"
+    "   (SELECT * FROM alert b WHERE b.realm = i.realm AND b.incident = i.id ORDER BY b.starts_at, b.fingerprint LIMIT 10000) a" TEXTS
+    "),"
     " 'ranking', (SELECT k.ranking FROM ranking k WHERE k.realm = i.realm AND k.incident = i.id ORDER BY k.version DESC LIMIT 1),"
     " 'ranked', (SELECT json_build_object('version', k.version, 'at', rfc3339(k.at), 'model', k.model,"
     "   'topology_hash', " HEX(
@@ -170,24 +181,25 @@ static const char *const documents[] = {
                            " AND (q.off = 0 OR k.version = q.off) ORDER BY k.version DESC LIMIT 1",
     [FL_READ_ALERTS] = LIST(
         "SELECT " ALERT
-        " AS doc, row_number() OVER (ORDER BY a.starts_at DESC, a.fingerprint) AS o FROM alert a, q"
+        " AS doc, row_number() OVER (ORDER BY a.starts_at DESC, a.fingerprint) AS o FROM q, alert a" TEXTS
         " WHERE a.realm = q.realm AND (q.text IS NULL OR a.incident = q.text)"
         " AND (q.state IS NULL OR a.status = q.state OR (q.state = 'unmapped' AND a.node IS NULL))"
         " AND (q.since IS NULL OR a.starts_at >= q.since) AND (q.until IS NULL OR a.starts_at < q.until)"
         " ORDER BY a.starts_at DESC, a.fingerprint" PAGE),
     [FL_READ_ALERT] = LIST(
-        "SELECT " ALERT " AS doc, row_number() OVER (ORDER BY a.starts_at DESC) AS o FROM alert a, q"
+        "SELECT " ALERT " AS doc, row_number() OVER (ORDER BY a.starts_at DESC) AS o FROM q, alert a" TEXTS
         " WHERE a.realm = q.realm AND a.fingerprint = q.fp AND (q.until IS NULL OR a.starts_at <= q.until)"
         " ORDER BY a.starts_at DESC" PAGE),
     [FL_READ_NEAR] = ARGS
     "SELECT json_build_object('near', (SELECT coalesce(json_agg(json_build_object('fingerprint',"
     " lpad(to_hex(n.fingerprint), 16, '0'), 'alertname', n.name) ORDER BY n.apart, n.fingerprint), '[]'::json) FROM"
-    " (SELECT a.fingerprint, max(a.labels ->> 'alertname') AS name, " DIGITS_APART(
+    " (SELECT a.fingerprint, max(a.name) AS name, " DIGITS_APART(
         "(a.fingerprint # q.fp)") " AS apart FROM"
-                                  "   (SELECT b.fingerprint, b.labels FROM alert b WHERE b.realm = q.realm ORDER BY b.starts_at DESC LIMIT 100000) a"
-                                  "   WHERE " DIGITS_APART(
-                                      "(a.fingerprint # q.fp)") " <= 3 GROUP BY a.fingerprint ORDER BY 3, 1 LIMIT 5) n),"
-                                                                " 'deadletters', (SELECT count(*) FROM deadletter d WHERE d.realm = q.realm))::text FROM q",
+                                  "   (SELECT b.fingerprint, " ALERTNAME(
+                                      "b") " AS name FROM alert b WHERE b.realm = q.realm ORDER BY b.starts_at DESC LIMIT 100000) a"
+                                           "   WHERE " DIGITS_APART(
+                                               "(a.fingerprint # q.fp)") " <= 3 GROUP BY a.fingerprint ORDER BY 3, 1 LIMIT 5) n),"
+                                                                         " 'deadletters', (SELECT count(*) FROM deadletter d WHERE d.realm = q.realm))::text FROM q",
     [FL_READ_SILENCES] = LIST(
         "SELECT " SILENCE " AS doc, row_number() OVER (ORDER BY s.ends_at DESC, s.id) AS o FROM silence s, q"
         " WHERE s.realm = q.realm AND (q.since IS NULL OR s.ends_at >= q.since) ORDER BY s.ends_at DESC, s.id" PAGE),
@@ -240,7 +252,8 @@ static const char *const documents[] = {
     " ORDER BY a.starts_at, a.fingerprint),"
     " '[]'::json) FROM (SELECT b.* FROM alert b WHERE b.realm = z.realm AND b.status = 'firing' AND b.silenced_by IS NOT NULL"
     "   AND EXISTS (SELECT FROM json_array_elements_text(b.silenced_by) x(id) WHERE x.id = z.id)"
-    "   ORDER BY b.starts_at, b.fingerprint LIMIT 1000) a))::text FROM quiet_v z, q WHERE z.realm = q.realm AND z.id = q.id",
+    "   ORDER BY b.starts_at, b.fingerprint LIMIT 1000) a" TEXTS
+    "))::text FROM quiet_v z, q WHERE z.realm = q.realm AND z.id = q.id",
     [FL_READ_RUNS] = LIST(
         "SELECT json_build_object(" RUN
         ") AS doc, row_number() OVER (ORDER BY r.created_at DESC, r.id DESC) AS o"
@@ -282,8 +295,9 @@ static const char *const documents[] = {
         " FROM alert_noise_v v, q WHERE v.realm = q.realm AND v.starts_at >= coalesce(q.since, now() - interval '30 days')"
         " GROUP BY v.rule ORDER BY count(*) FILTER (WHERE NOT v.acted AND NOT v.acked) DESC, v.rule" PAGE),
     [FL_READ_SILENT] = LIST(
-        "SELECT json_build_object('heartbeat', a.labels ->> 'heartbeat', 'since', rfc3339(a.starts_at), 'incident', a.incident)"
-        " AS doc, row_number() OVER (ORDER BY a.starts_at) AS o FROM alert a, q WHERE a.realm = q.realm"
+        "SELECT json_build_object('heartbeat', coalesce(a.labels ->> 'heartbeat', x.o -> 'labels' ->> 'heartbeat'), 'since',"
+        " rfc3339(a.starts_at), 'incident', a.incident) AS doc, row_number() OVER (ORDER BY a.starts_at) AS o"
+        " FROM q, alert a" TEXTS " WHERE a.realm = q.realm"
         " AND a.status <> 'resolved' AND a.source = 'heartbeat' ORDER BY a.starts_at" PAGE),
     /* The newest 200 of its incidents; ties at the same instant are no "before". */
     [FL_READ_FOLLOWED] = ARGS
@@ -295,14 +309,15 @@ static const char *const documents[] = {
     "  WHERE (m.id IS NOT NULL OR s.id IS NOT NULL) AND (q.until IS NULL OR i.opened_at <= q.until) AND (s.id IS NOT NULL"
     "   OR NOT EXISTS (SELECT FROM alert b WHERE b.realm = q.realm AND b.incident = i.id AND b.node IS NOT NULL AND b.starts_at < m.first))"
     "  ORDER BY i.opened_at DESC, i.id DESC LIMIT 200),"
-    " later AS (SELECT b.node, b.labels ->> 'alertname' AS alertname, l.id, extract(epoch FROM min(b.starts_at) - l.first) AS s"
-    "  FROM q, led l JOIN alert b ON b.incident = l.id WHERE b.realm = q.realm AND b.node IS NOT NULL AND b.node <> q.id"
-    "  AND b.starts_at >= l.first GROUP BY 1, 2, 3, l.first),"
-    " sums AS (SELECT node, alertname, count(*) AS n, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY s)::numeric, 1) AS s"
-    "  FROM later GROUP BY 1, 2 ORDER BY 3 DESC, 4, 1, 2 LIMIT 50)"
-    " SELECT json_build_object('incidents', (SELECT count(*) FROM led), 'confirmed', (SELECT count(*) FROM led WHERE confirmed),"
-    " 'alerts', (SELECT coalesce(json_agg(json_build_object('node', x.node, 'alertname', x.alertname, 'incidents', x.n, 'after_s', x.s)"
-    "  ORDER BY x.n DESC, x.s, x.node, x.alertname), '[]'::json) FROM sums x))::text FROM q",
+    " later AS (SELECT b.node, " ALERTNAME(
+        "b") " AS alertname, l.id, extract(epoch FROM min(b.starts_at) - l.first) AS s"
+             "  FROM q, led l JOIN alert b ON b.incident = l.id WHERE b.realm = q.realm AND b.node IS NOT NULL AND b.node <> q.id"
+             "  AND b.starts_at >= l.first GROUP BY 1, 2, 3, l.first),"
+             " sums AS (SELECT node, alertname, count(*) AS n, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY s)::numeric, 1) AS s"
+             "  FROM later GROUP BY 1, 2 ORDER BY 3 DESC, 4, 1, 2 LIMIT 50)"
+             " SELECT json_build_object('incidents', (SELECT count(*) FROM led), 'confirmed', (SELECT count(*) FROM led WHERE confirmed),"
+             " 'alerts', (SELECT coalesce(json_agg(json_build_object('node', x.node, 'alertname', x.alertname, 'incidents', x.n, 'after_s', x.s)"
+             "  ORDER BY x.n DESC, x.s, x.node, x.alertname), '[]'::json) FROM sums x))::text FROM q",
     [FL_READ_AUDIT_HEAD] = ARGS "SELECT json_build_object('seq', coalesce(a.seq, 0), 'hash', coalesce(" HEX(
         "a.hash") ", repeat('0', 64)),"
                   " 'at', rfc3339(a.at))::text FROM q LEFT JOIN LATERAL (SELECT * FROM audit b WHERE b.realm = q.realm"
@@ -401,7 +416,7 @@ fl_status fl_read_alerts_at(struct fl_reader *r, const char *realm, const char *
     static const char sql[] =
         "SELECT coalesce(json_agg(x.doc ORDER BY x.o), '[]'::json)::text, count(*) FROM (SELECT " ALERT
         " AS doc, k.o FROM unnest($3::bigint[], $4::timestamptz[]) WITH ORDINALITY AS k(fp, at, o)"
-        " JOIN alert a ON a.fingerprint = k.fp AND a.starts_at = k.at AND a.realm = $1"
+        " JOIN alert a ON a.fingerprint = k.fp AND a.starts_at = k.at AND a.realm = $1" TEXTS
         " WHERE ($2::text IS NULL OR a.status = $2 OR ($2 = 'unmapped' AND a.node IS NULL))) x";
     FL_AUTO_ARENA arena = fl_arena_new(0);
     FL_AUTO_PARAMS p;

@@ -89,7 +89,8 @@ static const char alert_sql[] =
     " labels = excluded.labels, annotations = excluded.annotations, why = excluded.why,"
     " silenced_by = excluded.silenced_by, inhibited_by = excluded.inhibited_by, quiet = excluded.quiet";
 
-/* What can change of an episode whose texts are in its row already. */
+/* What can change of an episode whose texts are written already. The realm is one of the joined columns: as a constant it
+ * would, in a table never analysed, make the planner think that few rows are left of it, and compare each with all of ours. */
 static void alert_states(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
 {
     alert_head(p, v, n);
@@ -101,10 +102,26 @@ static void alert_states(struct fl_pq_params *p, const struct fl_fx *const *v, s
 static const char alert_state_sql[] =
     "UPDATE alert t SET ends_at = ea, received_at = ra, updated_at = ua, status = st, severity = se, class = cl, node = no,"
     " map_rule = mr, incident = inc, source = so, why = wh::json, silenced_by = si::json, inhibited_by = ih::json, quiet = qu"
-    " FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],"
-    " $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],"
-    " $17::text[]) u(fp, sa, ea, ra, ua, st, se, cl, no, mr, inc, so, wh, si, ih, qu)"
-    " WHERE t.fingerprint = fp AND t.starts_at = sa AND t.realm = $1";
+    " FROM (SELECT $1 AS re, v.* FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[],"
+    " $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],"
+    " $15::text[], $16::text[], $17::text[]) v(fp, sa, ea, ra, ua, st, se, cl, no, mr, inc, so, wh, si, ih, qu) OFFSET 0) u"
+    " WHERE t.fingerprint = fp AND t.starts_at = sa AND t.realm = re";
+
+/* The end of most episodes. */
+static void alert_times(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
+{
+    I64(f->alert.fingerprint);
+    TIME(f->alert.starts_at);
+    TIME(f->alert.ends_at);
+    TIME(f->alert.received_at);
+    TIME(f->alert.updated_at);
+    TEXT(fl_alert_status_name(f->alert.status));
+}
+static const char alert_times_sql[] =
+    "UPDATE alert t SET ends_at = ea, received_at = ra, updated_at = ua, status = st"
+    " FROM (SELECT $1 AS re, v.* FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[],"
+    " $6::timestamptz[], $7::text[]) v(fp, sa, ea, ra, ua, st) OFFSET 0) u"
+    " WHERE t.fingerprint = fp AND t.starts_at = sa AND t.realm = re";
 
 static void incidents(struct fl_pq_params *p, const struct fl_fx *const *v, size_t n)
 {
@@ -395,6 +412,7 @@ static const struct table {
     [FL_FX_ALERT] = {"alert", alert_sql, alerts},
     [FL_ROWS_ALERT_NEW] = {"alert", alert_sql, alerts}, /* when they are few, or not so new after all */
     [FL_ROWS_ALERT_STATE] = {"alert", alert_state_sql, alert_states},
+    [FL_ROWS_ALERT_TIMES] = {"alert", alert_times_sql, alert_times},
     [FL_FX_INCIDENT] = {"incident", incident_sql, incidents},
     [FL_FX_TIMELINE] = {"timeline", timeline_sql, timelines},
     [FL_FX_RANKING] = {"ranking", ranking_sql, rankings},
@@ -487,7 +505,7 @@ static fl_pq_fault write_many(struct fl_store *s, const struct fl_rows *r, uint6
     fl_pq_fault f = write_statements(s, r, from, to, true, err);
     for (size_t k = 0; !f && k < FL_ROW_TABLES; k++)
         if (is_copied(r, k))
-            f = fl_rows_copy(s, k, r->kind[k].v, r->kind[k].n, &patience, err);
+            f = fl_rows_copy(s, k, r->kind[k].v, r->kind[k].n, to, &patience, err);
     return end_transaction(s, f, err);
 }
 

@@ -9,7 +9,9 @@
 
 enum {
     PIECE = 256 << 10, /* bytes given to libpq at once */
-    JSONB_VERSION = 1,
+    TEXTS =
+        16
+        << 10, /* bytes of texts in a row: enough that what repeats goes away, little enough that one is read quickly */
 };
 
 /* ---- columns: length and bytes; a length of -1 is null ---------------------------------------------------------- */
@@ -71,25 +73,54 @@ static void instant(struct fl_buf *b, fl_usec t)
         none(b);
 }
 
-/* The length is known when it is written. */
-static void labels(struct fl_buf *b, const struct fl_labels *l)
+/* ---- texts: what does not change of an episode, of many in a row (schema 0020) ----------------------------------- */
+
+struct place { /* of the texts of one alert */
+    int32_t n, at, len;
+    bool why; /* its sentences are there, too */
+};
+
+/* What kept an alert quiet is counted by its sentences (alert_noise_v): those stay where they are found without unpacking. */
+static bool is_told_of(const char *why)
 {
-    size_t at = b->n;
-    put32(b, 0);
-    fl_buf_chr(b, JSONB_VERSION);
+    return strstr(why, "silenced ") || strstr(why, "inhibited") || strstr(why, "kept out of incidents");
+}
+
+static void add_texts(struct fl_buf *b, const struct fl_alert_row *a, struct place *ret)
+{
+    size_t began = b->n;
+    ret->why = a->why && *a->why && !is_told_of(a->why);
     struct fl_jw w = fl_jw_init(b);
-    fl_labels_json(&w, NULL, l);
-    if (b->failed)
-        return;
-    uint32_t be = htobe32((uint32_t)(b->n - at - sizeof be));
-    memcpy(b->p + at, &be, sizeof be);
+    fl_jw_obj(&w, NULL);
+    fl_labels_json(&w, "labels", &a->labels);
+    fl_labels_json(&w, "annotations", &a->annotations);
+    if (a->generator_url && *a->generator_url)
+        fl_jw_str(&w, "generator_url", a->generator_url);
+    if (ret->why)
+        fl_jw_raw(&w, "why", a->why);
+    fl_jw_obj_end(&w);
+    ret->at = (int32_t)(began + 1);
+    ret->len = (int32_t)(b->n - began);
 }
 
 /* ---- tables ------------------------------------------------------------------------------------------------------- */
 
-static void alert(struct fl_buf *b, const struct fl_fx *f)
+struct job {
+    const struct format *format;
+    const char *realm;
+    uint64_t seq; /* of the last step of the transaction */
+    const struct fl_fx *const *v;
+    struct place *places; /* of alerts: as many as v */
+    size_t n, at;
+    int32_t rows; /* of texts, so far */
+    bool begun;
+    struct fl_buf text;
+};
+
+static void alert(struct fl_buf *b, const struct job *j, size_t i)
 {
-    const struct fl_alert_row *a = &f->alert;
+    const struct fl_alert_row *a = &j->v[i]->alert;
+    const struct place *at = &j->places[i];
     i64(b, (int64_t)a->fingerprint);
     instant(b, a->starts_at);
     instant(b, a->ends_at);
@@ -102,18 +133,21 @@ static void alert(struct fl_buf *b, const struct fl_fx *f)
     opt(b, a->map_rule);
     opt(b, a->incident);
     opt(b, a->source);
-    opt(b, a->generator_url);
-    labels(b, &a->labels);
-    labels(b, &a->annotations);
-    opt(b, a->why);
+    opt(b, at->why ? NULL : a->why);
     opt(b, fl_rows_list(a->silenced_by));
     opt(b, fl_rows_list(a->inhibited_by));
     opt(b, a->quiet);
+    i64(b, (int64_t)j->seq);
+    i32(b, at->n);
+    i32(b, at->at);
+    i32(b, at->len);
+    opt(b, fl_label_get(&a->labels, "alertname"));
+    opt(b, fl_team_of_labels(&a->labels));
 }
 
-static void timeline(struct fl_buf *b, const struct fl_fx *f)
+static void timeline(struct fl_buf *b, const struct job *j, size_t i)
 {
-    const struct fl_timeline_row *t = &f->timeline;
+    const struct fl_timeline_row *t = &j->v[i]->timeline;
     i64(b, (int64_t)t->event_seq);
     i32(b, (int32_t)t->n);
     text(b, t->incident);
@@ -124,9 +158,9 @@ static void timeline(struct fl_buf *b, const struct fl_fx *f)
     opt(b, t->detail);
 }
 
-static void audit(struct fl_buf *b, const struct fl_fx *f)
+static void audit(struct fl_buf *b, const struct job *j, size_t i)
 {
-    const struct fl_audit_entry *e = &f->audit;
+    const struct fl_audit_entry *e = &j->v[i]->audit;
     i64(b, (int64_t)e->seq);
     instant(b, e->at);
     i64(b, (int64_t)e->event_seq);
@@ -143,13 +177,13 @@ static void audit(struct fl_buf *b, const struct fl_fx *f)
 static const struct format {
     const char *sql;
     uint16_t columns; /* with the realm, which is the first one */
-    void (*row)(struct fl_buf *b, const struct fl_fx *f);
+    void (*row)(struct fl_buf *b, const struct job *j, size_t i);
 } formats[FL_ROW_TABLES] = {
     [FL_ROWS_ALERT_NEW] =
         {"COPY alert (realm, fingerprint, starts_at, ends_at, received_at, updated_at, status, severity, class, node,"
-         " map_rule, incident, source, generator_url, labels, annotations, why, silenced_by, inhibited_by, quiet)"
+         " map_rule, incident, source, why, silenced_by, inhibited_by, quiet, text_seq, text_n, text_at, text_len, rule, team)"
          " FROM STDIN (FORMAT binary)",
-         20, alert},
+         23, alert},
     [FL_FX_TIMELINE] =
         {"COPY timeline (realm, event_seq, n, incident, at, kind, actor, text, detail) FROM STDIN"
          " (FORMAT binary)",
@@ -164,37 +198,88 @@ bool fl_rows_can_copy(size_t table)
     return formats[table].row != NULL;
 }
 
-struct job {
-    const struct format *format;
-    const char *realm;
-    const struct fl_fx *const *v;
-    size_t n, at;
-};
-
-static bool piece(void *ctx, struct fl_buf *out)
+static void begin(struct job *j, struct fl_buf *out)
 {
     static const char magic[] =
         "PGCOPY\n\377\r\n"; /* its NUL belongs to it; then flags and the length of nothing more */
-    struct job *j = ctx;
-    if (j->at == 0) {
+    if (!j->begun) {
         fl_buf_add(out, magic, sizeof magic);
         put32(out, 0);
         put32(out, 0);
     }
-    while (j->at < j->n && out->n < PIECE) {
-        put16(out, j->format->columns);
-        text(out, j->realm);
-        j->format->row(out, j->v[j->at++]);
-    }
+    j->begun = true;
+}
+
+static bool go_on(const struct job *j, struct fl_buf *out)
+{
     if (j->at < j->n)
         return true;
     put16(out, UINT16_MAX);
     return false;
 }
 
-fl_pq_fault fl_rows_copy(struct fl_store *s, size_t table, const struct fl_fx *const *v, size_t n,
-                         const struct fl_pq_wait *w, struct fl_err *err)
+static bool piece(void *ctx, struct fl_buf *out)
 {
-    struct job j = {&formats[table], s->realm, v, n, 0};
-    return fl_pq_copy(s->project_c, formats[table].sql, piece, &j, w, err);
+    struct job *j = ctx;
+    begin(j, out);
+    while (j->at < j->n && out->n < PIECE) {
+        put16(out, j->format->columns);
+        text(out, j->realm);
+        j->format->row(out, j, j->at++);
+    }
+    return go_on(j, out);
+}
+
+static void text_row(struct job *j, struct fl_buf *out)
+{
+    fl_buf_reset(&j->text);
+    while (j->at < j->n && j->text.n < TEXTS) {
+        struct place *at = &j->places[j->at];
+        add_texts(&j->text, &j->v[j->at++]->alert, at);
+        at->n = j->rows;
+    }
+    put16(out, 4);
+    text(out, j->realm);
+    i64(out, (int64_t)j->seq);
+    i32(out, j->rows++);
+    bytes(out, j->text.p, j->text.n);
+    out->failed |= j->text.failed;
+}
+
+static bool text_piece(void *ctx, struct fl_buf *out)
+{
+    struct job *j = ctx;
+    begin(j, out);
+    while (j->at < j->n && out->n < PIECE)
+        text_row(j, out);
+    return go_on(j, out);
+}
+
+/* Texts first: then it is known where they are. */
+static fl_pq_fault copy_alerts(struct fl_store *s, struct job *j, const struct fl_pq_wait *w,
+                               struct fl_err *err)
+{
+    FL_AUTO_ARENA a = fl_arena_new(0);
+    j->places = fl_arena_calloc(a, j->n, sizeof *j->places);
+    if (!j->places) {
+        fl_fail(err, FL_E_NOMEM, "projector", "out of memory");
+        return FL_PQ_AWAY;
+    }
+    j->text = fl_buf_init(INT32_MAX);
+    fl_pq_fault f = fl_pq_copy(s->project_c,
+                               "COPY alert_text (realm, seq, n, body) FROM STDIN (FORMAT binary)", text_piece,
+                               j, w, err);
+    fl_buf_done(&j->text);
+    j->at = 0;
+    j->begun = false;
+    return f ? f : fl_pq_copy(s->project_c, j->format->sql, piece, j, w, err);
+}
+
+fl_pq_fault fl_rows_copy(struct fl_store *s, size_t table, const struct fl_fx *const *v, size_t n,
+                         uint64_t seq, const struct fl_pq_wait *w, struct fl_err *err)
+{
+    struct job j = {.format = &formats[table], .realm = s->realm, .seq = seq, .v = v, .n = n};
+    if (table == FL_ROWS_ALERT_NEW)
+        return copy_alerts(s, &j, w, err);
+    return fl_pq_copy(s->project_c, j.format->sql, piece, &j, w, err);
 }

@@ -48,6 +48,10 @@ static bool is_upsert(fl_fx_kind k)
 static void adopt(struct fl_alert_row *later, const struct fl_alert_row *earlier)
 {
     later->is_new |= earlier->is_new;
+    if (later->only_state && !earlier->only_state) {
+        later->why = earlier->why;
+        later->only_state = false;
+    }
     if (!later->same_texts || earlier->same_texts)
         return;
     later->labels = earlier->labels;
@@ -111,9 +115,11 @@ static void split_alerts(struct fl_rows *r)
     const struct fl_fx **v = r->kind[FL_FX_ALERT].v;
     r->kind[FL_FX_ALERT].n = 0;
     for (size_t i = 0; i < n; i++) {
-        size_t k = v[i]->alert.is_new       ? FL_ROWS_ALERT_NEW
-                   : v[i]->alert.same_texts ? FL_ROWS_ALERT_STATE
-                                            : (size_t)FL_FX_ALERT;
+        const struct fl_alert_row *a = &v[i]->alert;
+        size_t k = a->is_new        ? FL_ROWS_ALERT_NEW
+                   : !a->same_texts ? (size_t)FL_FX_ALERT
+                   : a->only_state  ? FL_ROWS_ALERT_TIMES
+                                    : FL_ROWS_ALERT_STATE;
         r->kind[k].v[r->kind[k].n++] = v[i];
     }
 }

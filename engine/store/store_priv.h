@@ -118,6 +118,7 @@ bool fl_pace_full(bool was, uint64_t spent, uint64_t unused);
 enum { /* rows of alerts that are not written as whatever is there */
        FL_ROWS_ALERT_NEW = FL_ROW_KINDS,
        FL_ROWS_ALERT_STATE,
+       FL_ROWS_ALERT_TIMES,
        FL_ROW_TABLES,
 };
 struct fl_rows {
@@ -129,13 +130,14 @@ struct fl_rows {
     size_t n;
 };
 /** Sort the rows of steps by kind; of several states of one thing only the last is kept, which takes over what an earlier
- *  one says of an alert's row (is_new, texts). They point into the steps. NULL: out of memory. */
+ *  one says of an alert's row (is_new, texts, why). They point into the steps. NULL: out of memory. */
 struct fl_rows *fl_rows_new(struct fl_step *const *steps, size_t n);
 struct fl_rows *fl_rows_free(struct fl_rows *r);
 bool fl_rows_can_copy(size_t table);
-/** All of these rows by COPY, in the transaction that is open. One that is there already fails all. */
-FL_MUST_CHECK fl_pq_fault fl_rows_copy(struct fl_store *s, size_t table, const struct fl_fx *const *v,
-                                       size_t n, const struct fl_pq_wait *w, struct fl_err *err);
+/** All of these rows by COPY, in the transaction that is open and ends with step `seq`. One that is there already fails all.
+ *  Texts of alerts go to a table of their own, many in a row. */
+FL_MUST_CHECK fl_pq_fault fl_rows_copy(struct fl_store *s, size_t table, const struct fl_fx *const *v, size_t n,
+                                       uint64_t seq, const struct fl_pq_wait *w, struct fl_err *err);
 /** "[]" is null in the database. */
 const char *fl_rows_list(const char *list);
 /** Write them and move projected_seq, in one transaction. Data errors are looked for row by row. */

@@ -39,6 +39,7 @@ struct fl_alert_row { /* upsert by (fingerprint, starts_at) */
     const char *quiet;           /* what holds it for a while: threshold, grouping, …; "" when nothing does */
     bool is_new;                 /* the first row of this episode: there is none yet */
     bool same_texts;             /* labels, annotations and generator_url are those of the row before, and left out here */
+    bool only_state;             /* so is everything else but the status and the times; of that, why is left out here */
     /* Not stored, for whoever compares decisions: what keeps or kept it quiet last, as a kind and a name ("threshold three pods",
      * "silence ID"; "" when nothing ever did), and the sentence that says so. */
     const char *kept_by, *kept_why;

@@ -163,6 +163,12 @@ static void pipeline_tests_pass_and_fail(void **state)
     pipeline(FIRE "expect { incident_of = { service = \"db\" }, ranking = { \"db\" } }\n", "", 0, "0 failed");
     pipeline(FIRE "expect { incident_of = { service = \"db\" }, ranking = { \"web\" } }\n", "", 1,
              "FILE:5: t: expected web as cause number 1, it is db; the ranking: [\"db\"]");
+    /* That it is over says nothing new of its way. */
+    pipeline(
+        FIRE
+        "resolve { alertname = \"X\", service = \"db\" }\nat \"2m\"\n"
+        "expect { alert = { alertname = \"X\" }, state = \"resolved\", why = \"mapped to component db\" }\n",
+        "", 0, "0 failed");
     pipeline(FIRE "expect { reminders = 1 }\n", "", 1, "expected reminders = 1, it is 0");
     pipeline(FIRE, "", 1, "the test expects nothing");
     pipeline("-- nothing\n", "", 1, "0 tests");

@@ -428,14 +428,25 @@ static void test_texts_are_told_once(void **state)
     assert_false(r->is_new || r->same_texts);
     assert_string_equal(r->annotations.v[0].value, "95 %");
     r = report(w, T0 + 2 * SEC, FL_ALERT_RESOLVED, T0, NULL); /* keeps the texts it had */
-    assert_true(!r->is_new && r->same_texts);
+    assert_true(!r->is_new && r->same_texts && r->only_state);
+    assert_string_equal(r->why, "");
     assert_int_equal(r->status, FL_ALERT_RESOLVED);
     assert_int_equal(r->labels.n + r->annotations.n, 0);
     r = report(w, T0 + 3 * SEC, FL_ALERT_FIRING, T0 + 3 * SEC, "95 %"); /* an episode of its own */
     assert_true(r->is_new && !r->same_texts);
     r = report(w, T0 + 4 * SEC, FL_ALERT_RESOLVED, T0 + 3 * SEC, "was 95 %");
-    assert_false(r->is_new || r->same_texts);
+    assert_false(r->is_new || r->same_texts || r->only_state);
     assert_string_equal(r->annotations.v[0].value, "was 95 %");
+    uint64_t fingerprint = report(w, T0 + 5 * SEC, FL_ALERT_FIRING, T0 + 5 * SEC, "95 %")->fingerprint;
+    begin(w, T0 + 6 * SEC);
+    fl_corr_expired(w->c, &w->step, fingerprint, T0 + 5 * SEC);
+    fl_corr_flush(w->c, &w->step);
+    r = row_of(w); /* its way has a sentence more, and then one less */
+    assert_true(r->status == FL_ALERT_STALE && r->same_texts && !r->only_state);
+    assert_non_null(strstr(r->why, "stale"));
+    r = report(w, T0 + 7 * SEC, FL_ALERT_RESOLVED, T0 + 5 * SEC, NULL);
+    assert_true(r->status == FL_ALERT_RESOLVED && r->same_texts && !r->only_state);
+    assert_null(strstr(r->why, "stale"));
 }
 
 /* Restoring a snapshot gives the same bytes again, and decides the same from there on. */

@@ -199,6 +199,14 @@ static void add_alert(struct fl_effects *fx, uint64_t fingerprint, uint64_t seq,
     add_fx(fx, FL_FX_ALERT)->alert = row;
 }
 
+/* The end of an episode of which nothing else is new. */
+static void add_over(struct fl_effects *fx, uint64_t fingerprint, uint64_t seq)
+{
+    add_alert(fx, fingerprint, seq, FL_ALERT_RESOLVED, false, true);
+    fx->v[fx->n - 1].alert.why = "";
+    fx->v[fx->n - 1].alert.only_state = true;
+}
+
 static void fill_many(struct fl_effects *fx, uint64_t seq)
 {
     for (unsigned i = 0; i < MANY; i++) {
@@ -226,7 +234,7 @@ static void assert_alerts(const char *db, int n, const char *want)
             db,
             "SELECT count(*) || ' ' || min(t) || ' ' || count(DISTINCT t) FROM (SELECT concat_ws('|', realm, status,"
             " starts_at, ends_at, severity, class, node, map_rule, incident, source, generator_url, labels,"
-            " annotations, why, silenced_by, inhibited_by, quiet) AS t FROM faultline.alert) x"));
+            " annotations, why, silenced_by, inhibited_by, quiet) AS t FROM faultline.alert_full) x"));
     char all[700];
     snprintf(all, sizeof all, "%d %s 1", n, want);
     assert_string_equal(got, all);
@@ -238,6 +246,10 @@ static void assert_alerts(const char *db, int n, const char *want)
 #define LAST_ROW                                                                                                 \
     "default|resolved|1970-01-01 00:00:01+00|1970-01-01 00:00:03+00|none|other|n|INC-1|test|http://prometheus/|" \
     "{\"instance\": \"db\\\"1\\\\ \xc3\xbc\\n\", \"alertname\": \"Down\"}|{\"summary\": \"it is \\\"down\\\"\"}|[\"over\"]"
+
+#define OVER_ROW                                                                                                 \
+    "default|resolved|1970-01-01 00:00:01+00|1970-01-01 00:00:03+00|none|other|n|INC-1|test|http://prometheus/|" \
+    "{\"instance\": \"db\\\"1\\\\ \xc3\xbc\\n\", \"alertname\": \"Down\"}|{\"summary\": \"it is \\\"down\\\"\"}|[\"a\",\"b\"]"
 
 static void test_many_new_rows(void **state)
 {
@@ -263,6 +275,68 @@ static void test_many_new_rows(void **state)
     assert_int_equal(pg_test_number(db, "SELECT count(*) FROM faultline.audit"), 2 * MANY);
     fl_store_stats(c.store, &st);
     assert_int_equal(st.skipped_rows, 0);
+    fl_store_close(c.store, FL_USEC_PER_SEC);
+}
+
+static void fill_many_over(struct fl_effects *fx, uint64_t seq)
+{
+    for (unsigned i = 0; i < MANY; i++)
+        add_over(fx, UINT64_MAX - i, seq);
+    add_audit(fx, MANY + 1, seq);
+}
+
+/* Texts are packed, and stay so when the episode is over. Each row that changes is looked up: the plan to which a table without
+ * statistics led, which compared all rows with all, used an index once. */
+static void test_packed_texts(void **state)
+{
+    (void)state;
+    const char *db = pg_test_database(pg, true);
+    struct counts c = {0};
+    open_store(db, &c);
+    step(c.store, 1, fill_many);
+    AWAIT(fl_store_projected_seq(c.store) == 1);
+    assert_int_equal(
+        pg_test_number(
+            db,
+            "SELECT count(*) FROM faultline.alert WHERE labels IS NULL AND why IS NULL AND generator_url IS NULL"),
+        MANY);
+    long long rows = pg_test_number(db, "SELECT count(*) FROM faultline.alert_text WHERE seq = 1");
+    assert_true(rows > 1 && rows < MANY / 10);
+    step(c.store, 2, fill_many_over);
+    AWAIT(fl_store_projected_seq(c.store) == 2);
+    assert_alerts(db, MANY, OVER_ROW);
+    fl_store_close(c.store, FL_USEC_PER_SEC); /* its session tells what it counted */
+    AWAIT(pg_test_number(db, "SELECT sum(idx_scan) FROM pg_stat_user_indexes WHERE relname = 'alert'") >=
+          MANY);
+}
+
+static void fill_one_silenced(struct fl_effects *fx, uint64_t seq)
+{
+    fill_many(fx, seq);
+    fx->v[0].alert.why = "[\"accepted\",\"silenced by 1 (x): kept out of incidents\"]";
+}
+
+/* Sentences that are counted are not packed. */
+static void test_counted_sentences(void **state)
+{
+    (void)state;
+    const char *db = pg_test_database(pg, true);
+    struct counts c = {0};
+    open_store(db, &c);
+    step(c.store, 1, fill_one_silenced);
+    AWAIT(fl_store_projected_seq(c.store) == 1);
+    assert_int_equal(pg_test_number(db, "SELECT count(*) FROM faultline.alert_full WHERE why IS NOT NULL"),
+                     MANY);
+    assert_string_equal(pg_test_sql(db, "SELECT why::text FROM faultline.alert WHERE why IS NOT NULL"),
+                        "[\"accepted\",\"silenced by 1 (x): kept out of incidents\"]");
+    assert_int_equal(
+        pg_test_number(
+            db, "SELECT count(*) FROM faultline.alert_noise_v WHERE kept = 'silenced' AND rule = 'Down'"),
+        1);
+    assert_int_equal(
+        pg_test_number(db,
+                       "SELECT count(*) FROM faultline.alert_noise_v WHERE kept IS NULL AND rule = 'Down'"),
+        MANY - 1);
     fl_store_close(c.store, FL_USEC_PER_SEC);
 }
 
@@ -295,7 +369,7 @@ static void test_new_rows_that_are_there(void **state)
 static void fill_many_and_a_bad_one(struct fl_effects *fx, uint64_t seq)
 {
     fill_many(fx, seq);
-    fx->v[2 * (MANY / 2)].alert.why = "[broken";
+    fx->v[2 * (MANY / 2)].alert.inhibited_by = "[broken";
 }
 
 static void test_a_bad_row_among_many(void **state)
@@ -332,10 +406,19 @@ static void test_states_of_one_batch(void **state)
     add_alert(steps[2].fx, 2, 3, FL_ALERT_RESOLVED, false, true);
     add_alert(steps[1].fx, 3, 2, FL_ALERT_STALE, false, true); /* nothing but states */
     add_alert(steps[2].fx, 3, 3, FL_ALERT_FIRING, false, true);
+    add_over(steps[2].fx, 4, 3);                               /* over, and nothing else */
+    add_alert(steps[1].fx, 5, 2, FL_ALERT_STALE, false, true); /* another way, then over */
+    add_over(steps[2].fx, 5, 3);
     struct fl_rows *r = fl_rows_new(v, 3);
     assert_int_equal(r->kind[FL_ROWS_ALERT_NEW].n, 1);
     assert_int_equal(r->kind[FL_FX_ALERT].n, 1);
-    assert_int_equal(r->kind[FL_ROWS_ALERT_STATE].n, 1);
+    assert_int_equal(r->kind[FL_ROWS_ALERT_STATE].n, 2);
+    assert_int_equal(r->kind[FL_ROWS_ALERT_TIMES].n, 1);
+    assert_int_equal(r->kind[FL_ROWS_ALERT_TIMES].v[0]->alert.fingerprint, 4);
+    const struct fl_alert_row *way = &r->kind[FL_ROWS_ALERT_STATE].v[1]->alert;
+    assert_int_equal(way->fingerprint, 5);
+    assert_int_equal(way->status, FL_ALERT_RESOLVED);
+    assert_string_equal(way->why, "[\"a\",\"b\"]");
     const struct fl_alert_row *fresh = &r->kind[FL_ROWS_ALERT_NEW].v[0]->alert;
     assert_int_equal(fresh->status, FL_ALERT_RESOLVED);
     assert_int_equal(fresh->labels.n, 2);
@@ -345,7 +428,7 @@ static void test_states_of_one_batch(void **state)
     assert_int_equal(other->fingerprint, 2);
     assert_int_equal(other->labels.n, 2);
     assert_int_equal(r->kind[FL_ROWS_ALERT_STATE].v[0]->alert.status, FL_ALERT_FIRING);
-    assert_int_equal(r->n, 3);
+    assert_int_equal(r->n, 5);
     fl_rows_free(r);
     for (unsigned i = 0; i < 3; i++)
         fl_effects_free(steps[i].fx);
@@ -372,6 +455,8 @@ int main(void)
                                        cmocka_unit_test(test_exactly_once_after_restart),
                                        cmocka_unit_test(test_one_bad_row_is_left_out),
                                        cmocka_unit_test(test_many_new_rows),
+                                       cmocka_unit_test(test_packed_texts),
+                                       cmocka_unit_test(test_counted_sentences),
                                        cmocka_unit_test(test_new_rows_that_are_there),
                                        cmocka_unit_test(test_a_bad_row_among_many),
                                        cmocka_unit_test(test_states_of_one_batch),

@@ -722,6 +722,52 @@ static void noise_row(const char *rule, const char *team, const char *node, cons
     pg_test_sql(db, b.p);
 }
 
+static char *text_of(fl_read what, struct fl_read_args a)
+{
+    struct fl_err err = {0};
+    FL_AUTO_BUF b = fl_buf_init(1 << 24);
+    a.realm = "default";
+    assert_ok(fl_read_json(reader, what, &a, &b, &err));
+    assert_non_null(strstr(b.p, "alertname"));
+    return fl_buf_take(&b, NULL);
+}
+
+/* Texts read the same from the row of their alert and from among those of others. */
+static void test_packed_texts_read_the_same(void **state)
+{
+    (void)state;
+    char fp[17];
+    snprintf(
+        fp, sizeof fp, "%s",
+        pg_test_sql(db, "SELECT fingerprint FROM faultline.alert_v WHERE alertname IS NOT NULL LIMIT 1"));
+    const struct {
+        fl_read what;
+        struct fl_read_args a;
+    } reads[] = {{FL_READ_ALERTS, {.limit = 100}},
+                 {FL_READ_ALERT, {.id = fp, .limit = 100}},
+                 {FL_READ_NEAR, {.id = fp}},
+                 {FL_READ_INCIDENT, {.id = "INC-1"}}};
+    char *before[FL_ARRAY_LEN(reads)];
+    for (size_t i = 0; i < FL_ARRAY_LEN(reads); i++)
+        before[i] = text_of(reads[i].what, reads[i].a);
+    pg_test_sql(
+        db,
+        "WITH t AS (SELECT realm, fingerprint, starts_at, labels ->> 'alertname' AS rule, convert_to(json_strip_nulls("
+        " json_build_object('labels', labels, 'annotations', annotations, 'generator_url', generator_url, 'why', why))::text,"
+        " 'UTF8') AS o, row_number() OVER (ORDER BY fingerprint, starts_at) AS n FROM faultline.alert),"
+        " put AS (INSERT INTO faultline.alert_text SELECT realm, 1, n, 'before' || o || 'after' FROM t)"
+        "UPDATE faultline.alert a SET labels = NULL, annotations = NULL, generator_url = NULL, why = NULL, rule = t.rule,"
+        " text_seq = 1, text_n = t.n, text_at = 7, text_len = octet_length(t.o) FROM t"
+        " WHERE t.fingerprint = a.fingerprint AND t.starts_at = a.starts_at");
+    assert_int_equal(pg_test_number(db, "SELECT count(*) FROM faultline.alert WHERE labels IS NOT NULL"), 0);
+    for (size_t i = 0; i < FL_ARRAY_LEN(reads); i++) {
+        char *after = text_of(reads[i].what, reads[i].a);
+        assert_string_equal(after, before[i]);
+        free(after);
+        free(before[i]);
+    }
+}
+
 static const struct fl_json *group(const struct fl_json *doc, const char *key)
 {
     const struct fl_json *list = fl_json_get(doc, "groups");
@@ -847,6 +893,7 @@ int main(void)
                                        cmocka_unit_test(test_dead_letters_bounded),
                                        cmocka_unit_test(test_near),
                                        cmocka_unit_test(test_reader_survives_lost_connections),
-                                       cmocka_unit_test(test_absorbed)};
+                                       cmocka_unit_test(test_absorbed),
+                                       cmocka_unit_test(test_packed_texts_read_the_same)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
