@@ -13,7 +13,8 @@
 #include <string.h>
 
 static const fl_usec V2_ENDS = 300 * FL_USEC_PER_SEC; /* a firing alert is shown with an end, as there */
-enum { LOOKED_AT = 4000, LOOKED_AT_LABELS = 1000, WRITTEN = 256 }; /* alerts in one turn of the core */
+/* Alerts in one turn of the core, which is to be below a millisecond: as they are; new values are kept; labels are copied. */
+enum { LOOKED_AT = 4000, LOOKED_AT_VALUES = 2000, LOOKED_AT_LABELS = 1000, WRITTEN = 256 };
 
 struct wanted {
     struct filters filters;
@@ -352,7 +353,7 @@ static bool parse(struct list *l)
     for (size_t i = 0; i < q->filters.n; i++)
         sieve_add(&l->sieve, &q->filters.m[i]);
     l->n_having = filters_having(r, &q->filters, l->having);
-    l->turn_max = l->groups ? LOOKED_AT_LABELS : LOOKED_AT;
+    l->turn_max = l->groups ? LOOKED_AT_LABELS : l->sieve.n > l->sieve.n_plain ? LOOKED_AT_VALUES : LOOKED_AT;
     l->seen = calloc(l->turn_max, sizeof *l->seen);
     l->values = calloc(l->turn_max + 1, (l->sieve.n + 1) * sizeof *l->values);
     if (l->seen && l->values)

@@ -218,6 +218,17 @@ static void what_fires_is_not_looked_for_in_the_history(void **state)
         assert_null(fl_json_get(doc, "next_after"));
         assert_int_equal(fake.looked, 1000);
     }
+    char hex[17], body[128];
+    struct fake_episode *silent = &rows[ROWS - 1]; /* it began first */
+    snprintf(body, sizeof body, "{\"alerts\":[{\"fingerprint\":\"%s\",\"starts_at\":%lld}]}",
+             fl_fingerprint_hex(silent->key.fingerprint, hex), (long long)silent->key.starts_at);
+    fake_step(FL_EV_ALERT_EXPIRED, "", body);
+    silent->state = "stale";
+    FL_AUTO_JSON stale = get("/api/v1/alerts?state=stale");
+    FL_AUTO_JSON firing = get("/api/v1/alerts?state=firing");
+    assert_int_equal(fl_json_len(fl_json_get(stale, "alerts")), 1);
+    assert_string_equal(fl_json_str(fl_json_at(fl_json_get(stale, "alerts"), 0), "fingerprint", ""), hex);
+    assert_int_equal(fl_json_len(fl_json_get(firing, "alerts")), 2);
     fake.looked = 0;
     FL_AUTO_JSON over = get("/api/v1/alerts?filter=n%3D2999&state=resolved");
     assert_int_equal(fl_json_len(fl_json_get(over, "alerts")), 0);
