@@ -8,20 +8,28 @@
 
 #include <string.h>
 
-/* $1 realm, $2 incident, $3 since, $4 until, $5 and $6 key to go on below, $7 rows, $8 state, $9 labels; then names. What is
- * made of the labels is small enough to be sorted where many episodes have one start; the labels themselves are not. */
-#define HAS "($9::text IS NULL OR a.labels @> $9::jsonb)"
-static const char head[] = "SELECT a.fingerprint, a.starts_at, " HAS
-                           " AND ($8::text IS NULL OR a.status = $8 OR ($8 = 'unmapped' AND a.node IS NULL))";
-/* A plain comparison with the realm looks to the planner, until it has seen the table once, like few rows to be found by the
+/* $1 realm, $2 incident, $3 since, $4 until, $5 and $6 key to go on below, $7 rows, $8 state, $9 labels; then names.
+ * A plain comparison with the realm looks to the planner, until it has seen the table once, like few rows to be found by the
  * key: it would read and sort all of them for the first page. */
-static const char tail[] =
+static const char rows[] =
+    "WITH b AS MATERIALIZED (SELECT a.fingerprint, a.starts_at, a.labels, a.text_seq, a.text_n, a.text_at, a.text_len,"
+    " ($8::text IS NULL OR a.status = $8 OR ($8 = 'unmapped' AND a.node IS NULL)) AS fits"
     " FROM alert a WHERE CASE WHEN a.realm = $1 THEN true ELSE false END AND ($2::text IS NULL OR a.incident = $2)"
     " AND ($3::timestamptz IS NULL OR a.starts_at >= $3)"
     " AND ($4::timestamptz IS NULL OR a.starts_at < $4)"
     " AND ($5::timestamptz IS NULL OR (a.starts_at <= $5 AND"
     " (a.starts_at < $5 OR a.fingerprint > $6::bigint)))"
-    " ORDER BY a.starts_at DESC, a.fingerprint LIMIT $7::bigint";
+    " ORDER BY a.starts_at DESC, a.fingerprint LIMIT $7::bigint)";
+/* Labels lie packed with those of other alerts: each pack is unpacked once (substr), not once an alert. */
+static const char texts[] =
+    ", t AS MATERIALIZED (SELECT x.seq, x.n, substr(x.body, 1) AS body FROM"
+    " (SELECT DISTINCT b.text_seq, b.text_n FROM b WHERE b.fits AND b.labels IS NULL) k"
+    " JOIN alert_text x ON x.seq = k.text_seq AND x.n = k.text_n AND x.realm = $1)"
+    ", l AS MATERIALIZED (SELECT b.fingerprint, b.starts_at, b.fits, CASE WHEN b.labels IS NOT NULL THEN b.labels ELSE"
+    " (convert_from(substr(t.body, b.text_at, b.text_len), 'UTF8')::json -> 'labels')::jsonb END AS labels"
+    " FROM b LEFT JOIN t ON t.seq = b.text_seq AND t.n = b.text_n AND b.fits)";
+#define HAS "($9::text IS NULL OR l.labels @> $9::jsonb)"
+#define ORDER " ORDER BY 2 DESC, 1"
 _Static_assert(9 + FL_ALERT_LOOK_NAMES <= FL_PQ_PARAMS_MAX, "a parameter for each name");
 
 static const char *some(const char *s)
@@ -56,6 +64,20 @@ static void parameters(struct fl_pq_params *p, const struct fl_alert_look *look,
         fl_pq_text(p, look->names[i]);
 }
 
+/* Nothing is unpacked where nobody asks for labels. */
+static void statement(struct fl_buf *sql, const struct fl_alert_look *look)
+{
+    fl_buf_str(sql, rows);
+    if (!look->n_having && !look->n_names) {
+        fl_buf_str(sql, " SELECT b.fingerprint, b.starts_at, b.fits AND $9::text IS NULL FROM b" ORDER);
+        return;
+    }
+    fl_buf_printf(sql, "%s SELECT l.fingerprint, l.starts_at, l.fits AND " HAS, texts);
+    for (size_t i = 0; i < look->n_names; i++)
+        fl_buf_printf(sql, ", CASE WHEN l.fits AND " HAS " THEN l.labels ->> $%zu::text END", 10 + i);
+    fl_buf_str(sql, " FROM l" ORDER);
+}
+
 static struct fl_alert_key key_of(const PGresult *res, int row)
 {
     return (struct fl_alert_key){(uint64_t)fl_pq_get_i64(res, row, 0), fl_pq_get_time(res, row, 1)};
@@ -72,10 +94,7 @@ fl_status fl_read_alert_keys(struct fl_reader *r, const struct fl_alert_look *lo
     const char *values[FL_ALERT_LOOK_NAMES], *labels = arena ? wanted_labels(arena, look) : NULL;
     FL_REQUIRE(look->n_names <= FL_ALERT_LOOK_NAMES);
     fl_pq_params_init(&p, arena);
-    fl_buf_str(&sql, head);
-    for (size_t i = 0; i < look->n_names; i++)
-        fl_buf_printf(&sql, ", CASE WHEN " HAS " THEN a.labels ->> $%zu::text END", 10 + i);
-    fl_buf_str(&sql, tail);
+    statement(&sql, look);
     if (!arena || sql.failed || (look->n_having && !labels))
         return fl_fail(err, FL_E_NOMEM, "alerts", "out of memory");
     parameters(&p, look, labels);

@@ -732,6 +732,29 @@ static char *text_of(fl_read what, struct fl_read_args a)
     return fl_buf_take(&b, NULL);
 }
 
+static bool add_found(void *ctx, struct fl_alert_key key, const char *const *values)
+{
+    fl_buf_printf(ctx, "%llx@%lld %s;", (unsigned long long)key.fingerprint, (long long)key.starts_at,
+                  values[0]);
+    return true;
+}
+
+/* The alerts with a label, and another one of each. */
+static char *found_by_label(void)
+{
+    static const struct fl_label job = {"job", "x"};
+    static const char *const names[] = {"alertname"};
+    struct fl_err err = {0};
+    struct fl_buf b = fl_buf_init(1 << 20);
+    size_t looked;
+    struct fl_alert_key last;
+    struct fl_alert_look l = {
+        .realm = "default", .having = &job, .n_having = 1, .names = names, .n_names = 1, .most = 1000};
+    assert_ok(fl_read_alert_keys(reader, &l, add_found, &b, &looked, &last, &err));
+    assert_non_null(strstr(b.p ? b.p : "", " Down;"));
+    return fl_buf_take(&b, NULL);
+}
+
 /* Texts read the same from the row of their alert and from among those of others. */
 static void test_packed_texts_read_the_same(void **state)
 {
@@ -748,6 +771,7 @@ static void test_packed_texts_read_the_same(void **state)
                  {FL_READ_NEAR, {.id = fp}},
                  {FL_READ_INCIDENT, {.id = "INC-1"}}};
     char *before[FL_ARRAY_LEN(reads)];
+    FL_AUTO_FREE char *found = found_by_label();
     for (size_t i = 0; i < FL_ARRAY_LEN(reads); i++)
         before[i] = text_of(reads[i].what, reads[i].a);
     pg_test_sql(
@@ -766,6 +790,8 @@ static void test_packed_texts_read_the_same(void **state)
         free(after);
         free(before[i]);
     }
+    FL_AUTO_FREE char *found_packed = found_by_label();
+    assert_string_equal(found_packed, found);
 }
 
 static const struct fl_json *group(const struct fl_json *doc, const char *key)
