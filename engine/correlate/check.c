@@ -7,12 +7,12 @@ struct recount {
     fl_usec deadline;
 };
 
-static bool in_heap(const struct heap *h, const void *item, size_t place)
+static bool in_heap(const struct fl_heap *h, const void *item, size_t place)
 {
     return place && place <= h->n && h->v[place - 1] == item;
 }
 
-static bool in_order(const struct heap *h)
+static bool in_order(const struct fl_heap *h)
 {
     for (size_t k = 1; k < h->n; k++)
         if (!h->kind->before(h->v[(k - 1) / 2], h->v[k]))

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <faultline/correlate.h>
+#include <faultline/heap.h>
 #include <faultline/pack.h>
 #include <faultline/pool.h>
 
@@ -31,21 +32,7 @@ void table_drop(struct table *t, const void *key);
 void table_expect(struct table *t, size_t n); /* room for n items at once */
 void table_done(struct table *t);
 
-/* heap.c: what comes first, of many */
-struct heap_kind {
-    bool (*before)(const void *a, const void *b); /* a strict order of all items */
-    size_t *(*place)(void *item); /* where an item keeps its place, from 1; 0: it is in none */
-};
-struct heap {
-    const struct heap_kind *kind;
-    void **v;
-    size_t n, cap;
-};
-extern const struct heap_kind holds_by_end, incidents_by_due, incidents_by_number, flaps_by_due;
-void heap_put(struct heap *h, void *item);
-void heap_drop(struct heap *h, void *item); /* fine when it is not in; does not look at its key */
-void *heap_first(const struct heap *h);     /* NULL when empty */
-void heap_done(struct heap *h);
+extern const struct fl_heap_kind holds_by_end, incidents_by_due, incidents_by_number, flaps_by_due;
 
 /* Key of an episode; 16 bytes without padding, hashed as they are. */
 struct ep_key {
@@ -240,8 +227,8 @@ struct fl_corr {
         size_t n, cap;
         bool unsorted;
     } changed;
-    struct heap due;      /* incidents that have a deadline, by (due, number) */
-    struct heap over;     /* that are over for good, by number: the first ones leave memory */
+    struct fl_heap due;      /* incidents that have a deadline, by (due, number) */
+    struct fl_heap over;     /* that are over for good, by number: the first ones leave memory */
     size_t open;          /* active incidents */
     size_t firing, stale; /* their alerts */
     struct at *at;        /* by vertex: the active incident it belongs to */
@@ -271,7 +258,7 @@ struct fl_corr {
     struct grades *grades;   /* NULL: none yet */
     size_t held;             /* live episodes in no incident */
     struct gate *gates;      /* groups of thresholds and grouping windows */
-    struct heap timers;      /* episodes whose hold ends by time, by (until, n) */
+    struct fl_heap timers;      /* episodes whose hold ends by time, by (until, n) */
     uint64_t holds;          /* that ever began */
     struct window *windows;  /* of maintenance, in order of creation */
     uint64_t window_number;
@@ -283,7 +270,7 @@ struct fl_corr {
     fl_usec remind_due;      /* when one of them is to be spoken of; 0 = never */
     uint64_t reminders_seen; /* the reminders of the rules; a hash */
     struct flap *flaps;      /* histories of changes, by fingerprint */
-    struct heap flaps_due;   /* of them, those that flap, by (when they are quiet for long enough, turn) */
+    struct fl_heap flaps_due;   /* of them, those that flap, by (when they are quiet for long enough, turn) */
     uint64_t flap_turns;
     struct up_node *up;                 /* components with alerts on a side of a graph inhibition */
     struct up_node *up_first, *up_last; /* of them, where alerts began or stopped to inhibit in this step */

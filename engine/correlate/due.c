@@ -15,7 +15,7 @@ static size_t *place_by_due(void *item)
     return &((struct incident *)item)->due_at;
 }
 
-const struct heap_kind incidents_by_due = {sooner, place_by_due};
+const struct fl_heap_kind incidents_by_due = {sooner, place_by_due};
 
 /* ---- changed ---- */
 
@@ -30,7 +30,7 @@ void incident_changed(struct fl_corr *c, struct incident *i)
         c->changed.v = v;
         c->changed.cap = cap;
     }
-    heap_drop(&c->due, i);
+    fl_heap_drop(&c->due, i);
     i->changed = true;
     size_t n = c->changed.n++;
     c->changed.v[n] = i;
@@ -83,7 +83,7 @@ static void schedule(struct fl_corr *c, struct incident *i, const struct fl_rule
 {
     i->due = incident_deadline(i, rules);
     if (i->due)
-        heap_put(&c->due, i);
+        fl_heap_put(&c->due, i);
 }
 
 void due_rules(struct fl_corr *c)
@@ -112,7 +112,7 @@ void due_restored(struct fl_corr *c, const struct fl_rules *rules)
 
 void due_on_time(struct fl_corr *c, fl_usec at)
 {
-    for (struct incident *i; (i = heap_first(&c->due)) && i->due <= at;)
+    for (struct incident *i; (i = fl_heap_first(&c->due)) && i->due <= at;)
         incident_changed(c, i);
 }
 
@@ -128,7 +128,7 @@ void due_settled(struct fl_corr *c, const struct fl_rules *rules)
 
 fl_usec fl_corr_deadline(const struct fl_corr *c, const struct fl_rules *rules)
 {
-    const struct incident *first = heap_first(&c->due);
+    const struct incident *first = fl_heap_first(&c->due);
     fl_usec due = least(suppress_due(c), first ? first->due : 0);
     for (size_t k = 0; k < c->changed.n; k++)
         due = least(due, incident_deadline(c->changed.v[k], rules));

@@ -44,7 +44,7 @@ static struct flap *find(const struct fl_corr *c, uint64_t fingerprint)
 static void drop(struct fl_corr *c, struct flap *f)
 {
     HASH_DEL(c->flaps, f);
-    heap_drop(&c->flaps_due, f);
+    fl_heap_drop(&c->flaps_due, f);
     c->stats.flapping -= f->since != 0;
     free(f->at);
     free(f);
@@ -54,7 +54,7 @@ void flaps_free(struct fl_corr *c)
 {
     while (c->flaps)
         drop(c, c->flaps);
-    heap_done(&c->flaps_due);
+    fl_heap_done(&c->flaps_due);
 }
 
 static fl_usec last_change(const struct flap *f)
@@ -79,22 +79,22 @@ static size_t *place(void *item)
     return &((struct flap *)item)->due_at;
 }
 
-const struct heap_kind flaps_by_due = {sooner, place};
+const struct fl_heap_kind flaps_by_due = {sooner, place};
 
 /* After a change of it, and last in the order of changes. */
 static void append(struct fl_corr *c, struct flap *f)
 {
-    heap_drop(&c->flaps_due, f);
+    fl_heap_drop(&c->flaps_due, f);
     HASH_ADD(hh, c->flaps, fingerprint, sizeof f->fingerprint, f);
     f->turn = ++c->flap_turns;
     f->due = steady_at(f);
     if (f->since)
-        heap_put(&c->flaps_due, f);
+        fl_heap_put(&c->flaps_due, f);
 }
 
 fl_usec flaps_due(const struct fl_corr *c)
 {
-    const struct flap *f = heap_first(&c->flaps_due);
+    const struct flap *f = fl_heap_first(&c->flaps_due);
     return f ? f->due : 0;
 }
 
@@ -227,7 +227,7 @@ static void ends(struct fl_corr *c, struct fl_step *s, struct flap *f)
     struct episode *e = episode_newest(c, f->fingerprint);
     char quiet[24];
     f->since = f->ended = 0;
-    heap_drop(&c->flaps_due, f);
+    fl_heap_drop(&c->flaps_due, f);
     c->stats.flapping--;
     if (!e || !is_live(e) || !e->hold || !e->hold->flap)
         return;
@@ -252,8 +252,8 @@ static void end_due(struct fl_corr *c, struct fl_step *s)
 {
     size_t n = 0, cap = c->flaps_due.n;
     struct flap **v = fl_core_alloc(cap, sizeof(struct flap *));
-    for (struct flap *f; (f = heap_first(&c->flaps_due)) && f->due <= s->at;) {
-        heap_drop(&c->flaps_due, f);
+    for (struct flap *f; (f = fl_heap_first(&c->flaps_due)) && f->due <= s->at;) {
+        fl_heap_drop(&c->flaps_due, f);
         v[n++] = f;
     }
     qsort(v, n, sizeof(struct flap *), by_turn);

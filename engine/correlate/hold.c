@@ -37,27 +37,27 @@ static size_t *place(void *item)
     return &((struct episode *)item)->hold->at;
 }
 
-const struct heap_kind holds_by_end = {before, place};
+const struct fl_heap_kind holds_by_end = {before, place};
 
 /* Its key may have changed while it is in there: leaving does not look at it. */
 static void timer_set(struct fl_corr *c, struct episode *e)
 {
-    heap_drop(&c->timers, e);
+    fl_heap_drop(&c->timers, e);
     if (e->hold->until)
-        heap_put(&c->timers, e);
+        fl_heap_put(&c->timers, e);
 }
 
 void holds_on_time(struct fl_corr *c, fl_usec at)
 {
-    for (struct episode *e; (e = heap_first(&c->timers)) && e->hold->until <= at;) {
-        heap_drop(&c->timers, e);
+    for (struct episode *e; (e = fl_heap_first(&c->timers)) && e->hold->until <= at;) {
+        fl_heap_drop(&c->timers, e);
         settle_later(c, e);
     }
 }
 
 fl_usec holds_due(const struct fl_corr *c)
 {
-    const struct episode *e = heap_first(&c->timers);
+    const struct episode *e = fl_heap_first(&c->timers);
     return e ? e->hold->until : 0;
 }
 
@@ -91,7 +91,7 @@ void hold_free(struct fl_corr *c, struct episode *e)
     if (!e->hold)
         return;
     gate_unlist(c, e);
-    heap_drop(&c->timers, e);
+    fl_heap_drop(&c->timers, e);
     free(e->hold->flap);
     free(e->hold->window);
     free(e->hold);

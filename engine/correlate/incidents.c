@@ -61,9 +61,9 @@ struct fl_corr *fl_corr_free(struct fl_corr *c)
     fl_buf_done(&c->group);
     grades_free(c);
     upstream_forget_graph(c);
-    heap_done(&c->timers);
-    heap_done(&c->due);
-    heap_done(&c->over);
+    fl_heap_done(&c->timers);
+    fl_heap_done(&c->due);
+    fl_heap_done(&c->over);
     free(c->changed.v);
     HASH_CLEAR(hh_group, c->by_group);
     HASH_CLEAR(hh, c->by_id);
@@ -320,7 +320,7 @@ void incident_absorb(struct fl_corr *c, struct fl_step *s, struct incident *into
 void incident_forget(struct fl_corr *c, struct incident *i)
 {
     vertices_move(c, i, NULL);
-    heap_drop(&c->over, i);
+    fl_heap_drop(&c->over, i);
     while (i->head) {
         struct episode *e = i->head;
         incident_drop(c, i, e);
@@ -412,12 +412,12 @@ static size_t *place_by_number(void *item)
     return &((struct incident *)item)->over_at;
 }
 
-const struct heap_kind incidents_by_number = {older, place_by_number};
+const struct fl_heap_kind incidents_by_number = {older, place_by_number};
 
 void incident_over(struct fl_corr *c, struct incident *i)
 {
     if (!is_active(i) && !i->over_at && !i->pub.alerts_firing && !i->pub.alerts_stale)
-        heap_put(&c->over, i);
+        fl_heap_put(&c->over, i);
 }
 
 void incident_left(struct fl_corr *c, struct incident *i)
@@ -449,7 +449,7 @@ static void found_again(struct fl_corr *c, struct incident *i)
 
 void incident_back(struct fl_corr *c, struct incident *i)
 {
-    heap_drop(&c->over, i);
+    fl_heap_drop(&c->over, i);
     c->open++;
     c->firing += i->pub.alerts_firing;
     c->stale += i->pub.alerts_stale;
@@ -477,18 +477,18 @@ static void forget_over(struct fl_corr *c)
     struct incident *busy = NULL; /* of this step: their rows are not written yet */
     size_t n_busy = 0;
     while (c->over.n + n_busy > OVER_KEEP && c->over.n) {
-        struct incident *i = heap_first(&c->over);
+        struct incident *i = fl_heap_first(&c->over);
         if (!i->changed) {
             incident_forget(c, i);
             continue;
         }
-        heap_drop(&c->over, i);
+        fl_heap_drop(&c->over, i);
         i->busy = busy;
         busy = i;
         n_busy++;
     }
     for (; busy; busy = busy->busy)
-        heap_put(&c->over, busy);
+        fl_heap_put(&c->over, busy);
 }
 
 void fl_corr_tick(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)

@@ -278,6 +278,12 @@ static void on_object(struct fl_flow *f, struct fl_step *s, const struct fl_even
 
 /* ---- the step ---- */
 
+static bool tell_runs(void *ctx, struct fl_incident *i)
+{
+    fl_resp_incident_changed(((struct fl_flow *)ctx)->resp, i->id);
+    return false;
+}
+
 fl_status fl_flow_step(struct fl_flow *f, const struct fl_event *ev, struct fl_effects *fx,
                        struct fl_err *err)
 {
@@ -309,6 +315,7 @@ fl_status fl_flow_step(struct fl_flow *f, const struct fl_event *ev, struct fl_e
     flow_close_out(f, &s);              /* ended incidents teach; their runs move on */
     flow_rank_due(f, &s);               /* causes, then the playbooks they call for */
     fl_resp_tick(f->resp, &s);
+    fl_corr_each_changed(f->corr, tell_runs, f);
     fl_resp_verify(f->resp, &s, flow_firing_on, f);
     fl_corr_flush(f->corr, &s); /* incident rows, once per step */
     flow_models_flush(f, &s);
@@ -330,7 +337,8 @@ fl_usec fl_flow_deadline(const struct fl_flow *f)
 
 fl_status fl_flow_check(const struct fl_flow *f, struct fl_err *err)
 {
-    return fl_corr_check(f->corr, f->rules, f->at, err);
+    fl_status st = fl_corr_check(f->corr, f->rules, f->at, err);
+    return st == FL_OK ? fl_resp_check(f->resp, f->at, flow_firing_on, (void *)f, err) : st;
 }
 
 uint64_t fl_flow_seq(const struct fl_flow *f)

@@ -30,6 +30,15 @@ struct call *call_add(struct run *run, unsigned n)
     return c;
 }
 
+fl_usec calls_wake_at(const struct run *run)
+{
+    fl_usec first = 0;
+    for (const struct call *c = run->calls; c; c = c->next)
+        if (call_sleeps(c) && (!first || c->wake_at < first))
+            first = c->wake_at;
+    return first;
+}
+
 bool call_acts(const struct call *c)
 {
     return fl_streq(c->fn, "http") || fl_streq(c->fn, "command");
@@ -180,6 +189,9 @@ static void new_call(struct fl_resp *r, struct fl_step *s, struct run *run, stru
         seconds = seconds > 0 ? seconds : 0;
         seconds = seconds < 86400 ? seconds : 86400;
         c->wake_at = s->at + (fl_usec)(seconds * (double)FL_USEC_PER_SEC);
+        if (!run->wake_at || c->wake_at < run->wake_at)
+            run->wake_at = c->wake_at;
+        run_changed(r, run);
         call_row(s, run, c);
     } else if (fl_streq(c->fn, "settle")) {
         settle_call(r, s, run, c, args);
@@ -312,6 +324,7 @@ void fl_resp_ended(struct fl_resp *r, struct fl_step *s, const struct fl_json *b
             return;
         }
         run->verify_by = s->at + run->verify_within;
+        run_changed(r, run);
         run_event(r, s, run, RE_OK, NULL);
     } else if (fl_streq(ending, "diverged")) {
         run_event(r, s, run, RE_DIVERGED, error);

@@ -2,6 +2,7 @@
 /* engine/respond/respond_priv.h -- state shared by the files of this stage; nobody else includes it. */
 #pragma once
 
+#include <faultline/heap.h>
 #include <faultline/json.h>
 #include <faultline/respond.h>
 
@@ -31,6 +32,14 @@ struct run {
     bool disruptive, verifies, dirty, acted;
     unsigned recoveries, n_calls;
     struct call *calls, *last_call;
+    fl_usec wake_at; /* the first end of a sleep it is in; 0: it does not sleep */
+    /* due.c; follows from the rest */
+    int counted;            /* the state it counts for; FL_RUN_N: it does not yet */
+    fl_usec due;            /* its key in that heap: when time does something to it; 0: never */
+    size_t due_at, over_at; /* places in heaps */
+    struct watch *watch;    /* of its incident, while it waits for its alerts to clear */
+    struct run *next_watch, *prev_watch;
+    size_t look_at; /* 1 + its place among those to look at in this step */
     struct run *next, *prev; /* order of creation */
     UT_hash_handle hh;
 };
@@ -53,6 +62,13 @@ struct cooling { /* last disruptive run on a target */
     UT_hash_handle hh;
 };
 
+/* Runs that wait for the alerts of one incident to clear. */
+struct watch {
+    char *incident;
+    struct run *first;
+    UT_hash_handle hh;
+};
+
 struct fl_resp {
     struct book *books;
     size_t n_books;
@@ -64,6 +80,12 @@ struct fl_resp {
     size_t n_disruptive;
     bool halted;
     struct fl_resp_stats stats;
+    struct fl_heap due;  /* runs that time does something to, by (due, number) */
+    struct fl_heap over; /* that are over, by number: the first ones leave memory */
+    struct watch *watches;
+    struct run **look; /* NULL: not any more */
+    size_t n_look, look_cap;
+    size_t active, waiting; /* see fl_resp_stats */
 };
 
 enum { RUNS_OVER_KEEP = 500 };
@@ -107,7 +129,20 @@ static inline void set_text(char **slot, const char *text)
     free(old);
 }
 
+/* due.c: which runs a step looks at, and what is counted */
+/* Every writer of state, approve_by, deadline, verify_by, wake_at, incident calls it. */
+void run_changed(struct fl_resp *r, struct run *run);
+void run_gone(struct fl_resp *r, struct run *run);
+fl_usec run_due(const struct run *run);
+void due_done(struct fl_resp *r);
+extern const struct fl_heap_kind runs_by_due, runs_by_number;
+
 /* calls.c */
+static inline bool call_sleeps(const struct call *c)
+{
+    return c->state == FL_CALL_INTENT && c->wake_at;
+}
+fl_usec calls_wake_at(const struct run *run); /* 0: none of them sleeps */
 struct call *call_find(struct run *run, unsigned n);
 struct call *call_add(struct run *run, unsigned n);
 void call_row(struct fl_step *s, const struct run *run, const struct call *c);

@@ -108,6 +108,7 @@ bool run_event(struct fl_resp *r, struct fl_step *s, struct run *run, enum run_e
     if (row->to == (int)before)
         return true;
     run->pub.state = (fl_run_state)row->to;
+    run_changed(r, run);
     const char *text = detail && *detail ? fl_fx_printf(s->fx, "%s: %s", row->reason, detail) : row->reason;
     set_text(&run->reason, text);
     char action[64];

@@ -10,6 +10,8 @@ struct fl_resp *fl_resp_new(void)
 {
     struct fl_resp *r = fl_core_alloc(1, sizeof *r);
     r->next_number = 1;
+    r->due.kind = &runs_by_due;
+    r->over.kind = &runs_by_number;
     return r;
 }
 
@@ -50,6 +52,7 @@ static void free_run(struct run *run)
 
 static void forget_run(struct fl_resp *r, struct run *run)
 {
+    run_gone(r, run);
     HASH_DEL(r->by_id, run);
     if (run->prev)
         run->prev->next = run->next;
@@ -81,6 +84,7 @@ struct fl_resp *fl_resp_free(struct fl_resp *r)
         free(c);
     }
     free_books(r);
+    due_done(r);
     free(r->disruptive);
     free(r);
     return NULL;
@@ -153,6 +157,7 @@ struct run *run_new(struct fl_resp *r, uint64_t number, const char *id)
 {
     struct run *run = fl_core_alloc(1, sizeof *run);
     run->pub.number = number;
+    run->counted = FL_RUN_N;
     snprintf(run->pub.id, sizeof run->pub.id, "%s", id);
     HASH_ADD(hh, r->by_id, pub.id, strlen(run->pub.id), run);
     run->prev = r->last;
@@ -207,6 +212,7 @@ struct run *run_create(struct fl_resp *r, struct fl_step *s, const struct fl_res
     run->approve_by = s->at + s->rules->guards.approval_ttl;
     run->reason = fl_core_strdup("");
     run->ctx = context(run, s, v);
+    run_changed(r, run);
     return run;
 }
 
@@ -284,6 +290,7 @@ void run_start(struct fl_resp *r, struct fl_step *s, struct run *run)
 {
     run->started_at = s->at;
     run->deadline = s->at + run->timeout;
+    run_changed(r, run);
     r->stats.started++;
     guards_started(r, s, run);
     run_order_worker(r, s, run);
@@ -306,31 +313,25 @@ void run_over(struct fl_resp *r, struct fl_step *s, struct run *run)
     else if (run->pub.state == FL_RUN_FAILED || run->pub.state == FL_RUN_TIMED_OUT ||
              run->pub.state == FL_RUN_DIVERGED)
         r->stats.failed++;
-    size_t over = 0;
-    for (struct run *x = r->first; x; x = x->next)
-        over += fl_run_is_over(x->pub.state);
-    for (struct run *x = r->first, *next; x && over > RUNS_OVER_KEEP; x = next) {
-        next = x->next;
-        if (fl_run_is_over(x->pub.state) && x != run) {
-            forget_run(r, x);
-            over--;
-        }
-    }
+    fl_heap_drop(&r->over, run); /* it stays, even if it is the oldest */
+    while (r->over.n >= RUNS_OVER_KEEP)
+        forget_run(r, fl_heap_first(&r->over));
+    fl_heap_put(&r->over, run);
 }
 
 void fl_resp_incident_merged(struct fl_resp *r, const char *from, const char *into)
 {
     for (struct run *run = r->first; run; run = run->next)
-        if (fl_streq(run->pub.incident, from))
+        if (fl_streq(run->pub.incident, from)) {
             set_text(&run->pub.incident, into);
+            run_changed(r, run);
+        }
 }
 
 void fl_resp_stats(const struct fl_resp *r, struct fl_resp_stats *ret)
 {
     *ret = r->stats;
     ret->halted = r->halted;
-    for (const struct run *run = r->first; run; run = run->next) {
-        ret->active += !fl_run_is_over(run->pub.state) && run->pub.state != FL_RUN_PROPOSED;
-        ret->waiting += run->pub.state == FL_RUN_PROPOSED || run->pub.state == FL_RUN_IN_DOUBT;
-    }
+    ret->active = r->active;
+    ret->waiting = r->waiting;
 }

@@ -164,6 +164,8 @@ static void read_run(struct fl_resp *r, const struct fl_json *v)
     const struct fl_json *calls = fl_json_get(v, "calls");
     for (size_t i = 0; i < fl_json_len(calls); i++)
         read_call(run, fl_json_at(calls, i));
+    run->wake_at = calls_wake_at(run);
+    run_changed(r, run);
 }
 
 fl_status fl_resp_read(struct fl_resp *r, const struct fl_json *v, struct fl_err *err)

@@ -64,7 +64,9 @@ void fl_resp_engine_started(struct fl_resp *r, struct fl_step *s, uint64_t proje
 /** Deadlines: approvals, sleeps, timeouts, verification. */
 void fl_resp_tick(struct fl_resp *r, struct fl_step *s);
 fl_usec fl_resp_deadline(const struct fl_resp *r);
-/** After alerts changed: runs that wait for their alerts to clear. */
+/** Alerts of this incident changed, or are on other components: whoever waits for them to clear is looked at by fl_resp_verify(). */
+void fl_resp_incident_changed(struct fl_resp *r, const char *incident);
+/** After that: runs that wait for their alerts to clear. */
 void fl_resp_verify(struct fl_resp *r, struct fl_step *s, size_t (*firing_on)(void *ctx, const char *incident, const char *node),
                     void *ctx);
 /** An incident was absorbed by another: its runs follow. */
@@ -95,3 +97,7 @@ void fl_resp_stats(const struct fl_resp *r, struct fl_resp_stats *ret);
 void fl_resp_write(const struct fl_resp *r, struct fl_jw *w, const char *key);
 FL_MUST_CHECK fl_status fl_resp_read(struct fl_resp *r, const struct fl_json *v, struct fl_err *err);
 const struct fl_fsm *fl_run_fsm(void);
+/** For tests: what is kept as it goes, against a visit of every run; firing_on as of fl_resp_verify(). After a step at `at`. */
+FL_MUST_CHECK fl_status fl_resp_check(const struct fl_resp *r, fl_usec at,
+                                      size_t (*firing_on)(void *ctx, const char *incident, const char *node), void *ctx,
+                                      struct fl_err *err);

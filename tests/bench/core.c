@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tests/bench/core.c -- what the core costs without a database: alerts step by step, then the snapshot and back.
  *
- *   core [--alerts 100000] [--body 64] [--incidents N]
+ *   core [--alerts 100000] [--body 64] [--incidents N] [--runs N]
  *
- * --incidents: spread over that many values of alertname, each of which opens an incident of its own. Prints one
+ * --runs: so many runs of playbooks wait for an approval. --incidents: spread over that many values of alertname, each of which opens an incident of its own. Prints one
  * JSON object: microseconds of processor time and bytes an alert, the same for a step that brings nothing when nothing is due, the
  * longest step that another graph brings and how many steps it takes until all is ranked on it, and what a snapshot takes. Processor time, so that what else the machine does counts little. */
 #include <faultline/flow.h>
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-static size_t n_alerts = 100000, n_body = 64, n_incidents = 1;
+static size_t n_alerts = 100000, n_body = 64, n_incidents = 1, n_runs = 0;
 static const fl_usec T0 = INT64_C(1790000000) * FL_USEC_PER_SEC;
 static fl_usec late;
 
@@ -95,6 +95,24 @@ static void another_graph(struct fl_flow *f, uint64_t *seq)
     fl_buf_done(&b);
 }
 
+static void request_runs(struct fl_flow *f, uint64_t *seq)
+{
+    struct fl_buf b = fl_buf_init(0);
+    fl_buf_str(
+        &b,
+        "{\"rules\":{\"guards\":{\"approval_ttl\":\"24h\"}},\"playbooks\":[{\"source\":\"x\",\"meta\":{\"name\":\"mend\"}}]}");
+    step(f, ++*seq, &b, FL_EV_CONFIG);
+    fl_buf_reset(&b);
+    fl_buf_str(&b, "{\"op\":\"run.request\",\"incident\":\"INC-2026-000001\",\"playbook\":\"mend\"}");
+    for (size_t i = 0; i < n_runs; i++)
+        step(f, ++*seq, &b, FL_EV_COMMAND);
+    fl_buf_done(&b);
+    if (!fl_flow_deadline(f)) {
+        fprintf(stderr, "no run waits\n");
+        exit(1);
+    }
+}
+
 static void options(int argc, char **argv)
 {
     for (int i = 1; i + 1 < argc; i += 2) {
@@ -102,9 +120,10 @@ static void options(int argc, char **argv)
         size_t *to = !strcmp(argv[i], "--alerts")      ? &n_alerts
                      : !strcmp(argv[i], "--body")      ? &n_body
                      : !strcmp(argv[i], "--incidents") ? &n_incidents
+                     : !strcmp(argv[i], "--runs")      ? &n_runs
                                                        : NULL;
         if (!to || !fl_parse_i64(argv[i + 1], 1, 100000000, &v)) {
-            fprintf(stderr, "usage: core [--alerts N] [--body N] [--incidents N]\n");
+            fprintf(stderr, "usage: core [--alerts N] [--body N] [--incidents N] [--runs N]\n");
             exit(2);
         }
         *to = (size_t)v;
@@ -179,9 +198,16 @@ int main(int argc, char **argv)
     /* What the alerts left to do comes first: each incident is ranked once more when it is two seconds old. */
     late = 10 * FL_USEC_PER_SEC;
     step(f, ++seq, &none, FL_EV_TICK);
+    if (n_runs)
+        request_runs(f, &seq);
+    step(f, ++seq, &none, FL_EV_TICK);
     double began = cpu();
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 1000; i++) {
+        struct fl_flow_stats each; /* the daemon asks for it after each step, and for the deadline */
         step(f, ++seq, &none, FL_EV_TICK);
+        fl_flow_stats(f, &each);
+        (void)fl_flow_deadline(f);
+    }
     printf(",\"us_an_empty_step\":%.2f", (cpu() - began) / 1000);
     another_graph(f, &seq);
     snapshot(f);

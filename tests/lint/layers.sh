@@ -9,7 +9,7 @@
 table=engine/layers.txt
 
 # Headers of include/faultline/ that are not named after their stage. (case: structs that rank may see; intake fills them.)
-declare -A header_stage=([json]=base [queue]=base [log]=base [fsm]=base [pack]=base [effects]=model [step]=model [pool]=model [layout]=topology [case]=model)
+declare -A header_stage=([json]=base [queue]=base [log]=base [fsm]=base [pack]=base [heap]=base [effects]=model [step]=model [pool]=model [layout]=topology [case]=model)
 # Which header belongs to which third-party library.
 library_of() {
     case $1 in

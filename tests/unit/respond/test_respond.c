@@ -223,6 +223,7 @@ static void test_proposal_waits_then_runs_verifies(void **state)
     fl_resp_verify(w->r, &w->step, firing_on, w);
     assert_int_equal(state_of(w, RUN1), FL_RUN_VERIFYING);
     w->firing = 0;
+    fl_resp_incident_changed(w->r, "INC-2026-000001");
     fl_resp_verify(w->r, &w->step, firing_on, w);
     assert_int_equal(state_of(w, RUN1), FL_RUN_SUCCEEDED);
 }

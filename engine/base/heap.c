@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine/correlate/heap.c -- what comes first, of many: a binary heap whose items know their place in it, so that one can leave from
- * anywhere. Between two items neither of which comes before the other the order would be an accident: kinds leave no such two. */
-#include "correlate_priv.h"
+/* engine/base/heap.c -- what comes first, of many; contract in <faultline/heap.h>. */
+#include <faultline/heap.h>
 
-static void put(struct heap *h, size_t at, void *item)
+#include <stdlib.h>
+
+static void put(struct fl_heap *h, size_t at, void *item)
 {
     h->v[at] = item;
     *h->kind->place(item) = at + 1;
 }
 
-static void sift_up(struct heap *h, size_t at, void *item)
+static void sift_up(struct fl_heap *h, size_t at, void *item)
 {
     for (; at && h->kind->before(item, h->v[(at - 1) / 2]); at = (at - 1) / 2)
         put(h, at, h->v[(at - 1) / 2]);
     put(h, at, item);
 }
 
-static void sift_down(struct heap *h, size_t at, void *item)
+static void sift_down(struct fl_heap *h, size_t at, void *item)
 {
     for (size_t kid; (kid = 2 * at + 1) < h->n; at = kid) {
         if (kid + 1 < h->n && h->kind->before(h->v[kid + 1], h->v[kid]))
@@ -28,7 +29,7 @@ static void sift_down(struct heap *h, size_t at, void *item)
     put(h, at, item);
 }
 
-void heap_drop(struct heap *h, void *item)
+void fl_heap_drop(struct fl_heap *h, void *item)
 {
     size_t *place = h->kind->place(item), at = *place - 1;
     if (!*place)
@@ -41,7 +42,7 @@ void heap_drop(struct heap *h, void *item)
     sift_down(h, *h->kind->place(last) - 1, last);
 }
 
-void heap_put(struct heap *h, void *item)
+void fl_heap_put(struct fl_heap *h, void *item)
 {
     FL_REQUIRE(!*h->kind->place(item));
     if (h->n == h->cap) {
@@ -54,12 +55,12 @@ void heap_put(struct heap *h, void *item)
     sift_up(h, h->n++, item);
 }
 
-void *heap_first(const struct heap *h)
+void *fl_heap_first(const struct fl_heap *h)
 {
     return h->n ? h->v[0] : NULL;
 }
 
-void heap_done(struct heap *h)
+void fl_heap_done(struct fl_heap *h)
 {
     free(h->v);
     h->v = NULL;
