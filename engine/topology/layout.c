@@ -113,7 +113,32 @@ long picture_down(double y)
     return MARGIN + HEAD + BOX_H / 2 + lround(y * LAYER);
 }
 
-static fl_status place(struct picture *p, struct fl_arena *arena, struct fl_err *err)
+static int spot_order(const void *a, const void *b)
+{
+    const struct fl_spot *x = *(struct fl_spot *const *)a, *y = *(struct fl_spot *const *)b;
+    if (x->y != y->y)
+        return x->y < y->y ? -1 : 1;
+    if (x->x != y->x)
+        return x->x < y->x ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* Now and then igraph gives two places of a layer the same spot, or half of one: then the right one moves on. */
+static fl_status keep_apart(struct picture *p, size_t all, struct fl_arena *arena, struct fl_err *err)
+{
+    struct fl_spot **v = fl_arena_calloc(arena, all + 1, sizeof *v);
+    if (!v)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    for (size_t i = 0; i < all; i++)
+        v[i] = &p->at.spot[i];
+    qsort(v, all, sizeof *v, spot_order);
+    for (size_t i = 1; i < all; i++)
+        if (v[i]->y == v[i - 1]->y && v[i]->x < v[i - 1]->x + 1)
+            v[i]->x = v[i - 1]->x + 1;
+    return FL_OK;
+}
+
+fl_status picture_place(struct picture *p, struct fl_arena *arena, struct fl_err *err)
 {
     fl_vertex *ends = fl_arena_calloc(arena, 2 * p->m + 1, sizeof *ends);
     if (!ends)
@@ -122,12 +147,16 @@ static fl_status place(struct picture *p, struct fl_arena *arena, struct fl_err 
         ends[2 * e] = (fl_vertex)p->line[e].from;
         ends[2 * e + 1] = (fl_vertex)p->line[e].to;
     }
+    p->min_x = p->max_x = p->max_y = 0;
     if (!p->n)
         return FL_OK;
     fl_status st = fl_graph_sugiyama(arena, p->n, ends, p->m, &p->at, err);
     if (st)
         return st;
     size_t all = p->n + p->at.bend_off[p->m];
+    st = keep_apart(p, all, arena, err);
+    if (st)
+        return st;
     p->min_x = p->max_x = p->at.spot[0].x;
     for (size_t i = 0; i < all; i++) {
         p->min_x = fmin(p->min_x, p->at.spot[i].x);
@@ -213,7 +242,7 @@ fl_status fl_topo_svg(const struct fl_topo *t, const struct fl_draw *what, struc
     if (!st)
         st = connect(&p, arena, err);
     if (!st)
-        st = place(&p, arena, err);
+        st = picture_fit(&p, arena, err);
     if (!st)
         st = place_ports(&p, arena, err);
     if (st)

@@ -124,11 +124,11 @@ static void put_description(const struct picture *p, struct fl_buf *out)
     const struct fl_draw *w = p->what;
     bool first = true;
     fl_buf_str(out, "<desc id=\"d\">");
-    for (size_t i = 0; i < p->n; i++)
-        if (p->box[i].rank == 1) {
+    for (size_t i = 0; i < p->n_whole; i++)
+        if (p->whole[i].rank == 1) {
             fl_buf_str(out, w->convincing ? "Likely cause: " : "No convincing cause; best guess: ");
-            put(out, id_of(p, p->box[i].v), 0);
-            fl_buf_printf(out, ", %ld %%. ", lround(100 * p->box[i].confidence));
+            put(out, id_of(p, p->whole[i].v), 0);
+            fl_buf_printf(out, ", %ld %%. ", lround(100 * p->whole[i].confidence));
         }
     for (size_t i = 0; i < w->n_path; i++)
         if (w->path[i] >= 0 && (size_t)w->path[i] < p->t->n) {
@@ -138,11 +138,11 @@ static void put_description(const struct picture *p, struct fl_buf *out)
         }
     fl_buf_str(out, first ? "" : ". ");
     first = true;
-    for (size_t i = 0; i < p->n; i++)
-        if (p->box[i].alerts) {
+    for (size_t i = 0; i < p->n_whole; i++)
+        if (p->whole[i].alerts) {
             fl_buf_str(out, first ? "Alerts: " : ", ");
-            put(out, id_of(p, p->box[i].v), 0);
-            fl_buf_printf(out, " (%zu)", p->box[i].alerts);
+            put(out, id_of(p, p->whole[i].v), 0);
+            fl_buf_printf(out, " (%zu)", p->whole[i].alerts);
             first = false;
         }
     fl_buf_str(out, first ? "No alert on a known component. Drawn on " : ". Drawn on ");
@@ -173,6 +173,14 @@ static void put_curve(long *x, long *y, long to_x, long to_y, struct fl_buf *out
     *y = to_y;
 }
 
+static void put_end(const struct picture *p, const struct box *b, struct fl_buf *out)
+{
+    if (b->folded)
+        fl_buf_printf(out, "%zu components", b->folded);
+    else
+        put(out, id_of(p, b->v), 0);
+}
+
 /* An edge leaves its box on the side of the other end; through the layers between it runs where the layout kept room. */
 static void put_line(const struct picture *p, size_t e, struct fl_buf *out)
 {
@@ -188,9 +196,9 @@ static void put_line(const struct picture *p, size_t e, struct fl_buf *out)
     }
     put_curve(&x, &y, l->x_to, b->y - side, out);
     fl_buf_str(out, "\"><title>");
-    put(out, id_of(p, a->v), 0);
+    put_end(p, a, out);
     fl_buf_str(out, " → ");
-    put(out, id_of(p, b->v), 0);
+    put_end(p, b, out);
     fl_buf_str(out, ": ");
     put(out, l->type, 0);
     if (l->types > 1)
@@ -206,8 +214,55 @@ static void put_octagon(long x, long y, long w, long h, long cut, const char *cl
                   2 * cut - h);
 }
 
+/* The type that all in a stack have. */
+static const char *stack_type(const struct picture *p, const struct box *b)
+{
+    const char *type = NULL;
+    for (size_t i = 0; i < p->n_whole; i++) {
+        if (p->whole[i].fold != b->fold)
+            continue;
+        const char *t = p->t->nodes[p->whole[i].v].type;
+        if (type && !fl_streq(type, t))
+            return "of several types";
+        type = t;
+    }
+    return type ? type : "";
+}
+
+/* Several components as one box with another behind it; who they are is told when it is pointed at. */
+static void put_stack(const struct picture *p, const struct box *b, struct fl_buf *out)
+{
+    long x = b->x - BOX_W / 2, y = b->y - BOX_H / 2;
+    const char *gap = "";
+    fl_buf_str(out, "<g><title>");
+    for (size_t i = 0; i < p->n_whole; i++) {
+        if (p->whole[i].fold != b->fold)
+            continue;
+        fl_buf_str(out, gap);
+        put(out, id_of(p, p->whole[i].v), 0);
+        gap = ", ";
+    }
+    fl_buf_str(out, "</title>");
+    const char *filled = b->alerts ? " a" : "";
+    for (int k = 2; k >= 0; k--)
+        fl_buf_printf(out, "<rect class=\"b%s\" x=\"%ld\" y=\"%ld\" width=\"%d\" height=\"%d\" rx=\"3\"/>",
+                      filled, x + 4 * k, y + 4 * k, BOX_W - 8, BOX_H - 8);
+    FL_AUTO_BUF text = fl_buf_init(1 << 12);
+    fl_buf_printf(&text, "%sand %zu more", b->alerts ? "▲ " : "", b->folded);
+    put_centred(out, "", 13, b->x - 4, y + 19, text.p ? text.p : "", 0);
+    put_centred(out, " class=\"s\"", 11, b->x - 4, y + 34, stack_type(p, b), NAME_MAX_CHARS);
+    fl_buf_reset(&text);
+    put_alerts(&text, b->alerts);
+    put_centred(out, " class=\"s\"", 11, b->x - 4, y + 48, text.p ? text.p : "", 0);
+    fl_buf_str(out, "</g>\n");
+}
+
 static void put_box(const struct picture *p, const struct box *b, struct fl_buf *out)
 {
+    if (b->folded) {
+        put_stack(p, b, out);
+        return;
+    }
     const struct fl_node *node = &p->t->nodes[b->v];
     long x = b->x - BOX_W / 2, y = b->y - BOX_H / 2;
     fl_buf_str(out, "<g><title>");
@@ -253,13 +308,15 @@ static void put_left_out(const struct picture *p, struct fl_buf *out)
 /* The lines under the picture. @return the widest, pixels. */
 static long put_legend(const struct picture *p, long y, struct fl_buf *out)
 {
-    FL_AUTO_BUF version = fl_buf_init(1 << 12), rest = fl_buf_init(1 << 12);
+    FL_AUTO_BUF version = fl_buf_init(1 << 12), rest = fl_buf_init(1 << 12), shapes = fl_buf_init(1 << 12);
     put_version(p, &version);
+    fl_buf_printf(&shapes, "%s · round ends: candidate%s",
+                  p->what->convincing ? "double octagon: likely cause" : "no convincing cause",
+                  p->folds ? " · stack: several components" : "");
     put_left_out(p, &rest);
     const char *const lines[] = {
-        p->what->convincing ? "double octagon: likely cause · round ends: candidate"
-                            : "no convincing cause · round ends: candidate",
-        "▲ has alerts · thick line: path from the cause · arrows point at what is needed", version.p, rest.p};
+        shapes.p, "▲ has alerts · thick line: path from the cause · arrows point at what is needed",
+        version.p, rest.p};
     long widest = 0;
     for (size_t i = 0; i < FL_ARRAY_LEN(lines); i++) {
         if (!lines[i])

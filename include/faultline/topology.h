@@ -74,7 +74,8 @@ struct fl_draw {
  * The picture of an incident's neighbourhood as one self-contained SVG (no script, nothing fetched): what needs
  * stands above what is needed. Cause, candidates, alerts and path are told by shape and words, not by colour.
  * Path, candidates and alerting components are drawn, in that order, up to FL_DRAW_NODES_MAX, with the edges
- * among them up to FL_DRAW_EDGES_MAX, those of the path first; the picture says what was left out. The same
+ * among them up to FL_DRAW_EDGES_MAX, those of the path first; the picture says what was left out. It is no wider than 12 boxes:
+ * components of a wide layer become one that says how many they are, but for path, candidates and who has most alerts. The same
  * input gives the same bytes.
  * @return FL_OK, FL_E_NOMEM, FL_E_INTERNAL (igraph), FL_E_LIMIT (`out` is full).
  */

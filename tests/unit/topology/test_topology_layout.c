@@ -164,6 +164,27 @@ static void nothing_to_draw_is_a_picture_too(void **state)
     fl_topo_free(t);
 }
 
+/* No wider than twelve boxes beside each other. */
+static void fits_a_page(const struct fl_buf *svg)
+{
+    long width = 0;
+    const char *w = strstr(svg->p, " width=\"");
+    assert_int_equal(sscanf(w, " width=\"%ld\"", &width), 1);
+    if (width > 12 * 224 + 28)
+        fail_msg("the picture is %ld pixels wide", width);
+}
+
+/* Boxes that stand alone, and what the stacks say they stand for. */
+static size_t boxes_and_folded(const struct fl_buf *svg)
+{
+    size_t n = times(svg->p, "<g>"), k;
+    for (const char *p = svg->p; (p = strstr(p, "and ")); p++)
+        if (sscanf(p, "and %zu more</text>", &k) == 1 &&
+            strncmp(p + 4 + strspn(p + 4, "0123456789"), " more</text>", 12) == 0)
+            n += k - 1;
+    return n;
+}
+
 /* Everything alerts and everything needs everything: the limits hold, the path stays, and it is said. */
 static void a_crowd_is_cut_and_said(void **state)
 {
@@ -194,8 +215,9 @@ static void a_crowd_is_cut_and_said(void **state)
                         .convincing = true};
     FL_AUTO_BUF svg = fl_buf_init(4 << 20);
     draw(t, &d, &svg);
-    assert_int_equal(times(svg.p, "<g>"), FL_DRAW_NODES_MAX);
-    assert_int_equal(times(svg.p, "class=\"e"), FL_DRAW_EDGES_MAX);
+    fits_a_page(&svg);
+    assert_int_equal(boxes_and_folded(&svg), FL_DRAW_NODES_MAX);
+    assert_true(times(svg.p, "class=\"e") > 0 && times(svg.p, "class=\"e") <= FL_DRAW_EDGES_MAX);
     has(&svg, "<title>n197 → n198: calls (on the path)</title>");
     has(&svg, "<title>n198 → n199: calls (on the path)</title>");
     has(&svg, "not drawn: 50 more alerting components, ");
@@ -207,7 +229,7 @@ static void a_crowd_is_cut_and_said(void **state)
 static void a_deep_chain_is_drawn_along_its_bends(void **state)
 {
     (void)state;
-    enum { N = 150, LONG = 70 };
+    enum { N = 150, LONG = 70, EVERY = 35 };
     static char ids[N][8];
     static struct fl_node nodes[N];
     static struct fl_edge edges[2 * N];
@@ -220,7 +242,7 @@ static void a_deep_chain_is_drawn_along_its_bends(void **state)
     }
     for (int i = 0; i + 1 < N; i++)
         edges[m++] = (struct fl_edge){ids[i], ids[i + 1], "calls", 1};
-    for (int i = 0; i + LONG < N; i++)
+    for (int i = 0; i + LONG < N; i += EVERY)
         edges[m++] = (struct fl_edge){ids[i], ids[i + LONG], "calls", 1};
     struct fl_topo *t = make(nodes, N, edges, m);
     struct fl_draw d = {.alerts = all, .n_alerts = N};
@@ -237,6 +259,91 @@ static void a_deep_chain_is_drawn_along_its_bends(void **state)
         points += *p == 'C' || *p == 'V';
     assert_int_equal(points, 2 * (LONG - 1) + 1); /* past the boxes of 69 layers, and to the end */
     fl_topo_free(t);
+}
+
+/* ---- wide ones ---- */
+
+/* One store that everything needs, so many services beside each other that need it; the path is through one of them. */
+static struct fl_topo *fan(int n, struct fl_draw *d)
+{
+    static char ids[FL_DRAW_NODES_MAX][16];
+    static struct fl_node nodes[FL_DRAW_NODES_MAX];
+    static struct fl_edge edges[2 * FL_DRAW_NODES_MAX];
+    static fl_vertex all[2 * FL_DRAW_NODES_MAX], path[3], candidates[4];
+    static const double sure[] = {0.7, 0.1, 0.1, 0.05};
+    size_t m = 0;
+    assert_true(n + 2 <= (int)FL_DRAW_NODES_MAX);
+    nodes[0] = (struct fl_node){.id = "store", .type = "store"};
+    nodes[1] = (struct fl_node){.id = "front", .type = "gateway"};
+    for (int i = 2; i < n + 2; i++) {
+        snprintf(ids[i], sizeof ids[i], "svc-%03d", i - 2);
+        nodes[i] = (struct fl_node){.id = ids[i], .type = i % 2 ? "service" : "instance"};
+        edges[m++] = (struct fl_edge){ids[i], "store", "data", 1};
+        if (i % 3 == 0)
+            edges[m++] = (struct fl_edge){"front", ids[i], "calls", 1};
+    }
+    struct fl_topo *t = make(nodes, (size_t)n + 2, edges, m);
+    char last[16];
+    snprintf(last, sizeof last, "svc-%03d", n - 2);
+    path[0] = candidates[0] = fl_topo_find(t, "store");
+    path[1] = fl_topo_find(t, last);
+    path[2] = fl_topo_find(t, "front");
+    candidates[1] = fl_topo_find(t, "svc-001");
+    candidates[2] = fl_topo_find(t, "svc-002");
+    candidates[3] = path[1];
+    for (int i = 0; i < n + 2; i++)
+        all[i] = i;
+    all[n + 2] = fl_topo_find(t, "svc-000"); /* it has two */
+    *d = (struct fl_draw){.title = "INC-1 wide",
+                          .path = path,
+                          .n_path = 3,
+                          .candidates = candidates,
+                          .confidence = sure,
+                          .n_candidates = 4,
+                          .alerts = all,
+                          .n_alerts = (size_t)n + 3,
+                          .convincing = true};
+    return t;
+}
+
+static void a_layer_as_wide_as_a_page_stays(void **state)
+{
+    (void)state;
+    struct fl_draw d;
+    FL_AUTO_BUF svg = fl_buf_init(1 << 20);
+    struct fl_topo *t = fan(8, &d);
+    draw(t, &d, &svg);
+    fits_a_page(&svg);
+    assert_int_equal(times(svg.p, "<g>"), 10);
+    assert_int_equal(times(svg.p, "stack: several components"), 0);
+    fl_topo_free(t);
+}
+
+static void a_wide_layer_is_folded_but_for_what_matters(void **state)
+{
+    (void)state;
+    static const int sizes[] = {13, 31, 100, 148};
+    for (size_t k = 0; k < FL_ARRAY_LEN(sizes); k++) {
+        struct fl_draw d;
+        FL_AUTO_BUF svg = fl_buf_init(1 << 20);
+        struct fl_topo *t = fan(sizes[k], &d);
+        draw(t, &d, &svg);
+        fits_a_page(&svg);
+        assert_int_equal(boxes_and_folded(&svg), sizes[k] + 2);
+        assert_true(times(svg.p, "<g>") <= 2 * 8 + 2);
+        has(&svg, "stack: several components");
+        /* cause, path, candidates, and whoever has more alerts than the others */
+        const char *const shown[] = {">▲ store</text>",   ">▲ front</text>",   ">▲ svc-001</text>",
+                                     ">▲ svc-002</text>", ">▲ svc-000</text>", ">likely cause, 70 %",
+                                     ">candidate 4, 5 %"};
+        for (size_t i = 0; i < FL_ARRAY_LEN(shown); i++)
+            has(&svg, shown[i]);
+        assert_int_equal(times(svg.p, "(on the path)"), d.path[1] % 3 ? 1 : 2);
+        char last[64];
+        snprintf(last, sizeof last, "svc-%03d (1). Drawn on", sizes[k] - 1); /* read aloud: everybody */
+        has(&svg, last);
+        fl_topo_free(t);
+    }
 }
 
 /* ---- nothing hides anything ---- */
@@ -309,6 +416,28 @@ static void follow(const char *d, const struct rect *v, size_t n)
     }
 }
 
+/* Boxes stand apart and no line runs behind one. @return how many lines there are. */
+static size_t nothing_hides(const struct fl_buf *svg)
+{
+    struct rect boxes[FL_DRAW_NODES_MAX];
+    size_t n = read_boxes(svg->p, boxes, FL_DRAW_NODES_MAX), lines = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (labs(boxes[i].x - boxes[k].x) < boxes[i].w && labs(boxes[i].y - boxes[k].y) < boxes[i].h)
+                fail_msg("boxes %zu and %zu overlap", i, k);
+    for (const char *p = svg->p; (p = strstr(p, "<path class=\"e")); lines++) {
+        p = strstr(p, " d=\"") + 4;
+        follow(p, boxes, n);
+    }
+    return lines;
+}
+
+static size_t draw_number(uint32_t *seed, size_t below)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % below;
+}
+
 /* 30 components, edges over many layers, cycles: boxes stand apart, no line runs behind one, each line has its own end. */
 static void lines_cross_no_box_and_boxes_no_box(void **state)
 {
@@ -336,21 +465,51 @@ static void lines_cross_no_box_and_boxes_no_box(void **state)
         .candidates = all, .n_candidates = 3, .alerts = all, .n_alerts = N, .convincing = true};
     FL_AUTO_BUF svg = fl_buf_init(4 << 20);
     draw(t, &d, &svg);
-    struct rect boxes[N];
-    assert_int_equal(read_boxes(svg.p, boxes, N), N);
-    for (size_t i = 0; i < N; i++)
-        for (size_t k = 0; k < i; k++)
-            if (labs(boxes[i].x - boxes[k].x) < boxes[i].w && labs(boxes[i].y - boxes[k].y) < boxes[i].h)
-                fail_msg("boxes %zu and %zu overlap", i, k);
-    size_t lines = 0;
-    for (const char *p = svg.p; (p = strstr(p, "<path class=\"e")); lines++) {
-        p = strstr(p, " d=\"") + 4;
-        follow(p, boxes, N);
-    }
-    assert_true(lines > N);
-    assert_int_equal(times(svg.p, "style=\"font-size"),
-                     N); /* names too wide for their boxes are set smaller */
+    fits_a_page(&svg);
+    assert_int_equal(boxes_and_folded(&svg), N);
+    assert_true(nothing_hides(&svg) >= times(svg.p, "<g>"));
     fl_topo_free(t);
+}
+
+/* The same for random graphs of all sizes: path and candidates are there, nothing is lost, nothing hides anything. */
+static void any_picture_fits_a_page(void **state)
+{
+    (void)state;
+    enum { N = 150, ROUNDS = 60 };
+    static char ids[N][8];
+    static struct fl_node nodes[N];
+    static struct fl_edge edges[4 * N];
+    static fl_vertex all[N], path[4];
+    uint32_t seed = 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t n = 5 + draw_number(&seed, N - 5), m = 0, spread = 1 + draw_number(&seed, 12);
+        for (size_t i = 0; i < n; i++) {
+            snprintf(ids[i], sizeof ids[i], "n%03zu", i);
+            nodes[i] = (struct fl_node){.id = ids[i], .type = "service"};
+            all[i] = (fl_vertex)i;
+            for (size_t k = draw_number(&seed, 3); i && k; k--)
+                edges[m++] = (struct fl_edge){ids[i], ids[draw_number(&seed, i) / spread], "calls", 1};
+        }
+        for (size_t i = 0; i < 4; i++)
+            path[i] = (fl_vertex)(n * (i + 1) / 5);
+        for (size_t i = 0; i < 3; i++)
+            edges[m++] = (struct fl_edge){ids[path[i + 1]], ids[path[i]], "calls", 1};
+        struct fl_topo *t = make(nodes, n, edges, m);
+        struct fl_draw d = {
+            .path = path, .n_path = 4, .candidates = path, .n_candidates = 1, .alerts = all, .n_alerts = n};
+        FL_AUTO_BUF svg = fl_buf_init(4 << 20);
+        draw(t, &d, &svg);
+        fits_a_page(&svg);
+        assert_int_equal(boxes_and_folded(&svg), n);
+        assert_true(times(svg.p, "(on the path)") >= 3);
+        for (size_t i = 0; i < 4; i++) {
+            char text[32];
+            snprintf(text, sizeof text, ">▲ %s</text>", ids[path[i]]);
+            has(&svg, text);
+        }
+        nothing_hides(&svg);
+        fl_topo_free(t);
+    }
 }
 
 /* A picture of today's graph says so when the ranking saw another one. */
@@ -378,6 +537,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_cross_no_box_and_boxes_no_box),
+        cmocka_unit_test(any_picture_fits_a_page),
+        cmocka_unit_test(a_layer_as_wide_as_a_page_stays),
+        cmocka_unit_test(a_wide_layer_is_folded_but_for_what_matters),
         cmocka_unit_test(says_which_graph_it_is),
         cmocka_unit_test(marks_cause_path_and_alerts_in_words),
         cmocka_unit_test(without_a_convincing_cause_none_is_marked),
