@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* $1 realm, $2 incident, $3 since, $4 until, $5 and $6 key to go on below, $7 rows, $8 state, $9 labels; then names.
+/* $1 realm, $2 incident, $3 since, $4 until, $5 and $6 key to go on below, $7 rows, $8 state, $9 labels, $10 a value among them; then names.
  * A plain comparison with the realm looks to the planner, until it has seen the table once, like few rows to be found by the
  * key: it would read and sort all of them for the first page. */
 static const char rows[] =
@@ -20,17 +20,19 @@ static const char rows[] =
     " AND ($5::timestamptz IS NULL OR (a.starts_at <= $5 AND"
     " (a.starts_at < $5 OR a.fingerprint > $6::bigint)))"
     " ORDER BY a.starts_at DESC, a.fingerprint LIMIT $7::bigint)";
-/* Labels lie packed with those of other alerts: each pack is unpacked once (substr), not once an alert. */
+/* Labels lie packed with those of other alerts: each pack is unpacked once (substr), not once an alert, and what does not
+ * hold the bytes of the value is not read as JSON. */
 static const char texts[] =
     ", t AS MATERIALIZED (SELECT x.seq, x.n, substr(x.body, 1) AS body FROM"
     " (SELECT DISTINCT b.text_seq, b.text_n FROM b WHERE b.fits AND b.labels IS NULL) k"
     " JOIN alert_text x ON x.seq = k.text_seq AND x.n = k.text_n AND x.realm = $1)"
-    ", l AS MATERIALIZED (SELECT b.fingerprint, b.starts_at, b.fits, CASE WHEN b.labels IS NOT NULL THEN b.labels ELSE"
-    " (convert_from(substr(t.body, b.text_at, b.text_len), 'UTF8')::json -> 'labels')::jsonb END AS labels"
-    " FROM b LEFT JOIN t ON t.seq = b.text_seq AND t.n = b.text_n AND b.fits)";
-#define HAS "($9::text IS NULL OR l.labels @> $9::jsonb)"
+    ", s AS (SELECT b.fingerprint, b.starts_at, b.fits, b.labels, substr(t.body, b.text_at, b.text_len) AS text"
+    " FROM b LEFT JOIN t ON t.seq = b.text_seq AND t.n = b.text_n AND b.fits OFFSET 0)"
+    ", l AS (SELECT s.fingerprint, s.starts_at, s.fits, s.labels, CASE WHEN s.labels IS NULL AND"
+    " position($10::bytea IN s.text) > 0 THEN convert_from(s.text, 'UTF8')::json -> 'labels' END AS packed FROM s OFFSET 0)";
+#define HAS "($9::text IS NULL OR coalesce(l.labels, l.packed::jsonb) @> $9::jsonb)"
 #define ORDER " ORDER BY 2 DESC, 1"
-_Static_assert(9 + FL_ALERT_LOOK_NAMES <= FL_PQ_PARAMS_MAX, "a parameter for each name");
+_Static_assert(10 + FL_ALERT_LOOK_NAMES <= FL_PQ_PARAMS_MAX, "a parameter for each name");
 
 static const char *some(const char *s)
 {
@@ -49,6 +51,21 @@ static const char *wanted_labels(struct fl_arena *arena, const struct fl_alert_l
     return look->n_having && !b.failed ? fl_arena_strdup(arena, b.p) : NULL;
 }
 
+/* The longest value that JSON writes as it is, so that its bytes are in every text that has it; "" is in all. */
+static const char *plain_value(const struct fl_alert_look *look)
+{
+    const char *longest = "";
+    for (size_t i = 0; i < look->n_having; i++) {
+        const char *v = look->having[i].value;
+        bool plain = true;
+        for (const char *c = v; *c; c++)
+            plain &= *c >= ' ' && *c <= '~' && !strchr("\"\\/<>&'", *c);
+        if (plain && strlen(v) > strlen(longest))
+            longest = v;
+    }
+    return longest;
+}
+
 static void parameters(struct fl_pq_params *p, const struct fl_alert_look *look, const char *labels)
 {
     fl_pq_text(p, look->realm);
@@ -60,6 +77,8 @@ static void parameters(struct fl_pq_params *p, const struct fl_alert_look *look,
     fl_pq_i64(p, (int64_t)look->most);
     fl_pq_text(p, some(look->state));
     fl_pq_text(p, labels);
+    const char *value = plain_value(look);
+    fl_pq_bytes(p, value, strlen(value));
     for (size_t i = 0; i < look->n_names; i++)
         fl_pq_text(p, look->names[i]);
 }
@@ -69,12 +88,17 @@ static void statement(struct fl_buf *sql, const struct fl_alert_look *look)
 {
     fl_buf_str(sql, rows);
     if (!look->n_having && !look->n_names) {
-        fl_buf_str(sql, " SELECT b.fingerprint, b.starts_at, b.fits AND $9::text IS NULL FROM b" ORDER);
+        fl_buf_str(
+            sql,
+            " SELECT b.fingerprint, b.starts_at, b.fits AND $9::text IS NULL AND $10::bytea IS NOT NULL FROM b" ORDER);
         return;
     }
     fl_buf_printf(sql, "%s SELECT l.fingerprint, l.starts_at, l.fits AND " HAS, texts);
     for (size_t i = 0; i < look->n_names; i++)
-        fl_buf_printf(sql, ", CASE WHEN l.fits AND " HAS " THEN l.labels ->> $%zu::text END", 10 + i);
+        fl_buf_printf(sql,
+                      ", CASE WHEN l.fits AND " HAS
+                      " THEN coalesce(l.labels ->> $%zu::text, l.packed ->> $%zu::text) END",
+                      11 + i, 11 + i);
     fl_buf_str(sql, " FROM l" ORDER);
 }
 
