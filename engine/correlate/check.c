@@ -32,7 +32,7 @@ static const char *check_incident(const struct fl_corr *c, const struct incident
     r->due += due != 0;
     if (due && (!r->deadline || due < r->deadline))
         r->deadline = due;
-    if (i->changed || i->dirty || i->joined_now || i->quiet_now)
+    if (i->changed || i->dirty || i->joined_now || i->quiet_now || i->over_now)
         return "it changed, and no step looked at it";
     if (due && due <= at)
         return "its time has come, and no step looked at it";

@@ -23,6 +23,7 @@ struct table_kind {
 struct table {
     const struct table_kind *kind;
     void **v;
+    uint8_t *tag; /* of the item at the same place; 0: none */
     size_t n, cap;
 };
 extern const struct table_kind episodes_by_key, episodes_by_fingerprint, tombs_by_key;
@@ -150,6 +151,7 @@ struct incident {
     size_t joined_now;            /* alerts that joined in this step */
     struct shot shot;             /* nothing to the state */
     size_t quiet_now;             /* alerts that were silenced, inhibited or released in this step */
+    size_t over_now;              /* alerts that were resolved in this step */
     struct incident *next, *prev; /* order of opening */
     UT_hash_handle hh, hh_group;
 };
@@ -336,7 +338,7 @@ struct fl_episode episode_view(const struct episode *e);
 struct part *incident_part(struct incident *i, const char *id, fl_vertex v);
 
 /* due.c: which incidents a step looks at: those that changed in it and those whose time has come, in order of number */
-/* Every writer of state, dirty, last_alert_at, recovering_at, rank_due, joined_now, quiet_now calls it. */
+/* Every writer of state, dirty, last_alert_at, recovering_at, rank_due, joined_now, quiet_now, over_now calls it. */
 void incident_changed(struct fl_corr *c, struct incident *i);
 /* Its row is to be written, too. */
 static inline void incident_dirty(struct fl_corr *c, struct incident *i)

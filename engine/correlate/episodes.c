@@ -434,6 +434,20 @@ static bool is_plain(const struct episode *e)
     return e->row == ROW_SAME && e->incident && !e->hold && !e->quiet && !e->silenced_by && !e->inhibited_by;
 }
 
+/* When many end at once, the timeline tells the first ones and counts the others (fl_corr_flush). */
+static void tell_change(struct fl_step *s, struct episode *e, const char *word)
+{
+    if (!e->incident || (e->status == FL_ALERT_RESOLVED && ++e->incident->over_now > JOINS_TOLD))
+        return;
+    const char *name = fl_label_get(&e->alert->labels, "alertname");
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
+                                 .action = "alert.changed",
+                                 .incident = e->incident->pub.id,
+                                 .subject = "alert",
+                                 .text = FL_FX_CAT(s->fx, *name ? name : "alert", e->node_id ? " on " : "",
+                                                   e->node_id ? e->node_id : "", " ", word)});
+}
+
 static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_alert_status to,
                           const char *word)
 {
@@ -442,16 +456,7 @@ static void change_status(struct fl_corr *c, struct fl_step *s, struct episode *
     remind_leaves(c, e);
     e->status = to;
     remind_is(c, e);
-    if (e->incident) {
-        const char *name = fl_label_get(&e->alert->labels, "alertname");
-        s->note(s,
-                &(struct fl_note){.to = FL_NOTE_TIMELINE,
-                                  .action = "alert.changed",
-                                  .incident = e->incident->pub.id,
-                                  .subject = "alert",
-                                  .text = FL_FX_CAT(s->fx, *name ? name : "alert", e->node_id ? " on " : "",
-                                                    e->node_id ? e->node_id : "", " ", word)});
-    }
+    tell_change(s, e, word);
     quiet_changed(c, e, before);
     bool held = !e->incident;
     if (to == FL_ALERT_RESOLVED) {

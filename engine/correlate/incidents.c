@@ -369,32 +369,32 @@ static void incident_row(struct fl_step *s, struct incident *i)
                                             .reason = fl_fx_str(s->fx, p->reason)};
 }
 
+/* What the timeline counts instead of telling it. */
+static void tell_more(struct fl_step *s, const struct incident *i, const char *action, size_t n,
+                      const char *what)
+{
+    if (n <= JOINS_TOLD)
+        return;
+    s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
+                                 .action = action,
+                                 .incident = i->pub.id,
+                                 .subject = "alert",
+                                 .text = fl_fx_printf(s->fx, "%zu %s", n - JOINS_TOLD, what)});
+}
+
 void fl_corr_flush(struct fl_corr *c, struct fl_step *s)
 {
     changed_sort(c);
     for (size_t k = 0; k < c->changed.n; k++) {
         struct incident *i = c->changed.v[k];
-        if (i->quiet_now > JOINS_TOLD)
-            s->note(s, &(struct fl_note){.to = FL_NOTE_TIMELINE,
-                                         .action = "alert.silenced",
-                                         .incident = i->pub.id,
-                                         .subject = "alert",
-                                         .text = fl_fx_printf(
-                                             s->fx,
-                                             "%zu more alerts were silenced, inhibited or released with them",
-                                             i->quiet_now - JOINS_TOLD)});
-        if (i->joined_now > JOINS_TOLD)
-            s->note(s,
-                    &(struct fl_note){.to = FL_NOTE_TIMELINE,
-                                      .action = "alert.joined",
-                                      .incident = i->pub.id,
-                                      .subject = "alert",
-                                      .text = fl_fx_printf(s->fx, "%zu more alerts joined in the same batch",
-                                                           i->joined_now - JOINS_TOLD)});
+        tell_more(s, i, "alert.silenced", i->quiet_now,
+                  "more alerts were silenced, inhibited or released with them");
+        tell_more(s, i, "alert.joined", i->joined_now, "more alerts joined in the same batch");
+        tell_more(s, i, "alert.changed", i->over_now, "more alerts were resolved in the same batch");
         if (i->dirty)
             incident_row(s, i);
         i->dirty = false;
-        i->joined_now = i->quiet_now = 0;
+        i->joined_now = i->quiet_now = i->over_now = 0;
     }
     due_settled(c, s->rules);
 }

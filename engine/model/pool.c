@@ -14,6 +14,8 @@ struct kept {
 };
 struct fl_pool {
     struct kept **v;
+    uint8_t *
+        tag; /* a byte of the hash of the text at the same place, 0: none: who looks for another passes without a look at it */
     size_t n, cap;
 };
 
@@ -26,8 +28,10 @@ struct fl_pool *fl_pool_free(struct fl_pool *p)
 {
     for (size_t i = 0; p && i < p->cap; i++)
         free(p->v[i]);
-    if (p)
+    if (p) {
         free(p->v);
+        free(p->tag);
+    }
     free(p);
     return NULL;
 }
@@ -48,20 +52,30 @@ static size_t after(const struct fl_pool *p, size_t i)
     return i + 1 == p->cap ? 0 : i + 1;
 }
 
+/* The place comes from the upper bits of the hash, so that neighbours differ in these. */
+static uint8_t tag_of(uint32_t hash)
+{
+    uint8_t tag = (uint8_t)hash;
+    return tag ? tag : 1;
+}
+
 static void resize(struct fl_pool *p, size_t cap)
 {
     struct fl_pool bigger = {.n = p->n, .cap = cap};
     FL_REQUIRE(bigger.cap < UINT32_MAX);
     bigger.v = fl_core_alloc(bigger.cap, sizeof(struct kept *));
+    bigger.tag = fl_core_alloc(bigger.cap, sizeof *bigger.tag);
     for (size_t i = 0; i < p->cap; i++) {
         if (!p->v[i])
             continue;
         size_t k = home(&bigger, p->v[i]->hash);
-        while (bigger.v[k])
+        while (bigger.tag[k])
             k = after(&bigger, k);
         bigger.v[k] = p->v[i];
+        bigger.tag[k] = p->tag[i];
     }
     free(p->v);
+    free(p->tag);
     *p = bigger;
 }
 
@@ -74,8 +88,9 @@ void fl_pool_expect(struct fl_pool *p, size_t n)
 /* Where the text is or would be; the table has a free place. */
 static size_t place(const struct fl_pool *p, const char *text, uint32_t hash)
 {
+    uint8_t tag = tag_of(hash);
     size_t i = home(p, hash);
-    while (p->v[i] && (p->v[i]->hash != hash || strcmp(p->v[i]->text, text) != 0))
+    while (p->tag[i] && (p->tag[i] != tag || p->v[i]->hash != hash || strcmp(p->v[i]->text, text) != 0))
         i = after(p, i);
     return i;
 }
@@ -108,6 +123,7 @@ const char *fl_pool_keep(struct fl_pool *p, const char *text)
         k->hash = hash;
         memcpy(k->text, text, n + 1);
         p->v[at] = k;
+        p->tag[at] = tag_of(hash);
         p->n++;
     }
     FL_REQUIRE(k->refs < UINT32_MAX);
@@ -138,6 +154,7 @@ static void take_out(struct fl_pool *p, const struct kept *k)
     while (p->v[hole] != k)
         hole = after(p, hole);
     p->v[hole] = NULL;
+    p->tag[hole] = 0;
     p->n--;
     for (size_t i = after(p, hole); p->v[i]; i = after(p, i)) {
         size_t from = home(p, p->v[i]->hash);
@@ -146,7 +163,9 @@ static void take_out(struct fl_pool *p, const struct kept *k)
         if (stays)
             continue;
         p->v[hole] = p->v[i];
+        p->tag[hole] = p->tag[i];
         p->v[i] = NULL;
+        p->tag[i] = 0;
         hole = i;
     }
 }
