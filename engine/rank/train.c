@@ -9,8 +9,16 @@
 
 enum { MEMORY = 8 };
 
+/* What of a row is not zero: most of it is. Leaving zeros out of a sum changes no bit of it. */
+struct sparse {
+    uint32_t *first; /* of each row of each case, and the end */
+    uint16_t *feature;
+    double *x;
+};
+
 struct problem {
     const struct fl_train_case *cases;
+    struct sparse rows;
     size_t n, f;
     double *scale; /* 1 / spread of each feature */
     double *pull;  /* how strongly each is pulled … */
@@ -39,15 +47,17 @@ static void spreads(struct problem *p)
         p->scale[j] = sum[j] > 1e-12 && !fl_feature_fixed(j) ? 1 / sqrt(sum[j] / weight) : 0;
 }
 
-static double case_loss(const struct problem *p, const struct fl_train_case *c, const double *w, double *grad,
-                        double *score)
+/* @param ws  w[j] · scale[j]. @param row  number of the case's first row. */
+static double case_loss(const struct problem *p, const struct fl_train_case *c, size_t row, const double *ws,
+                        double *grad, double *score)
 {
     const struct fl_features *d = &c->features;
+    const struct sparse *r = &p->rows;
     double top = -INFINITY, all = 0, good = 0;
     for (size_t i = 0; i < d->n; i++) {
         double s = 0;
-        for (size_t j = 0; j < p->f; j++)
-            s += w[j] * p->scale[j] * d->x[i * p->f + j];
+        for (uint32_t k = r->first[row + i]; k < r->first[row + i + 1]; k++)
+            s += ws[r->feature[k]] * r->x[k];
         score[i] = s;
         top = s > top ? s : top;
     }
@@ -60,18 +70,20 @@ static double case_loss(const struct problem *p, const struct fl_train_case *c, 
         return 0;
     for (size_t i = 0; i < d->n; i++) {
         double g = c->weight * (score[i] / all - (c->truth[i] ? score[i] / good : 0));
-        for (size_t j = 0; g != 0 && j < p->f; j++)
-            grad[j] += g * p->scale[j] * d->x[i * p->f + j];
+        for (uint32_t k = r->first[row + i]; g != 0 && k < r->first[row + i + 1]; k++)
+            grad[r->feature[k]] += g * p->scale[r->feature[k]] * r->x[k];
     }
     return -c->weight * log(good / all);
 }
 
 static double loss(const struct problem *p, const double *w, double *grad, double *score)
 {
-    double sum = 0;
+    double sum = 0, ws[FL_FEATURES_MAX];
     memset(grad, 0, p->f * sizeof *grad);
-    for (size_t c = 0; c < p->n; c++)
-        sum += case_loss(p, &p->cases[c], w, grad, score);
+    for (size_t j = 0; j < p->f; j++)
+        ws[j] = w[j] * p->scale[j];
+    for (size_t c = 0, row = 0; c < p->n; row += p->cases[c++].features.n)
+        sum += case_loss(p, &p->cases[c], row, ws, grad, score);
     for (size_t j = 0; j < p->f; j++) {
         sum += 0.5 * p->pull[j] * (w[j] - p->prior[j]) * (w[j] - p->prior[j]);
         grad[j] += p->pull[j] * (w[j] - p->prior[j]);
@@ -155,6 +167,41 @@ static double descend(const struct problem *p, double *w, unsigned iterations, d
     return now;
 }
 
+static void free_sparse(struct sparse *r)
+{
+    free(r->first);
+    free(r->feature);
+    free(r->x);
+}
+
+static fl_status make_sparse(struct problem *p, struct fl_err *err)
+{
+    size_t rows = 0, n = 0;
+    for (size_t c = 0; c < p->n; c++)
+        rows += p->cases[c].features.n;
+    for (size_t c = 0; c < p->n; c++)
+        for (size_t i = 0; i < p->cases[c].features.n * p->f; i++)
+            n += p->cases[c].features.x[i] != 0;
+    struct sparse *r = &p->rows;
+    *r = (struct sparse){malloc((rows + 1) * sizeof *r->first), malloc((n + 1) * sizeof *r->feature),
+                         malloc((n + 1) * sizeof *r->x)};
+    if (!r->first || !r->feature || !r->x)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    rows = n = 0;
+    for (size_t c = 0; c < p->n; c++)
+        for (size_t i = 0; i < p->cases[c].features.n; i++) {
+            const double *x = p->cases[c].features.x + i * p->f;
+            r->first[rows++] = (uint32_t)n;
+            for (size_t j = 0; j < p->f; j++)
+                if (x[j] != 0 && p->scale[j] > 0) {
+                    r->feature[n] = (uint16_t)j;
+                    r->x[n++] = x[j];
+                }
+        }
+    r->first[rows] = (uint32_t)n;
+    return FL_OK;
+}
+
 fl_status fl_model_train(const struct fl_train_case *cases, size_t n, const struct fl_train_options *opt,
                          struct fl_train_result *ret, struct fl_err *err)
 {
@@ -178,7 +225,13 @@ fl_status fl_model_train(const struct fl_train_case *cases, size_t n, const stru
         pull[j] = opt->l2 * fl_feature_pull(j);
     }
     *ret = (struct fl_train_result){.scale = 1};
+    fl_status st = make_sparse(&p, err);
+    if (st) {
+        free_sparse(&p.rows);
+        return st;
+    }
     ret->loss = descend(&p, w, opt->iterations ? opt->iterations : 300, score);
+    free_sparse(&p.rows);
     for (size_t j = 0; j < p.f; j++)
         ret->weight[j] = scale[j] > 0 ? w[j] * scale[j] : fl_feature_prior(j);
     fl_train_describe(cases, n, ret);
