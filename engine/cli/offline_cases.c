@@ -91,7 +91,7 @@ fl_status fl_off_prepare(struct fl_off *off, struct fl_off_case *c, struct fl_to
     }
     c->entry = c->c.entry ? fl_topo_find(topo, c->c.entry) : -1;
     c->truth_unit = c->truth ? fl_topo_find(topo, c->truth->service) : -1;
-    return FL_OK;
+    return fl_rank_metrics_new(off->arena, off->rules, topo, &c->c.data, &c->metrics, err);
 }
 
 /* ---- reading ---- */
@@ -312,6 +312,7 @@ struct fl_rank_input fl_off_input(const struct fl_off_set *s, const struct fl_of
                                   .changes = c->c.changes,
                                   .n_changes = c->c.n_changes,
                                   .data = &c->c.data,
+                                  .metrics = c->metrics,
                                   .candidates = c->n_candidates ? c->candidates : NULL,
                                   .n_candidates = c->n_candidates,
                                   .max_candidates = 1000};

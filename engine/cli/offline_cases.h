@@ -14,6 +14,7 @@ struct fl_off_case {
     struct fl_topo *topo;            /* shared within the set */
     struct fl_rank_alert *alerts;    /* mapped and classed */
     size_t n_unmapped;
+    const struct fl_rank_metrics *metrics; /* NULL: it has no table */
     fl_vertex entry;
     fl_vertex *candidates;
     size_t n_candidates;

@@ -133,10 +133,12 @@ static fl_status table_row(void *ctx, const char *line, size_t n, struct fl_err 
     if (!r->headed)
         return table_head(r, p, err);
     size_t width = t->n_cols + 1;
+    if (t->n_rows == FL_CASE_ROWS_MAX)
+        return fl_fail(err, FL_E_LIMIT, NULL, "more than %u rows", FL_CASE_ROWS_MAX);
+    if ((t->n_rows + 1) * t->n_cols > FL_CASE_VALUES_MAX)
+        return fl_fail(err, FL_E_LIMIT, NULL, "more than %u values in one table", FL_CASE_VALUES_MAX);
     if (t->n_rows == r->cap) {
         r->cap = r->cap ? 2 * r->cap : 64;
-        if (r->cap > FL_CASE_ROWS_MAX)
-            return fl_fail(err, FL_E_LIMIT, NULL, "more than %u rows", FL_CASE_ROWS_MAX);
         double *grown = realloc(r->rows, r->cap * width * sizeof *grown);
         if (!grown)
             return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
@@ -145,11 +147,48 @@ static fl_status table_row(void *ctx, const char *line, size_t n, struct fl_err 
     double *row = r->rows + t->n_rows * width;
     for (size_t c = 0; c < width; c++)
         row[c] = p ? csv_number(fl_csv_field(&p)) : NAN;
+    if (p)
+        return fl_fail(err, FL_E_SHAPE, NULL, "more fields than the %zu that the head names", width);
     if (isnan(row[0]))
         return fl_fail(err, FL_E_SHAPE, NULL, "the time is not a number");
     if (t->n_rows && row[0] < row[-(ptrdiff_t)width])
         return fl_fail(err, FL_E_SHAPE, NULL, "time goes back");
     t->n_rows++;
+    return FL_OK;
+}
+
+struct place {
+    double v;
+    uint32_t row;
+};
+
+static int by_value(const void *pa, const void *pb)
+{
+    const struct place *a = pa, *b = pb;
+    if (isnan(a->v) != isnan(b->v))
+        return isnan(a->v) ? 1 : -1;
+    if (a->v < b->v || a->v > b->v)
+        return a->v < b->v ? -1 : 1;
+    return a->row < b->row ? -1 : a->row > b->row;
+}
+
+/* The rows of each column by value: quartiles of any part of it are then one pass. */
+static fl_status table_sort(struct table_reader *r, struct fl_err *err)
+{
+    struct fl_table *t = r->t;
+    uint32_t *order = fl_arena_alloc(r->arena, (t->n_rows * t->n_cols + 1) * sizeof *order);
+    FL_AUTO_FREE struct place *p = malloc((t->n_rows + 1) * sizeof *p);
+    if (!order || !p)
+        return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
+    for (size_t c = 0; c < t->n_cols; c++) {
+        for (size_t i = 0; i < t->n_rows; i++)
+            p[i] = (struct place){t->v[c * t->n_rows + i], (uint32_t)i};
+        if (t->n_rows > 1)
+            qsort(p, t->n_rows, sizeof *p, by_value);
+        for (size_t i = 0; i < t->n_rows; i++)
+            order[c * t->n_rows + i] = p[i].row;
+    }
+    t->order = order;
     return FL_OK;
 }
 
@@ -181,6 +220,8 @@ fl_status fl_case_table(struct fl_arena *arena, const char *path, struct fl_tabl
         st = fl_case_lines(path, text.p, text.n, table_row, &r, err);
     if (!st)
         st = table_transpose(&r, err);
+    if (!st)
+        st = table_sort(&r, err);
     free(r.rows);
     return st;
 }
@@ -203,10 +244,10 @@ static fl_status trace_line(void *ctx, const char *line, size_t n, struct fl_err
         return strcmp(line, head) == 0 ? FL_OK
                                        : fl_fail(err, FL_E_SHAPE, NULL, "the columns are not %s", head);
     }
+    if (r->n == FL_CASE_ROWS_MAX)
+        return fl_fail(err, FL_E_LIMIT, NULL, "more than %u rows", FL_CASE_ROWS_MAX);
     if (r->n == r->cap) {
         r->cap = r->cap ? 2 * r->cap : 256;
-        if (r->cap > FL_CASE_ROWS_MAX)
-            return fl_fail(err, FL_E_LIMIT, NULL, "more than %u rows", FL_CASE_ROWS_MAX);
         struct fl_trace_row *grown = realloc(r->v, r->cap * sizeof *grown);
         if (!grown)
             return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");

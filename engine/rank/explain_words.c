@@ -3,11 +3,14 @@
  * system: no word of statistics, no name of a feature, and each says what was seen before what it means. */
 #include "explain_words.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALERTS_TOLD = 2, NAMES_TOLD = 3 };
+#include "metrics.h"
+
+enum { ALERTS_TOLD = 2, NAMES_TOLD = 3, VALUES_TOLD = 2 };
 
 /* The order of the table decides. %s = the candidate. */
 const struct fl_term fl_terms[] = {
@@ -107,6 +110,12 @@ const struct fl_term fl_terms[] = {
      "%s has alerts of its own that stand out",
      "the alerts of %s do not stand out",
      "%s has no alert of its own"},
+    {"measured",
+     {"metric_"},
+     0,
+     "what is measured at %s is far from usual",
+     "what is measured at %s is nearer to usual than elsewhere",
+     "nothing is measured at %s that could be held against what is usual there"},
     {"kind_of_node",
      {"host", "store", "leaf", "external"},
      0,
@@ -195,6 +204,55 @@ static void put_reached(const struct fl_evidence *ev, const struct fl_reached *r
     fl_buf_str(out, "; its failure would explain that");
 }
 
+/* Largest first; of equals by name: the order of a table's columns says nothing. */
+static int by_distance(const struct fl_evidence *ev, const struct fl_deviation *a,
+                       const struct fl_deviation *b)
+{
+    const char *const *metric = ev->in->metrics->table->metric;
+    if (fabs(a->z) != fabs(b->z))
+        return fabs(a->z) > fabs(b->z) ? -1 : 1;
+    int o = strcmp(metric[a->column], metric[b->column]);
+    return o ? o : a->column < b->column ? -1 : a->column > b->column;
+}
+
+/* The first of the group's deviations after `last`; NULL: none is left. */
+static const struct fl_deviation *next_largest(const struct fl_evidence *ev, size_t group,
+                                               const struct fl_deviation *last)
+{
+    const struct fl_deviation *best = NULL;
+    for (size_t i = 0; i < ev->n_deviations; i++) {
+        const struct fl_deviation *d = &ev->deviations[i];
+        if (d->group == group && (!last || by_distance(ev, last, d) < 0) &&
+            (!best || by_distance(ev, d, best) < 0))
+            best = d;
+    }
+    return best;
+}
+
+/* 0.2, 93, 26090: as people write numbers. */
+static void put_number(double v, struct fl_buf *out)
+{
+    fl_buf_printf(out, fabs(v) >= 1e4 && fabs(v) < 1e15 ? "%.0f" : "%.4g", v);
+}
+
+/* "what is measured at db is far from usual: cpu_pct is 93, usually 20 to 24; …" */
+static void put_measured(const struct fl_evidence *ev, const struct fl_term *t, double value, size_t group,
+                         const char *service, struct fl_buf *out)
+{
+    const struct fl_deviation *d = next_largest(ev, group, NULL);
+    put(out, !d ? t->none : value > 0 ? t->more : t->less, service, "");
+    for (int told = 0; d && told < VALUES_TOLD; told++, d = next_largest(ev, group, d)) {
+        if (told && value > 0 && fabs(d->z) <= 1) /* as usual */
+            break;
+        fl_buf_printf(out, "%s%.120s is ", told ? "; " : ": ", ev->in->metrics->table->metric[d->column]);
+        put_number(d->value, out);
+        fl_buf_str(out, ", usually ");
+        put_number(d->usual.low, out);
+        fl_buf_str(out, " to ");
+        put_number(d->usual.high, out);
+    }
+}
+
 /* When the first alert on it came, against the first of all. */
 static void put_time(const struct fl_evidence *ev, double value, size_t group, const char *service,
                      struct fl_buf *out)
@@ -232,6 +290,8 @@ char *fl_term_text(const struct fl_evidence *ev, const struct fl_term *t, double
         put_reached(ev, reached, service, &text);
     else if (strcmp(t->key, "time") == 0 && !untimed)
         put_time(ev, value, group, service, &text);
+    else if (strcmp(t->key, "measured") == 0)
+        put_measured(ev, t, value, group, service, &text);
     else if (t->kinds && !b->all)
         put(&text, t->none, service, type);
     else

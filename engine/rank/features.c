@@ -85,7 +85,18 @@ static const char *const single_names[F_SINGLE_N] = {"rarity_share",
                                                      "gap_bad",
                                                      "said_share",
                                                      "said_rarest",
-                                                     "said_and_rare"};
+                                                     "said_and_rare",
+                                                     "metric_resource",
+                                                     "metric_resource_down",
+                                                     "metric_latency",
+                                                     "metric_latency_out",
+                                                     "metric_network",
+                                                     "metric_network_down",
+                                                     "metric_error",
+                                                     "metric_traffic_up",
+                                                     "metric_traffic_down",
+                                                     "metric_share",
+                                                     "metric_unexplained"};
 
 /* What kind of monitoring an incident comes from: the same evidence weighs otherwise in each. */
 static const char *const context_names[C_N] = {"untimed"};
@@ -506,6 +517,8 @@ fl_status fl_features_build(struct fl_evidence *ev, double **ret, struct fl_err 
         st = fl_gap_features(ev, x, err);
     if (!st)
         st = rank_features(ev, x, err);
+    if (!st)
+        st = fl_metric_features(ev, x, err);
     if (!st)
         st = add_contexts(ev, x, ret, err);
     return st;

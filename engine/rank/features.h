@@ -4,6 +4,7 @@
 
 #include "rank_internal.h"
 
+enum { F_METRIC_CLASSES = 9 };
 enum {
     F_MASS_SHARE,
     F_RAREST_SHARE,
@@ -81,6 +82,10 @@ enum {
     F_SAID_SHARE,
     F_SAID_MOST,
     F_SAID_RARE,
+    F_METRIC0, /* one a class: features_metric.c */
+    F_METRIC_LAST = F_METRIC0 + F_METRIC_CLASSES - 1,
+    F_METRIC_SHARE,
+    F_METRIC_REST,
     F_SINGLE_N,
     F_SHARE0 = F_SINGLE_N,
     F_LOGN0 = F_SHARE0 + FL_K_N,
@@ -110,3 +115,5 @@ FL_MUST_CHECK fl_status fl_call_features(const struct fl_evidence *ev, double *x
 FL_MUST_CHECK fl_status fl_gap_features(const struct fl_evidence *ev, double *x, struct fl_err *err);
 /** What is said, whoever says it: by one group only, or never before. */
 FL_MUST_CHECK fl_status fl_said_features(const struct fl_evidence *ev, double *x, struct fl_err *err);
+/** Deviations from usual in the case's metric table, kept in *ev: what is explained quotes them. */
+FL_MUST_CHECK fl_status fl_metric_features(struct fl_evidence *ev, double *x, struct fl_err *err);

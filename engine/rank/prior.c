@@ -17,7 +17,8 @@ static const struct {
     {F_EXTERNAL, -1.5},       {F_T_SELF, 2},        {F_T_SELF_RATIO, 1},
     {F_T_NET_IN, 2},          {F_T_NET_RATIO, 1},   {F_T_LOST, 1},
     {F_OWN_ERR, 1},           {F_OWN_LAT, 0.5},     {F_OWN_NET, 0.5},
-    {F_CALLS_IN, 0.5},        {F_SAID_RARE, 0.5},
+    {F_CALLS_IN, 0.5},        {F_SAID_RARE, 0.5},   {F_METRIC_SHARE, 1},
+    {F_METRIC_REST, 1},
 };
 
 double fl_feature_prior(size_t i)
@@ -35,8 +36,12 @@ bool fl_feature_fixed(size_t i)
     return i % F_N == F_STORE || i % F_N == F_LEAF;
 }
 
-/* What is said a second time for untimed incidents is said by two sets only: it must be shown more strongly. */
+/* What is said a second time for untimed incidents is said by two sets only: it must be shown more strongly. Metric
+ * tables are there in offline cases only, and alerts that were made from them say much of it already: what a running
+ * engine has must not lose its weight to them. */
 double fl_feature_pull(size_t i)
 {
+    if (i >= F_METRIC0 && i <= F_METRIC_REST)
+        return 10;
     return i < F_N ? 1 : 4;
 }

@@ -78,6 +78,19 @@ struct fl_name {
     uint64_t hash; /* of the id's letters and digits */
     uint32_t group;
 };
+/** Quartiles of a column while nothing was wrong. */
+struct fl_usual {
+    double low, middle, high;
+    bool known;
+};
+/** One column of the metric table, at one group. */
+struct fl_deviation {
+    uint32_t group, column;
+    enum fl_kind kind; /* what an alert about it would say */
+    double z;          /* signed, in widths of the usual range */
+    double value;
+    struct fl_usual usual;
+};
 struct fl_evidence {
     struct fl_arena *arena;
     const struct fl_rank_input *in;
@@ -89,6 +102,8 @@ struct fl_evidence {
     double mass, kind_mass[FL_K_N];
     uint32_t n_own;
     int entry; /* group of the paged node, -1 */
+    struct fl_deviation *deviations; /* filled with the features; none without a metric table */
+    size_t n_deviations;
 };
 /** Sort descending, and place among them: how many are above, how many equal (binary search). */
 void fl_sort_down(double *v, size_t n);

@@ -84,6 +84,17 @@ static const struct {
     {"said_share", "its share of what is rarely said by anyone"},
     {"said_rarest", "it says what hardly anyone ever said"},
     {"said_and_rare", "the same, and it never did before"},
+    {"metric_resource", "how far above usual its use of resources is measured, against others"},
+    {"metric_resource_down", "how far below usual its use of resources is measured, against others"},
+    {"metric_latency", "how far above usual its latency is measured, against others"},
+    {"metric_latency_out", "how far above usual the latency of its calls is measured, against others"},
+    {"metric_network", "how far above usual its network traffic is measured, against others"},
+    {"metric_network_down", "how far below usual its network traffic is measured, against others"},
+    {"metric_error", "how far from usual its errors are measured, against others"},
+    {"metric_traffic_up", "how far above usual its requests are measured, against others"},
+    {"metric_traffic_down", "how far below usual its requests are measured, against others"},
+    {"metric_share", "its share of all that is measured far from usual, class by class"},
+    {"metric_unexplained", "the same, beyond what is measured at what it needs"},
 };
 
 static const struct {

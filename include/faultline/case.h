@@ -8,14 +8,17 @@
 #define FL_CASE_FILE_MAX (256u << 20) /* bytes of one file, unpacked */
 #define FL_CASE_COLUMNS_MAX 100000u
 #define FL_CASE_ROWS_MAX 1000000u
+#define FL_CASE_VALUES_MAX 20000000u /* rows times columns of one table */
 
-/** A metrics table: time,<component>|<metric>,… A missing, infinite or unreadable value is NaN. */
+/** A metrics table: time,<component>|<metric>,… A missing, infinite or unreadable value is a hole (NaN), and so is
+ *  what a row lacks that ends early; a row with more fields than the head has is refused. */
 struct fl_table {
     size_t n_rows, n_cols;
     const double *time;            /* seconds since the epoch, ascending */
     const char *const *component;  /* of each column */
     const char *const *metric;
     const double *v;               /* column after column: v[col * n_rows + row] */
+    const uint32_t *order;         /* rows of each column by value, ascending; holes (NaN) last */
 };
 
 /** Spans of one caller, callee and operation in one bucket of time. */

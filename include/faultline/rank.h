@@ -37,6 +37,17 @@ const struct fl_model *fl_model_first_day(void);
 const char *fl_model_id(const struct fl_model *m);
 const char *fl_model_json(const struct fl_model *m); /* as parsed */
 
+struct fl_case_data;
+struct fl_rank_metrics; /* the metric table of a case, its columns mapped and classed */
+/**
+ * Map and class the columns of a case's metric table by the rules that alerts go by, and find what is usual in its
+ * baseline file. *ret lives in `arena`; NULL when there is no table.
+ * @return FL_OK, FL_E_NOMEM.
+ */
+FL_MUST_CHECK fl_status fl_rank_metrics_new(struct fl_arena *arena, const struct fl_rules *rules,
+                                            const struct fl_topo *topo, const struct fl_case_data *data,
+                                            const struct fl_rank_metrics **ret, struct fl_err *err);
+
 struct fl_rank_input {
     struct fl_topo *topo;
     const struct fl_rank_alert *alerts;
@@ -46,6 +57,7 @@ struct fl_rank_input {
     const struct fl_change *changes;
     size_t n_changes;
     const struct fl_case_data *data;  /* metrics, traces of an offline case; NULL in the engine */
+    const struct fl_rank_metrics *metrics; /* of data->metrics; NULL: no table is looked at */
     const fl_vertex *candidates;      /* restrict to these; NULL = alerting nodes and their neighbourhood */
     size_t n_candidates;
     size_t max_candidates;            /* keep at most this many in the result; 0 = 20 */

@@ -83,12 +83,16 @@ static char *rank_text(const char *dir, uint64_t seed)
     }
     for (size_t i = 0; i < c.n_candidates; i++)
         candidates[i] = fl_topo_find(t, c.candidates[i]);
+    const struct fl_rank_metrics *metrics;
+    if (fl_rank_metrics_new(a, rules, t, &c.data, &metrics, &err))
+        fail_msg("%s: %s", err.where, err.text);
     struct fl_rank_input in = {.topo = t,
                                .alerts = v,
                                .n_alerts = c.n_alerts,
                                .changes = c.changes,
                                .n_changes = c.n_changes,
                                .data = &c.data,
+                               .metrics = metrics,
                                .candidates = candidates,
                                .n_candidates = c.n_candidates,
                                .max_candidates = 5,
