@@ -187,6 +187,43 @@ static void test_the_other_half_of_a_pair(void **state)
     assert_int_equal(row(w, fp)->status, FL_ALERT_RESOLVED);
 }
 
+/* Two Prometheus, one start: the end was heard when the resolve was, not when it began to count. */
+static void test_an_equal_start_that_is_told_on(void **state)
+{
+    (void)state;
+    uint64_t fp = flap_until_it_flaps();
+    fl_usec heard = T0 + 50 * SEC, starts = T0 + 40 * SEC;
+    restore(w);
+    tick(w, heard + 300 * SEC);
+    assert_int_equal(row(w, fp)->status, FL_ALERT_RESOLVED);
+    send(w, heard + FL_LATE_FOR - 1, CPU, FL_ALERT_FIRING, starts);
+    assert_int_equal(stats(w).firing, 0);
+    send(w, heard + FL_LATE_FOR, CPU, FL_ALERT_FIRING, starts);
+    assert_int_equal(stats(w).firing, 1);
+    assert_int_equal(stats(w).opened, 1);
+    assert_int_equal(inc("INC-2026-000001")->state, FL_INC_OPEN);
+}
+
+static void test_an_equal_start_that_is_told_on_while_it_flaps(void **state)
+{
+    (void)state;
+    world_free(w);
+    w = world_new(
+        "{\"flapping\":[{\"name\":\"four\",\"changes\":4,\"within\":\"10m\",\"quiet_for\":\"10m\"}]}");
+    uint64_t fp = flap_until_it_flaps();
+    fl_usec heard = T0 + 50 * SEC, starts = T0 + 40 * SEC;
+    send(w, heard + FL_LATE_FOR - 1, CPU, FL_ALERT_FIRING, starts);
+    restore(w);
+    send(w, heard + FL_LATE_FOR, CPU, FL_ALERT_FIRING, starts);
+    restore(w);
+    tick(w, heard + 1300 * SEC);
+    assert_int_equal(stats(w).flapping, 0);
+    assert_int_equal(row(w, fp)->status, FL_ALERT_FIRING);
+    send(w, heard + 1400 * SEC, CPU, FL_ALERT_RESOLVED, starts);
+    assert_int_equal(row(w, fp)->status, FL_ALERT_RESOLVED);
+    assert_int_equal(stats(w).opened, 1);
+}
+
 /* A person who closes the incident gets a new one when it fires again, and nothing is left behind. */
 static void test_closed_by_hand(void **state)
 {
@@ -248,6 +285,8 @@ int main(void)
         T(test_what_does_not_flap),
         T(test_a_silenced_one_stays_held),
         T(test_the_other_half_of_a_pair),
+        T(test_an_equal_start_that_is_told_on),
+        T(test_an_equal_start_that_is_told_on_while_it_flaps),
         T(test_closed_by_hand),
         T(test_histories_are_bounded),
     };
