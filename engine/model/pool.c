@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Alerts that come together have most of their texts in common, at the same places: one comparison instead of a hash. */
+enum { RECENT = 64, RECENT_NOTES = 40, RECENT_LINK = RECENT - 1 };
+
 struct kept {
     uint32_t refs, hash;
     char text[];
@@ -17,6 +20,7 @@ struct fl_pool {
     uint8_t *
         tag; /* a byte of the hash of the text at the same place, 0: none: who looks for another passes without a look at it */
     size_t n, cap;
+    struct kept *recent[RECENT]; /* by their place in the last alerts; not counted as references */
 };
 
 struct fl_pool *fl_pool_new(void)
@@ -177,6 +181,9 @@ void fl_pool_drop(struct fl_pool *p, const char *kept)
     struct kept *k = of_text(kept);
     if (--k->refs)
         return;
+    for (size_t i = 0; i < RECENT; i++)
+        if (p->recent[i] == k)
+            p->recent[i] = NULL;
     take_out(p, k);
     free(k);
 }
@@ -200,10 +207,26 @@ uint32_t fl_pool_kept_hash(const char *kept)
 
 /* ---- alerts ---- */
 
-static struct fl_labels keep_labels(struct fl_pool *p, struct fl_label *v, const struct fl_labels *from)
+static const char *keep_at(struct fl_pool *p, size_t at, const char *text)
 {
-    for (size_t i = 0; i < from->n; i++)
-        v[i] = (struct fl_label){fl_pool_keep(p, from->v[i].name), fl_pool_keep(p, from->v[i].value)};
+    struct kept *k = p->recent[at];
+    if (k && text && strcmp(k->text, text) == 0) {
+        fl_pool_again(k->text);
+        return k->text;
+    }
+    const char *kept = fl_pool_keep(p, text);
+    p->recent[at] = kept ? of_text(kept) : NULL;
+    return kept;
+}
+
+/* Places from `at`; what does not fit goes without. */
+static struct fl_labels keep_labels(struct fl_pool *p, struct fl_label *v, const struct fl_labels *from,
+                                    size_t at, size_t end)
+{
+    for (size_t i = 0; i < from->n; i++, at += 2)
+        v[i] = at + 1 < end
+                   ? (struct fl_label){keep_at(p, at, from->v[i].name), keep_at(p, at + 1, from->v[i].value)}
+                   : (struct fl_label){fl_pool_keep(p, from->v[i].name), fl_pool_keep(p, from->v[i].value)};
     return (struct fl_labels){v, from->n};
 }
 
@@ -221,9 +244,9 @@ struct fl_alert *fl_pool_alert(struct fl_pool *p, const struct fl_alert *a)
     FL_REQUIRE(copy != NULL);
     struct fl_label *v = (struct fl_label *)(copy + 1);
     *copy = *a;
-    copy->labels = keep_labels(p, v, &a->labels);
-    copy->annotations = keep_labels(p, v + a->labels.n, &a->annotations);
-    copy->generator_url = fl_pool_keep(p, a->generator_url ? a->generator_url : "");
+    copy->labels = keep_labels(p, v, &a->labels, 0, RECENT_NOTES);
+    copy->annotations = keep_labels(p, v + a->labels.n, &a->annotations, RECENT_NOTES, RECENT_LINK);
+    copy->generator_url = keep_at(p, RECENT_LINK, a->generator_url ? a->generator_url : "");
     return copy;
 }
 

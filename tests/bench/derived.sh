@@ -3,7 +3,7 @@
 # What a reported alert costs until it is decided upon and readable: processor time of engine and PostgreSQL, log bytes, and how
 # many a second are worked off. 20,000 alerts fire and resolve in turn, each time as a new episode, 64 a request, as fast as
 # intake takes them; the lag bound is out of the way, so that nothing is refused.
-#   derived.sh BUILD_DIR [REQUESTS]     3,000 by default
+#   derived.sh BUILD_DIR [REQUESTS [FLIP]]     3,000 requests by default; FLIP: how many alerts take turns, 0: each is another one
 # Processor time says something on a busy machine, too; the rates do not.
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname -- "$0")/../integration/lib.sh"
@@ -11,6 +11,8 @@ need jq jq
 need psql postgresql-client
 build=${1:?usage: $0 BUILD_DIR [REQUESTS]}
 requests=${2:-3000}
+flip=(--flip "${3:-20000}")
+[ "${3:-}" != 0 ] || flip=()
 lib_begin derived "$build"
 FAULTLINE_LAG_EVENTS=1000000 engine_start
 
@@ -32,7 +34,7 @@ server() { # the processes of PostgreSQL that stay: its own and the engine's ses
 mapfile -t backends < <(server)
 engine_0=$(ticks "$engine_pid") server_0=$(ticks "${backends[@]}") wal_0=$(sql 'SELECT wal_bytes FROM pg_stat_wal')
 began=$(date +%s%N)
-"$build/tests/bench/bench_load" "127.0.0.1:$port" --token-file "$token" --seconds 600 --requests "$requests" --connections 8 --flip 20000 >"$work/load.json"
+"$build/tests/bench/bench_load" "127.0.0.1:$port" --token-file "$token" --seconds 600 --requests "$requests" --connections 8 "${flip[@]}" >"$work/load.json"
 wait_for 600 "all of it is worked off" is_worked_off
 took=$((($(date +%s%N) - began) / 1000000))
 engine_1=$(ticks "$engine_pid") server_1=$(ticks "${backends[@]}")

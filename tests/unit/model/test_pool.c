@@ -109,6 +109,35 @@ static void an_alert_stands_alone(void **state)
     fl_pool_free(p);
 }
 
+/* What the last alert had at the same places is compared with first, and must not outlive its text. */
+static void the_last_alerts_texts_are_compared(void **state)
+{
+    (void)state;
+    struct fl_pool *p = fl_pool_new();
+    struct fl_label v[70];
+    char name[70][8], first[] = "one", second[] = "two";
+    for (size_t i = 0; i < FL_ARRAY_LEN(v); i++) { /* more than there are places */
+        snprintf(name[i], sizeof name[i], "n%zu", i);
+        v[i] = (struct fl_label){name[i], first};
+    }
+    struct fl_alert a = {.labels = {v, FL_ARRAY_LEN(v)}, .annotations = {v, 2}, .generator_url = "http://x"};
+    struct fl_alert *x = fl_pool_alert(p, &a), *y = fl_pool_alert(p, &a);
+    assert_int_equal(fl_pool_count(p), 72);
+    assert_ptr_equal(x->labels.v[0].name, y->labels.v[0].name);
+    assert_ptr_equal(x->labels.v[69].name, y->labels.v[69].name);
+    fl_pool_drop_alert(p, x);
+    fl_pool_drop_alert(p, y);
+    assert_int_equal(fl_pool_count(p), 0);
+    v[1].value = second;
+    x = fl_pool_alert(p, &a);
+    assert_string_equal(x->labels.v[0].value, "one");
+    assert_string_equal(x->labels.v[1].value, "two");
+    assert_int_equal(fl_pool_count(p), 73);
+    fl_pool_drop_alert(p, x);
+    assert_int_equal(fl_pool_count(p), 0);
+    fl_pool_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +145,7 @@ int main(void)
         cmocka_unit_test(a_slot_may_be_set_to_its_own_text),
         cmocka_unit_test(many_come_and_go),
         cmocka_unit_test(an_alert_stands_alone),
+        cmocka_unit_test(the_last_alerts_texts_are_compared),
     };
     if (fl_base_init() != FL_OK)
         return 1;
