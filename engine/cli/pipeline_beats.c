@@ -89,7 +89,7 @@ fl_status beats_missed(struct world *w, struct fl_err *err)
 
 static fl_status no_such_rule(const struct world *w, const char *rule, struct fl_err *err)
 {
-    const char *names[FL_HEARTBEATS_MAX];
+    const char *names[FL_HEARTBEATS_MAX] = {0};
     size_t n = w->rules->n_heartbeats;
     for (size_t i = 0; i < n; i++)
         names[i] = rule_at(w, i)->name;

@@ -187,7 +187,7 @@ static fl_status find(struct list *l, struct fl_err *err)
 {
     struct fl_alert_key after = l->look.after;
     size_t sum = 0, offset = l->offset;
-    bool over;
+    bool over = false;
     fl_status st = pass(l, LOOKED_AT_FIRST, &sum, &over, err);
     if (st == FL_OK && !over && l->n < l->limit && find_live(l, after, offset))
         return FL_OK;
