@@ -59,6 +59,9 @@ lib_begin() { # NAME BUILD_DIR
     work=$(mktemp -d "/tmp/fl-$1-XXXXXX")
     chmod 755 "$work"
     trap lib_end EXIT
+    # A command that ends the script by failing is named: most of them are quiet themselves.
+    set -E
+    trap 'printf "FAILED: %s:%s: exit %s: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$?" "$BASH_COMMAND" >&"$lib_err"' ERR
 }
 
 wait_for() { # SECONDS WHAT COMMAND…
@@ -91,7 +94,8 @@ engine_start() { # FLAG…
     engine_pid=$!
     started "$engine_pid"
     wait_for 60 "the engine is ready" engine_is_ready
-    [ -s "$token" ] || "$faultline" token create --data "$work/data" --role admin --name test --out "$token" >/dev/null 2>&1
+    [ -s "$token" ] || "$faultline" token create --data "$work/data" --role admin --name test --out "$token" >/dev/null 2>"$work/token.log" ||
+        fail "no token: $(<"$work/token.log")"
     # A token made beside the running engine works within its look-up's patience.
     wait_for 3 "the new token works" api /api/v1/incidents
 }
