@@ -593,6 +593,7 @@ void episode_fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, c
                    const struct fl_alert *a);
 struct episode *episode_newest(struct fl_corr *c, uint64_t fingerprint); /* the one that came last; NULL */
 void episode_over(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_usec ends_at);
+void episode_reported_again(struct fl_corr *c, struct fl_step *s, struct episode *e); /* e is stale */
 void episode_map(struct fl_corr *c, struct episode *e, const struct fl_rules *rules, struct fl_topo *topo);
 void episode_row(struct fl_corr *c, struct fl_step *s, struct episode *e);
 void episode_free(struct fl_corr *c, struct episode *e);

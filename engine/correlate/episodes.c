@@ -489,6 +489,11 @@ void episode_over(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_us
     change_status(c, s, e, FL_ALERT_RESOLVED, "resolved");
 }
 
+void episode_reported_again(struct fl_corr *c, struct fl_step *s, struct episode *e)
+{
+    change_status(c, s, e, FL_ALERT_FIRING, "is reported again: firing");
+}
+
 /* One half of a pair says that it is over, the other does not. */
 static bool still_fires(struct fl_step *s, const struct episode *e)
 {
@@ -535,7 +540,7 @@ static bool fires(struct fl_corr *c, struct fl_step *s, struct episode *e, const
         regrade(c, s, e);
     }
     if (e->status == FL_ALERT_STALE) {
-        change_status(c, s, e, FL_ALERT_FIRING, "is reported again: firing");
+        episode_reported_again(c, s, e);
         return false;
     }
     if (!same)

@@ -35,18 +35,21 @@ static void take_over(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
 }
 
 /* The other half of a pair, heard for the first time, or long after the end of that start. */
-static void never_stopped(struct fl_corr *c, const struct fl_step *s, const char *source,
-                          const struct fl_alert *a, struct episode *e, fl_usec ended, bool told)
+static void never_stopped(struct fl_corr *c, struct fl_step *s, const char *source, const struct fl_alert *a,
+                          struct episode *e, fl_usec ended, bool told)
 {
-    e->status = FL_ALERT_RESOLVED;
+    fl_alert_status before = e->status;
+    e->status = FL_ALERT_RESOLVED; /* what its pair is to see */
     e->alert->ends_at = ended;
     if (told)
         pair_goes_on(c, e, source, a, s->at);
     else
         (void)pair_report(c, e, source, a, s->at);
-    e->status = FL_ALERT_FIRING;
+    e->status = before;
     e->alert->ends_at = 0;
     flap_still_fires(c, a->fingerprint);
+    if (before == FL_ALERT_STALE) /* its lease lapsed before the resolve came */
+        episode_reported_again(c, s, e);
 }
 
 bool refires(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,

@@ -224,6 +224,61 @@ static void test_an_equal_start_that_is_told_on_while_it_flaps(void **state)
     assert_int_equal(stats(w).opened, 1);
 }
 
+/* The flow would. */
+static bool was_ranked(void *ctx, struct fl_incident *i)
+{
+    (void)ctx;
+    if (i->rank_due && i->rank_due <= w->step.at)
+        fl_corr_ranked(w->c, &w->step, i, NULL, 0);
+    return false;
+}
+
+static void sound(void)
+{
+    struct fl_err err = {0};
+    fl_corr_each(w->c, was_ranked, NULL);
+    fl_corr_flush(w->c, &w->step);
+    if (fl_corr_check(w->c, w->rules, w->step.at, &err) != FL_OK)
+        fail_msg("%s: %s", err.where, err.text);
+}
+
+/* The sender fell silent before its resolve came; then who else reports it, with this start, says that it fires on. */
+static void stale_and_fires_on(fl_usec other, fl_usec after)
+{
+    world_free(w);
+    w = world_new(
+        "{\"flapping\":[{\"name\":\"four\",\"changes\":4,\"within\":\"10m\",\"quiet_for\":\"10m\"}]}");
+    uint64_t fp = flap_until_it_flaps();
+    fl_usec starts = T0 + 60 * SEC, heard = T0 + 110 * SEC;
+    fire(w, starts, CPU);
+    expire_lease(w, T0 + 100 * SEC, fp, starts);
+    assert_int_equal(stats(w).stale, 1);
+    send(w, heard, CPU, FL_ALERT_RESOLVED, starts);
+    assert_int_equal(stats(w).stale, 1);
+    restore(w);
+    send(w, heard + after, CPU, FL_ALERT_FIRING, other);
+    assert_int_equal(stats(w).firing, 1);
+    assert_int_equal(stats(w).stale, 0);
+    assert_int_equal(row(w, fp)->status, FL_ALERT_FIRING);
+    assert_int_equal(inc("INC-2026-000001")->alerts_stale, 0);
+    sound();
+    restore(w);
+    tick(w, heard + 1300 * SEC);
+    assert_int_equal(stats(w).flapping, 0);
+    send(w, heard + 1400 * SEC, CPU, FL_ALERT_RESOLVED, other);
+    assert_int_equal(row(w, fp)->status, FL_ALERT_RESOLVED);
+    assert_int_equal(stats(w).firing, 0);
+    assert_int_equal(inc("INC-2026-000001")->state, FL_INC_RECOVERING);
+    sound();
+}
+
+static void test_a_stale_one_is_not_over(void **state)
+{
+    (void)state;
+    stale_and_fires_on(T0 + 61 * SEC, SEC);
+    stale_and_fires_on(T0 + 60 * SEC, FL_LATE_FOR);
+}
+
 /* A person who closes the incident gets a new one when it fires again, and nothing is left behind. */
 static void test_closed_by_hand(void **state)
 {
@@ -287,6 +342,7 @@ int main(void)
         T(test_the_other_half_of_a_pair),
         T(test_an_equal_start_that_is_told_on),
         T(test_an_equal_start_that_is_told_on_while_it_flaps),
+        T(test_a_stale_one_is_not_over),
         T(test_closed_by_hand),
         T(test_histories_are_bounded),
     };
