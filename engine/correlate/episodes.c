@@ -428,10 +428,12 @@ void episode_fresh(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, c
     episode_row(c, s, e);
 }
 
-/* Nothing ever kept it quiet: all that its row says of its way is how it came into its incident. */
+/* Nothing ever kept it quiet: all that its row says of its way is how it came into its incident. Of an alert without a
+ * component the row says which names were tried, and other rules or another graph make that old (remap.c). */
 static bool is_plain(const struct episode *e)
 {
-    return e->row == ROW_SAME && e->incident && !e->hold && !e->quiet && !e->silenced_by && !e->inhibited_by;
+    return e->row == ROW_SAME && e->incident && e->node_id && !e->hold && !e->quiet && !e->silenced_by &&
+           !e->inhibited_by;
 }
 
 /* When many end at once, the timeline tells the first ones and counts the others (fl_corr_flush). */

@@ -4,15 +4,43 @@
 
 #include <stdlib.h>
 
+/* What its row says of the mapping. Texts are the pool's, which may give the same place to another text: compared, not held. */
+struct place {
+    char *node_id, *map_rule; /* owned */
+    fl_severity severity;
+    fl_evidence_class cls;
+};
+
+static struct place place_of(const struct episode *e)
+{
+    return (struct place){fl_core_strdup(e->node_id), fl_core_strdup(e->map_rule), e->severity, e->cls};
+}
+
+static void place_done(struct place *p)
+{
+    free(p->node_id);
+    free(p->map_rule);
+}
+
+/* Its end writes only its state, so a row that would be old is written here. What is over keeps the grade it ended with. */
+static bool is_row_old(const struct place *before, const struct episode *e)
+{
+    if (!fl_streq(before->node_id, e->node_id))
+        return true;
+    return is_live(e) && (!fl_streq(before->map_rule, e->map_rule) || before->severity != e->severity ||
+                          before->cls != e->cls);
+}
+
 static void map_held(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo)
 {
     for (struct episode *e = c->held ? order_first(c) : NULL; e; e = order_later(e)) {
         if (e->incident || !is_live(e))
             continue;
-        FL_AUTO_FREE char *before = fl_core_strdup(e->node_id);
+        struct place before = place_of(e);
         episode_map(c, e, s->rules, topo);
-        if (!fl_streq(before, e->node_id))
+        if (is_row_old(&before, e))
             episode_row(c, s, e);
+        place_done(&before);
     }
 }
 
@@ -24,11 +52,11 @@ void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
     map_held(c, s, topo);
     for (struct incident *i = c->first; i; i = i->next)
         for (struct episode *e = i->head; e; e = e->next) {
-            char *before = fl_core_strdup(e->node_id);
+            struct place before = place_of(e);
             struct incident *in = e->incident;
             struct part *p;
-            if (before) {
-                HASH_FIND_STR(in->parts, before, p);
+            if (before.node_id) {
+                HASH_FIND_STR(in->parts, before.node_id, p);
                 p->firing -= is_live(e);
                 p->total--;
             }
@@ -41,11 +69,11 @@ void fl_corr_topology(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo
                 if (is_active(in))
                     vertex_set(c, e->node, in);
             }
-            if (!fl_streq(before, e->node_id)) {
+            if (is_row_old(&before, e))
                 episode_row(c, s, e);
+            if (!fl_streq(before.node_id, e->node_id))
                 incident_dirty(c, in);
-            }
-            free(before);
+            place_done(&before);
         }
     for (struct incident *i = c->first; i; i = i->next) {
         struct part *p, *tmp;

@@ -449,6 +449,64 @@ static void test_texts_are_told_once(void **state)
     assert_null(strstr(r->why, "stale"));
 }
 
+static size_t rows_of(const struct world *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->fx->n; i++)
+        n += w->fx->v[i].kind == FL_FX_ALERT;
+    return n;
+}
+
+static void other_rules(struct world *w, fl_usec at, const char *text)
+{
+    struct fl_err err = {0};
+    w->rules = fl_rules_free(w->rules);
+    if (fl_rules_from_json(text, strlen(text), &w->rules, &err) != FL_OK)
+        fail_msg("%s: %s", err.where, err.text);
+    begin(w, at);
+    fl_corr_topology(w->c, &w->step, w->topo);
+    fl_corr_flush(w->c, &w->step);
+}
+
+#define BY_COMPONENT(name) "\"mapping\":[{\"name\":\"" name "\",\"node\":\"{component}\"}]"
+
+/* The end of an episode writes its state only: what other rules say of it has to be in its row by then. */
+static void test_other_rules_are_in_the_row(void **state)
+{
+    struct world *w = *state;
+    report(w, T0, FL_ALERT_FIRING, T0, "90 %");
+    other_rules(w, T0 + SEC, "{" BY_COMPONENT("first") "}");
+    other_rules(w, T0 + 2 * SEC, "{" BY_COMPONENT("first") "}"); /* nothing new */
+    assert_int_equal(rows_of(w), 0);
+    other_rules(
+        w, T0 + 3 * SEC,
+        "{" BY_COMPONENT(
+            "first") ",\"severities\":[{\"name\":\"full\",\"match\":[{\"label\":\"alertname\",\"op\":\"=\",\"value\":\"Full\"}],\"severity\":\"critical\"}]}");
+    const struct fl_alert_row *r = row_of(w);
+    assert_true(r->severity == FL_SEV_CRITICAL && r->same_texts && !r->only_state);
+    other_rules(w, T0 + 4 * SEC, "{" BY_COMPONENT("second") "}");
+    r = row_of(w);
+    assert_string_equal(r->map_rule, "second");
+    assert_non_null(strstr(r->why, "by rule \\\"second\\\""));
+    assert_true(r->severity != FL_SEV_CRITICAL);
+    assert_true(report(w, T0 + 5 * SEC, FL_ALERT_RESOLVED, T0, NULL)->only_state);
+    other_rules(w, T0 + 6 * SEC, "{" BY_COMPONENT("third") "}"); /* what is over stays as it was */
+    assert_int_equal(rows_of(w), 0);
+}
+
+/* Which names were tried is found out when the row is written. */
+static void test_an_end_without_a_component_says_what_was_tried(void **state)
+{
+    struct world *w = *state;
+    send(w, T0, "nowhere", "Down", FL_ALERT_FIRING, T0);
+    assert_null(strstr(row_of(w)->why, "later"));
+    other_rules(w, T0 + SEC, "{" BY_COMPONENT("later") "}");
+    assert_int_equal(rows_of(w), 0);
+    send(w, T0 + 2 * SEC, "nowhere", "Down", FL_ALERT_RESOLVED, T0);
+    assert_false(row_of(w)->only_state);
+    assert_non_null(strstr(row_of(w)->why, "later"));
+}
+
 /* Restoring a snapshot gives the same bytes again, and decides the same from there on. */
 static void test_snapshot_round_trip(void **state)
 {
@@ -493,6 +551,8 @@ int main(void)
         T(test_operator_merge_split_resolve),
         T(test_a_new_graph_maps_old_alerts),
         T(test_texts_are_told_once),
+        T(test_other_rules_are_in_the_row),
+        T(test_an_end_without_a_component_says_what_was_tried),
         T(test_snapshot_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
