@@ -77,12 +77,13 @@ void flow_changes(struct fl_flow *f, struct fl_step *s, const char *body, size_t
             continue;
         }
         flow_keep_change(f, &v[i]);
+        if (f->n_changes > CHANGES_MAX) /* at once: each change is looked for among these */
+            drop_first(f);
         struct fl_fx *fx = fl_fx_add(s->fx, FL_FX_CHANGE);
         fx->change = (struct fl_change_row){&v[i], s->seq};
         flow_audit(s, "change.recorded", v[i].component, s->actor, what, NULL);
     }
-    while (f->n_changes > CHANGES_MAX ||
-           (f->changes && f->changes->change.time < s->at - CHANGES_FOR && f->n_changes > 1))
+    while (f->n_changes > 1 && f->changes->change.time < s->at - CHANGES_FOR)
         drop_first(f);
     flow_answer(s, FL_OK,
                 repeated

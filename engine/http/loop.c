@@ -50,18 +50,21 @@ static void *loop_thread(void *ctx)
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe, NULL);
-    while (!atomic_load(&l->stop)) {
+    for (;;) {
+        bool parked = l->parked > 0;
+        if (parked && !l->again && !atomic_load(&l->woken))
+            poll(&(struct pollfd){.fd = l->epoll, .events = POLLIN}, 1, PARKED_MS);
+        bool at_once = parked || l->again;
+        l->again = false;
+        /* Before the flags and the turn: what is set or answered after this wakes us once more. The other way round, a stop
+         * that follows a quiesce at once finds `woken` still true, writes nothing, and is slept over. */
+        atomic_store(&l->woken, false);
+        if (atomic_load(&l->stop))
+            break;
         if (!quiet && atomic_load(&l->quiet)) {
             close(MHD_quiesce_daemon(l->daemon));
             quiet = true;
         }
-        bool parked = l->parked > 0;
-        if (parked && !l->again)
-            poll(&(struct pollfd){.fd = l->epoll, .events = POLLIN}, 1, PARKED_MS);
-        bool at_once = parked || l->again;
-        l->again = false;
-        /* Before the turn: what is answered during it wakes us once more. */
-        atomic_store(&l->woken, false);
         if (MHD_run_wait(l->daemon, at_once ? 0 : -1) != MHD_YES && !atomic_load(&l->stop))
             poll(NULL, 0, TROUBLE_MS);
     }

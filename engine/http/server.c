@@ -279,12 +279,16 @@ static void *reaper_thread(void *ctx)
         if (fl_mono() - last < REAP_MS * 1000)
             continue;
         last = fl_mono();
-        size_t n = find_late(h, late);
-        for (size_t i = 0; i < n; i++) {
-            reply_error(late[i], 503, "timeout", NULL, "try again: it may or may not have been committed",
-                        "no answer within the deadline of the request");
-            request_unref(late[i]);
-        }
+        /* All of them: the library cuts a silent connection a second later, without a word. */
+        size_t n;
+        do {
+            n = find_late(h, late);
+            for (size_t i = 0; i < n; i++) {
+                reply_error(late[i], 503, "timeout", NULL, "try again: it may or may not have been committed",
+                            "no answer within the deadline of the request");
+                request_unref(late[i]);
+            }
+        } while (n == LATE_MAX);
     }
     return NULL;
 }

@@ -117,6 +117,8 @@ fl_status fl_window_parse(struct fl_arena *arena, const struct fl_json *v, fl_us
 {
     struct reader rd = {.arena = arena, .err = err};
     *ret = (struct fl_window){.name = "", .starts_at = now};
+    if (!fl_json_is_object(v)) /* an empty list is an empty table of Lua only */
+        rd_fail(&rd, FL_E_SHAPE, NULL, "expected an object");
     RD_ONLY(&rd, v, "comment", "match", "components", "dependants", "starts_at", "ends_at", "weekly");
     read_parts(&rd, v, ret);
     if (!rd.st && now && !*ret->comment)

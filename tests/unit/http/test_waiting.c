@@ -142,12 +142,26 @@ static void who_leaves_is_forgotten(void **state)
     close(fd);
 }
 
+/* A stop wakes each loop twice within microseconds; none may sleep over the second time. */
+static void a_stop_is_never_slept_over(void **state)
+{
+    (void)state;
+    alarm(120); /* a hang ends the test */
+    for (unsigned i = 0; i < 200; i++) {
+        fake_server_stop(h);
+        h = fake_server("on", 60, 1 << 20, 1000);
+    }
+    alarm(0);
+    assert_int_equal(raw_request(fl_http_port(h), "GET", "/-/healthy", NULL, NULL), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(many_wait_for_one_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_request_waits_its_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(who_leaves_is_forgotten, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_is_never_slept_over, setup, teardown),
     };
     if (fl_base_init() != FL_OK)
         return 1;
