@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/http/alert_list.c -- GET /api/v1/alerts by label or by state, on a read thread (layer 5).
  *
- * What fires or is stale the core knows: a list of those is found in its memory, where the newest rows do not fill a page.
+ * What fires or is stale the core knows: a list of those is found in its memory, where the newest rows do not fill a page. Rows
+ * among those that the core has forgotten (stale when a silence ended) are listed with them.
  * Nothing knows the labels of past alerts but their rows, so a filtered list passes them, newest first, until its page is full or
  * LOOKED_AT_MAX were passed: then the answer says where to go on. `=` is decided by the database; patterns of strangers never
  * are (its regexes are others, and unbounded), but here, by the matchers that silences have. Then the page is read by its keys. */
@@ -24,6 +25,8 @@ struct list {
     struct fl_alert_key *v; /* the page */
     size_t n;
     bool more;
+    struct fl_alert_key passed[LOOKED_AT_FIRST]; /* wanted ones among the newest rows, of any page */
+    size_t n_passed;
 };
 
 /* ---- what is asked for ---- */
@@ -125,6 +128,8 @@ static bool see(void *ctx, struct fl_alert_key key, const char *const *values)
     struct list *l = ctx;
     if (!wanted(l, values))
         return true;
+    if (l->n_passed < LOOKED_AT_FIRST)
+        l->passed[l->n_passed++] = key;
     if (l->offset) {
         l->offset--;
         return true;
@@ -160,24 +165,26 @@ static bool in_span(const struct list *l, const struct fl_alert_key *after, cons
     return k->starts_at >= l->look.since && (!l->look.until || k->starts_at < l->look.until);
 }
 
-/* The page out of the core's memory. False: nothing is changed, as it cannot say, or nobody asked for what it knows. */
+/* The page out of the core's memory and the newest rows. False: nothing is changed, as the core cannot say, or nobody asked for
+ * what it knows. */
 static bool find_live(struct list *l, struct fl_alert_key after, size_t offset)
 {
     fl_alert_status status = fl_streq(l->look.state, "stale") ? FL_ALERT_STALE : FL_ALERT_FIRING;
     struct live_keys keys = {0};
-    if (!is_live(l->r) || !live_keys_find(l->r, status, &l->filters, &keys))
+    if (!is_live(l->r) ||
+        !live_keys_find(l->r, status, &l->filters, &(struct live_keys){l->passed, l->n_passed}, &keys))
         return false;
-    size_t i = 0;
     l->n = 0;
-    for (; i < keys.n && l->n < l->limit; i++) {
+    for (size_t i = 0; i < keys.n && !l->more; i++) {
         if (!in_span(l, &after, &keys.v[i]))
             continue;
         if (offset)
             offset--;
+        else if (l->n == l->limit)
+            l->more = true;
         else
             l->v[l->n++] = l->look.after = keys.v[i];
     }
-    l->more = i < keys.n;
     free(keys.v);
     return true;
 }

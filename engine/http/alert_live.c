@@ -91,7 +91,20 @@ static int newest_first(const void *a, const void *b)
     return p < q ? -1 : p > q;
 }
 
-bool live_keys_find(struct request *r, fl_alert_status status, const struct filters *f, struct live_keys *ret)
+/* An episode that is made again between two turns is visited twice. */
+static void sort(struct live_keys *k)
+{
+    size_t n = 0;
+    if (k->n)
+        qsort(k->v, k->n, sizeof *k->v, newest_first);
+    for (size_t i = 0; i < k->n; i++)
+        if (!n || newest_first(&k->v[n - 1], &k->v[i]) != 0)
+            k->v[n++] = k->v[i];
+    k->n = n;
+}
+
+bool live_keys_find(struct request *r, fl_alert_status status, const struct filters *f,
+                    const struct live_keys *known, struct live_keys *ret)
 {
     struct live *l = calloc(1, sizeof *l);
     if (!l)
@@ -101,11 +114,12 @@ bool live_keys_find(struct request *r, fl_alert_status status, const struct filt
         sieve_add(&l->sieve, &f->m[i]);
     l->n_having = filters_having(r, f, l->having);
     l->values = calloc(LOOKED_AT + 1, (f->n + 1) * sizeof *l->values);
-    bool good = l->values != NULL;
+    for (size_t i = 0; i < known->n; i++)
+        keep(l, known->v[i]);
+    bool good = l->values && !l->no_memory;
     while (good && l->more)
         good = ask(l);
-    if (good && l->keys.n)
-        qsort(l->keys.v, l->keys.n, sizeof *l->keys.v, newest_first);
+    sort(&l->keys);
     if (good)
         *ret = l->keys;
     else

@@ -69,5 +69,7 @@ struct live_keys {
     struct fl_alert_key *v; /* newest start first, then by fingerprint as the table has it; free() */
     size_t n;
 };
-/* All alerts of this status that pass the filters. @return false: the core cannot say now. On a read thread. */
-bool live_keys_find(struct request *r, fl_alert_status status, const struct filters *f, struct live_keys *ret);
+/* All alerts of this status that pass the filters, and those known to, each once. @return false: the core cannot say now. On a read
+ * thread. */
+bool live_keys_find(struct request *r, fl_alert_status status, const struct filters *f, const struct live_keys *known,
+                    struct live_keys *ret);

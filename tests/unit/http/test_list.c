@@ -235,6 +235,43 @@ static void what_fires_is_not_looked_for_in_the_history(void **state)
     assert_int_equal(fake.looked, ROWS);
 }
 
+/* Of an alert that fell silent while it was kept out, only its row is left when nothing keeps it out any more. */
+static void what_the_core_forgot_is_listed_with_what_it_knows(void **state)
+{
+    (void)state;
+    static uint64_t got[8];
+    static const char *const newest = "/api/v1/alerts?state=firing&limit=1&since=%s";
+    random_rows();
+    for (size_t i = 0; i < ROWS; i++)
+        rows[i].state = "resolved";
+    rows[ROWS - 3].state = rows[ROWS - 2].state = rows[ROWS - 1].state = "firing";
+    for (size_t i = 0; i < 3; i++)
+        rows[ROWS - 1 - i].key.starts_at = T0 - 10 - (fl_usec)i;
+    fake_server_stop(h); /* a core that knows none of those above */
+    h = fake_server("on", 30, 1 << 20, 100);
+    port = fl_http_port(h);
+    send_to_core(rows, ROWS);
+    qsort(rows, ROWS, sizeof *rows, newest_first);
+    rows[4].state = rows[9].state = "firing"; /* not in the core */
+    assert_int_equal(all_pages("state=firing&", 700, got, 8), 5);
+    assert_int_equal(got[0], rows[4].key.fingerprint);
+    assert_int_equal(got[4], rows[ROWS - 1].key.fingerprint);
+    assert_int_equal(all_pages("state=firing&", 5, got, 8), 5);
+    FL_AUTO_JSON two = get("/api/v1/alerts?state=firing&limit=3&offset=1");
+    const struct fl_json *list = fl_json_get(two, "alerts");
+    char hex[17], path[128], time[FL_TIME_LEN];
+    assert_int_equal(fl_json_len(list), 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_string_equal(fl_json_str(fl_json_at(list, i), "fingerprint", ""),
+                            fl_fingerprint_hex(got[1 + i], hex));
+    assert_non_null(fl_json_get(two, "next_after"));
+    rows[4].state = rows[9].state = "resolved";
+    snprintf(path, sizeof path, newest, fl_time_format(rows[ROWS - 3].key.starts_at, time));
+    FL_AUTO_JSON one = get(path); /* what began before does not count as a page more */
+    assert_int_equal(fl_json_len(fl_json_get(one, "alerts")), 1);
+    assert_null(fl_json_get(one, "next_after"));
+}
+
 static void pages_by_number(void **state)
 {
     (void)state;
@@ -313,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_filtered_list_is_what_a_look_at_all_finds),
         T(what_fires_is_not_looked_for_in_the_history),
+        T(what_the_core_forgot_is_listed_with_what_it_knows),
         T(pages_by_number),
         T(a_look_has_a_bound),
         T(bad_filters_say_why),
