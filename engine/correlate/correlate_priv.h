@@ -528,6 +528,11 @@ void restore_free(struct fl_corr *c);
 bool refires(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
              const struct fl_alert *a, bool *ret_same);
 
+/* A start fires on whose incident is over for too long to reopen: a new episode with the key and the row of the old one, which
+ * leaves memory. @return false: a is about no such start. */
+bool episode_anew(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                  const struct fl_alert *a);
+
 /* inhibit.c */
 void inhibit_enter(struct fl_corr *c, const struct fl_rules *rules, struct episode *e);
 void inhibit_changed(struct fl_corr *c, struct episode *e, fl_alert_status before);

@@ -612,6 +612,8 @@ static bool fires_on(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo,
     }
     if (!late && returns(c, s, topo, source, a, true))
         return false;
+    if (!late && episode_anew(c, s, topo, source, a))
+        return false;
     if (!late && !newest_of(c, a->fingerprint) && passed_holds(c, a)) {
         episode_fresh(c, s, topo, source, a);
         return false;

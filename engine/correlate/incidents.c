@@ -140,6 +140,8 @@ struct part *incident_part(struct incident *i, const char *id, fl_vertex v)
 
 void incident_title(struct incident *i)
 {
+    if (!i->head && i->pub.title && i->pub.state == FL_INC_RESOLVED)
+        return; /* its only alert went on in another incident */
     FL_AUTO_BUF b = fl_buf_init(2048);
     size_t n = i->pub.alerts_total;
     if (i->pub.cause) {

@@ -264,7 +264,7 @@ bool told_on(const struct fl_corr *c, fl_usec at, const struct fl_alert *a)
     if (a->status != FL_ALERT_FIRING || a->starts_guessed)
         return false;
     const struct tomb *t = tomb_of(c, a->fingerprint, a->starts_at);
-    return t && (t->open || at - (t->until - TOMB_TIME) >= FL_LATE_FOR);
+    return !t || t->open || at - (t->until - TOMB_TIME) >= FL_LATE_FOR; /* no tomb: too long ago for one */
 }
 
 /* A start whose end was heard before all was over keeps the time of that. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* engine/correlate/refire.c -- an alert that flaps fires again: what a report of it does while the last resolve does not
- * count yet (flap.c). */
+ * count yet (flap.c); and a start fires again whose incident is over for too long to reopen. */
 #include "correlate_priv.h"
 
 /* It flaps and fires again: the new episode takes the place of the old one, and its incident sees no change. */
@@ -60,9 +60,9 @@ bool refires(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const c
                                                                           : NULL;
     if (!e || !is_live(e) || !flap_waits(c, a->fingerprint, &ended))
         return false;
-    bool heard = !a->starts_guessed &&
-                 (pair_has(c, e, a->starts_at) || tomb_has(c, a->fingerprint, a->starts_at));
-    bool told = heard && told_on(c, s->at, a);
+    bool tomb = !a->starts_guessed && tomb_has(c, a->fingerprint, a->starts_at);
+    bool heard = tomb || (!a->starts_guessed && pair_has(c, e, a->starts_at));
+    bool told = tomb && told_on(c, s->at, a);
     *ret_same = heard && !told;
     if (*ret_same) {
         c->stats.late++; /* the resolve is the newer truth */
@@ -71,5 +71,43 @@ bool refires(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const c
     } else {
         take_over(c, s, topo, source, a, e, ended);
     }
+    return true;
+}
+
+/* ---- after more than a day ---- */
+
+/* The episode of this very start, when its incident is over, for too long to reopen; not when a person closed that, or the one
+ * of a later episode: what is over stays over then. */
+static struct episode *over_for_long(struct fl_corr *c, const struct fl_alert *a)
+{
+    struct episode *e = episode_find(c, &(struct ep_key){a->fingerprint, a->starts_at});
+    const struct episode *last = episode_newest(c, a->fingerprint);
+    if (!e || is_live(e) || !e->incident || is_active(e->incident) || e->incident->by_hand)
+        return NULL;
+    return last && (is_live(last) || (last->incident && last->incident->by_hand)) ? NULL : e;
+}
+
+bool episode_anew(struct fl_corr *c, struct fl_step *s, struct fl_topo *topo, const char *source,
+                  const struct fl_alert *a)
+{
+    struct episode *old = over_for_long(c, a);
+    if (!old)
+        return false;
+    struct incident *i = old->incident;
+    fl_usec ended = old->alert->ends_at > old->key.starts_at ? old->alert->ends_at : old->key.starts_at + 1;
+    s->note(s, &(struct fl_note){
+                   .to = FL_NOTE_TIMELINE,
+                   .action = "alert.changed",
+                   .incident = i->pub.id,
+                   .subject = "alert",
+                   .text = FL_FX_CAT(s->fx, alert_name(old), old->node_id ? " on " : "",
+                                     old->node_id ? old->node_id : "",
+                                     ": still reported by another sender; it goes on as a new alert, "
+                                     "for this incident is over for more than 24h")});
+    /* Its row is there, and the end that was not true is known: as of what left memory with its resolve. */
+    passed_add(c, old->key.fingerprint, old->key.starts_at, ended, s->at + TOMB_TIME);
+    incident_drop(c, i, old);
+    episode_free(c, old);
+    episode_fresh(c, s, topo, source, a);
     return true;
 }

@@ -457,6 +457,85 @@ static void test_it_opens_again_within_a_day(void **state)
     assert_int_equal(first_incident(w)->state, FL_INC_RESOLVED);
 }
 
+/* Ends of more than a day ago are not remembered one by one: what still tells of such a start is not late. */
+static void test_cut_off_for_more_than_a_day(void **state)
+{
+    struct world *w = *state;
+    fl_usec day = 24 * 3600 * SEC, ended = T0 + 60 * SEC;
+    send(w, T0, POST, T0, 0);
+    send(w, ended, POST, T0, ended);
+    tick(w, ended + 30 * SEC);
+    assert_int_equal(first_incident(w)->state, FL_INC_RESOLVED);
+    snapshot_and_back(w);
+    char title[100];
+    snprintf(title, sizeof title, "%s", first_incident(w)->title);
+    fl_usec back = ended + 30 * SEC + day + 1;
+    w->notes[0] = '\0';
+    uint64_t fp = send(w, back, POST, T0, 0);
+    assert_int_equal(stats(w).firing, 1);
+    assert_int_equal(stats(w).late, 0);
+    assert_int_equal(stats(w).opened, 2);
+    assert_int_equal(first_incident(w)->state, FL_INC_RESOLVED);
+    assert_int_equal(first_incident(w)->alerts_total, 0);
+    assert_string_equal(first_incident(w)->title, title);
+    assert_non_null(
+        strstr(w->notes, "alert.changed INC-2026-000001: Down: still reported by another sender"));
+    const struct fl_alert_row *r = NULL;
+    for (size_t k = 0; k < w->fx->n; k++)
+        if (w->fx->v[k].kind == FL_FX_ALERT && w->fx->v[k].alert.fingerprint == fp)
+            r = &w->fx->v[k].alert;
+    assert_non_null(r); /* the row that is there already */
+    assert_false(r->is_new);
+    assert_false(r->same_texts);
+    assert_int_equal(r->starts_at, T0);
+    assert_int_equal(r->status, FL_ALERT_FIRING);
+    assert_string_equal(r->incident, "INC-2026-000002");
+    snapshot_and_back(w);
+    send(w, back + SEC, POST, T0, ended); /* the other one repeats its end */
+    assert_int_equal(stats(w).firing, 1);
+    send(w, back + 60 * SEC, POST, T0, back + 60 * SEC);
+    assert_int_equal(stats(w).firing, 0);
+    tick(w, back + 100 * SEC);
+    assert_int_equal(stats(w).open_incidents, 0);
+}
+
+static void test_cut_off_for_more_than_a_day_and_closed_by_hand(void **state)
+{
+    struct world *w = *state;
+    struct fl_err err = {0};
+    send(w, T0, POST, T0, 0);
+    send(w, T0 + 60 * SEC, POST, T0, T0 + 60 * SEC);
+    begin(w, T0 + 61 * SEC);
+    assert_int_equal(fl_corr_resolve(w->c, &w->step, "INC-2026-000001", "enough", &err), FL_OK);
+    end(w);
+    snapshot_and_back(w);
+    send(w, T0 + 25 * 3600 * SEC, POST, T0, 0);
+    assert_int_equal(stats(w).firing, 0);
+    assert_int_equal(stats(w).opened, 1);
+}
+
+/* The incident is open for as long because of another alert. */
+static void test_cut_off_for_more_than_a_day_in_an_open_incident(void **state)
+{
+    struct world *w = *state;
+    send(w, T0, POST, T0, 0);
+    struct fl_label l[] = {{"alertname", "Down"}, {"severity", "warning"}};
+    struct fl_alert a = {
+        .labels = {l, fl_labels_normalise(l, 2)}, .starts_at = T0 + SEC, .generator_url = ""};
+    a.fingerprint = fl_labels_fingerprint(&a.labels);
+    begin(w, T0 + SEC);
+    fl_corr_alerts(w->c, &w->step, w->topo, POST, &a, 1);
+    end(w);
+    assert_int_equal(first_incident(w)->alerts_firing, 2);
+    send(w, T0 + 60 * SEC, POST, T0, T0 + 60 * SEC);
+    tick(w, T0 + 25 * 3600 * SEC);
+    snapshot_and_back(w);
+    send(w, T0 + 25 * 3600 * SEC + 1, POST, T0, 0);
+    assert_int_equal(first_incident(w)->alerts_firing, 2);
+    EXPECT(2, 2, 0);
+    assert_int_equal(stats(w).opened, 1);
+}
+
 /* What opened in the meantime because of the same group is part of what opens again. */
 static void test_the_older_one_takes_in_what_opened_meanwhile(void **state)
 {
@@ -683,6 +762,9 @@ int main(void)
         T(test_what_was_kept_out_of_incidents_is_told_on),
         T(test_an_end_by_hand_stands),
         T(test_it_opens_again_within_a_day),
+        T(test_cut_off_for_more_than_a_day),
+        T(test_cut_off_for_more_than_a_day_and_closed_by_hand),
+        T(test_cut_off_for_more_than_a_day_in_an_open_incident),
         T(test_the_older_one_takes_in_what_opened_meanwhile),
         T(test_closed_by_hand_is_not_revived_by_another_start),
         T(test_ever_new_starts_are_bounded),
