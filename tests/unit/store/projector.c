@@ -285,6 +285,22 @@ static void fill_many_over(struct fl_effects *fx, uint64_t seq)
     add_audit(fx, MANY + 1, seq);
 }
 
+/* Texts that nobody can unpack do not keep the names from being read; labels in the row come before them. */
+static void assert_names_are_not_unpacked(const char *db)
+{
+    char said[64];
+    pg_test_sql(db, "UPDATE faultline.alert_text SET body = '\\xff'");
+    snprintf(said, sizeof said, "%d Down", MANY);
+    assert_string_equal(pg_test_sql(db, "SELECT count(*) || ' ' || min(alertname) FROM faultline.alert_v"),
+                        said);
+    pg_test_sql(db, "UPDATE faultline.alert SET labels = '{\"owner\":\"them\"}' WHERE fingerprint ="
+                    " (SELECT min(fingerprint) FROM faultline.alert)");
+    assert_string_equal(
+        pg_test_sql(db,
+                    "SELECT count(*) || string_agg(team, '') FROM faultline.alert_full WHERE rule IS NULL"),
+        "1them");
+}
+
 /* Texts are packed, and stay so when the episode is over. Each row that changes is looked up: the plan to which a table without
  * statistics led, which compared all rows with all, used an index once. */
 static void test_packed_texts(void **state)
@@ -305,6 +321,7 @@ static void test_packed_texts(void **state)
     step(c.store, 2, fill_many_over);
     AWAIT(fl_store_projected_seq(c.store) == 2);
     assert_alerts(db, MANY, OVER_ROW);
+    assert_names_are_not_unpacked(db);
     fl_store_close(c.store, FL_USEC_PER_SEC); /* its session tells what it counted */
     AWAIT(pg_test_number(db, "SELECT sum(idx_scan) FROM pg_stat_user_indexes WHERE relname = 'alert'") >=
           MANY);
