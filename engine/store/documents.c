@@ -179,13 +179,14 @@ static const char *const documents[] = {
     " 'model', k.model, 'rules_hash', " HEX("k.rules_hash") ", 'topology_hash', " HEX(
         "k.topology_hash") ", 'shadow', k.shadow, 'ranking', k.ranking)::text FROM ranking k, q WHERE k.realm = q.realm AND k.incident = q.id"
                            " AND (q.off = 0 OR k.version = q.off) ORDER BY k.version DESC LIMIT 1",
+    /* The page first: a sort or an offset would unpack the texts of all that is passed. */
     [FL_READ_ALERTS] = LIST(
         "SELECT " ALERT
-        " AS doc, row_number() OVER (ORDER BY a.starts_at DESC, a.fingerprint) AS o FROM q, alert a" TEXTS
+        " AS doc, row_number() OVER (ORDER BY a.starts_at DESC, a.fingerprint) AS o FROM (SELECT a.* FROM q, alert a"
         " WHERE a.realm = q.realm AND (q.text IS NULL OR a.incident = q.text)"
         " AND (q.state IS NULL OR a.status = q.state OR (q.state = 'unmapped' AND a.node IS NULL))"
         " AND (q.since IS NULL OR a.starts_at >= q.since) AND (q.until IS NULL OR a.starts_at < q.until)"
-        " ORDER BY a.starts_at DESC, a.fingerprint" PAGE),
+        " ORDER BY a.starts_at DESC, a.fingerprint" PAGE ") a" TEXTS),
     [FL_READ_ALERT] = LIST(
         "SELECT " ALERT " AS doc, row_number() OVER (ORDER BY a.starts_at DESC) AS o FROM q, alert a" TEXTS
         " WHERE a.realm = q.realm AND a.fingerprint = q.fp AND (q.until IS NULL OR a.starts_at <= q.until)"
