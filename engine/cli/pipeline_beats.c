@@ -16,7 +16,9 @@ fl_status beats_begin(struct world *w, const struct fl_sources *s, struct fl_err
     FL_AUTO_JSON config = fl_json_parse(s->config, s->config_n, err);
     const struct fl_json *rules = config ? fl_json_get(config, "rules") : NULL;
     FL_AUTO_FREE char *text = rules ? fl_json_text(rules, false) : strdup("{}");
-    if (!config || !text)
+    if (!config)
+        return err->status;
+    if (!text)
         return fl_fail(err, FL_E_NOMEM, NULL, "out of memory");
     fl_status st = fl_rules_from_json(text, strlen(text), &w->rules, err);
     if (st != FL_OK)
