@@ -14,7 +14,7 @@
 
 enum {
     SHARDS = 64,
-    EPISODES_MAX = 8, /* of one fingerprint; the one that lapses first makes room */
+    EPISODES_MAX = 8, /* of one fingerprint; which one makes room: limit_episodes() */
     ENTRIES_MAX = 4000000 /
                   SHARDS, /* of one shard: 4 million alerts in all; more are simply not deduplicated */
 };
@@ -222,7 +222,14 @@ static bool resize(struct shard *s, size_t cap)
     return true;
 }
 
-/* A fingerprint with too many episodes gives up the one that lapses first. */
+/* Forgetting an end costs a repeat in the journal; forgetting what fires, that it is missed when its sender falls silent. */
+static bool is_less_worth(const struct entry *a, const struct entry *b)
+{
+    bool fires = state(a) == FIRING;
+    return fires != (state(b) == FIRING) ? !fires : until(a) < until(b);
+}
+
+/* A fingerprint with too many episodes gives up the oldest that is over or stale; one that fires only when all do. */
 static void limit_episodes(struct shard *s, uint64_t fingerprint)
 {
     size_t count = 0, victim = 0;
@@ -231,7 +238,7 @@ static void limit_episodes(struct shard *s, uint64_t fingerprint)
     for (size_t i = home(s, fingerprint); state(&s->v[i]) != FREE; i = after(s, i)) {
         if (s->v[i].fingerprint != fingerprint)
             continue;
-        if (!count++ || until(&s->v[i]) < until(&s->v[victim]))
+        if (!count++ || is_less_worth(&s->v[i], &s->v[victim]))
             victim = i;
     }
     if (count >= EPISODES_MAX)

@@ -221,6 +221,29 @@ static void one_fingerprint_cannot_fill_the_table(void **state)
     fl_leases_free(l);
 }
 
+/* What is over is kept for longer than most promises last, and yet what fires is not forgotten for it. */
+static void what_is_over_makes_room_for_what_fires(void **state)
+{
+    (void)state;
+    struct fl_leases *l = fl_leases_new(HOUR, 300 * SEC);
+    struct fl_alert fires = firing(7, T0, T0 + 300 * SEC), gone = firing(7, T0 + SEC, T0 + 10 * SEC);
+    struct fl_lapsed lapsed[4];
+    fl_leases_commit(l, &fires, 1, T0, 0, false);
+    fl_leases_commit(l, &gone, 1, T0 + SEC, 0, false);
+    assert_int_equal(fl_leases_lapse(l, T0 + 20 * SEC, lapsed, 4), 1);
+    for (fl_usec i = 1; i <= 20; i++) {
+        fl_usec at = T0 + (20 + i) * SEC;
+        struct fl_alert over = resolved(7, T0 - i * HOUR, at);
+        fl_leases_commit(l, &over, 1, at, 0, false);
+        assert_true(fl_leases_renew_all(l, &over, 1, at, false)); /* the oldest went */
+    }
+    assert_true(fl_leases_count(l) <= 8);
+    assert_true(fl_leases_renew_all(l, &fires, 1, T0 + 60 * SEC, false));
+    assert_int_equal(fl_leases_lapse(l, T0 + 301 * SEC, lapsed, 4), 1);
+    assert_int_equal(lapsed[0].starts_at, T0);
+    fl_leases_free(l);
+}
+
 /* A model of one map entry per episode, against random commits and lapses. */
 static void it_behaves_like_a_plain_map(void **state)
 {
@@ -413,6 +436,7 @@ int main(void)
         cmocka_unit_test(after_a_restart_senders_get_time_to_renew),
         cmocka_unit_test(many_lapse_in_portions_and_the_table_empties),
         cmocka_unit_test(one_fingerprint_cannot_fill_the_table),
+        cmocka_unit_test(what_is_over_makes_room_for_what_fires),
         cmocka_unit_test(it_behaves_like_a_plain_map),
         cmocka_unit_test(a_later_start_ends_long_promises),
         cmocka_unit_test(a_start_that_is_repeated_stays),
