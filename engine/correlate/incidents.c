@@ -258,10 +258,14 @@ void incident_touch(struct fl_corr *c, struct incident *i, struct fl_step *s)
 {
     incident_dirty(c, i);
     i->pub.updated_at = s->at;
-    if (!is_active(i) || i->pub.rank_due)
+    if (!is_active(i))
         return;
-    fl_usec earliest = i->pub.rankings ? i->pub.ranked_at + s->rules->correlation.rerank_delay : s->at;
-    i->pub.rank_due = earliest > s->at ? earliest : s->at;
+    fl_usec due = i->pub.rankings ? i->pub.ranked_at + s->rules->correlation.rerank_delay : s->at;
+    if (due < s->at)
+        due = s->at;
+    if (!i->pub.rank_due ||
+        due < i->pub.rank_due) /* what it waits for already may be its turn after a change of all */
+        i->pub.rank_due = due;
 }
 
 void incident_episode_changed(struct fl_corr *c, struct fl_step *s, struct episode *e, fl_alert_status before)

@@ -290,6 +290,31 @@ static void test_another_model_ranks_what_is_open_some_at_a_time(void **state)
     fl_flow_free(f);
 }
 
+/* Its turn for the new graph is some seconds away: an alert that joins is no reason to wait that long. */
+static void test_an_alert_does_not_wait_for_the_turn_of_its_incident(void **state)
+{
+    (void)state;
+    enum { OPEN = 1000, LAST = OPEN };
+    uint64_t seq = 0;
+    struct fl_flow *f = with_open(OPEN, &seq);
+    struct fl_effects *fx;
+    FL_AUTO_BUF b = fl_buf_init(0);
+    graph_of(OPEN, "v2", &b);
+    change(&f, &seq, T0 + 10 * SEC, FL_EV_TOPOLOGY, b.p);
+    assert_int_equal(ranked[LAST], 0);
+    const char *one =
+        "{\"version\":\"4\",\"alerts\":[{\"status\":\"firing\",\"labels\":{\"alertname\":\"Slow\","
+        "\"component\":\"svc-999\"},\"startsAt\":\"2026-09-21T14:13:30Z\"}]}";
+    send(f, ++seq, T0 + 10 * SEC + SEC / 10, FL_EV_ALERTS, one, &fx);
+    assert_int_equal(count(fx, FL_FX_RANKING, "INC-2026-001000"), 1);
+    tally(fx);
+    fl_effects_free(fx);
+    /* and it has had its turn with that */
+    rank_on(&f, &seq, T0 + 10 * SEC + SEC / 10, SIZE_MAX);
+    once_each(OPEN);
+    fl_flow_free(f);
+}
+
 /* A second change before the first one is through: no step ranks more for it, and everybody is ranked on the last graph. */
 static void test_changes_in_a_row_do_not_pile_up(void **state)
 {
@@ -328,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_another_graph_ranks_what_is_open_some_at_a_time),
         cmocka_unit_test(test_other_rules_rank_what_is_open_some_at_a_time),
         cmocka_unit_test(test_another_model_ranks_what_is_open_some_at_a_time),
+        cmocka_unit_test(test_an_alert_does_not_wait_for_the_turn_of_its_incident),
         cmocka_unit_test(test_changes_in_a_row_do_not_pile_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
